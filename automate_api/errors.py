@@ -1,0 +1,112 @@
+"""Every error that a program of this project ends with, sorted by what the caller can do.
+
+    AutomateError               1   unexpected: the message says what was expected and what came
+    ├── ConfigError             2   change the configuration or the command line
+    ├── AuthenticationError     5   the DMS refused the login: correct it, then try again
+    │   └── LockedOutError      5   stop logging in; a person unlocks the account
+    ├── TryLaterError          75   nothing is wrong here: run again later
+    │   └── UnreachableError   75   no answer from the host
+    ├── MfaNeededError         77   a person has to log in once
+    ├── ProtocolError           1   the answer is not what the contract promises
+    └── RequestRefusedError     1   the DMS answered with an error status
+        ├── NotEntitledError    1   403: this login may not use the path
+        └── NotOfferedError     1   404 or 501: this tenant does not have the path
+
+The number is the exit code. Every message is meant for a user: it names what was expected, what came
+and what to do, and it never carries a secret, a response body or a record's values.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+EXIT_DONE: t.Final = 0
+EXIT_UNEXPECTED: t.Final = 1
+EXIT_USAGE: t.Final = 2
+EXIT_AUTHENTICATION: t.Final = 5
+EXIT_TRY_LATER: t.Final = 75
+EXIT_MFA_NEEDED: t.Final = 77
+
+
+class AutomateError(Exception):
+    """Base of the tree.
+
+    Attributes:
+        exit_code: What the program ends with when nobody handles the error.
+        request_id: The server's id of the request that failed, for the vendor's support.
+    """
+
+    exit_code: t.ClassVar[int] = EXIT_UNEXPECTED
+
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        """Keep the user's message and the server's request id.
+
+        Args:
+            message: For the user: expected, came, what to do.
+            request_id: `error.requestId` of the answer, where there is one.
+        """
+        super().__init__(f"{message} (request id {request_id})" if request_id else message)
+        self.request_id = request_id
+
+
+class ConfigError(AutomateError):
+    """A setting, a catalog, a state or a command line that cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class AuthenticationError(AutomateError):
+    """The DMS refused the platform token, the login or the MFA code."""
+
+    exit_code = EXIT_AUTHENTICATION
+
+
+class LockedOutError(AuthenticationError):
+    """The login is locked; another attempt would only prolong it."""
+
+
+class TryLaterError(AutomateError):
+    """The run stopped at a safe point; the same command continues later."""
+
+    exit_code = EXIT_TRY_LATER
+
+
+class UnreachableError(TryLaterError):
+    """The host gave no answer within the retries."""
+
+
+class MfaNeededError(AutomateError):
+    """The login asks for a code that only a person can give."""
+
+    exit_code = EXIT_MFA_NEEDED
+
+
+class ProtocolError(AutomateError):
+    """An answer that does not keep the contract (HTML, a malformed page, a missing key)."""
+
+
+class RequestRefusedError(AutomateError):
+    """The DMS answered with an error status.
+
+    Attributes:
+        status: The HTTP status.
+    """
+
+    def __init__(self, message: str, *, status: int, request_id: str | None = None) -> None:
+        """Keep the status beside the message.
+
+        Args:
+            message: For the user.
+            status: The HTTP status of the answer.
+            request_id: The server's id of the request.
+        """
+        super().__init__(message, request_id=request_id)
+        self.status = status
+
+
+class NotEntitledError(RequestRefusedError):
+    """403: the login has no entitlement for the path."""
+
+
+class NotOfferedError(RequestRefusedError):
+    """404 or 501 on a path: the tenant does not have it."""

@@ -1,0 +1,43 @@
+"""How every program of this project ends: one line for a user's mistake, the right exit code, no leak.
+
+Standard output belongs to Singer messages, so whatever is said here goes to the log on standard error.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import typing as t
+
+import click
+
+from automate_api.errors import EXIT_DONE, EXIT_UNEXPECTED, AutomateError
+
+EXIT_SIGINT: t.Final = 130
+
+
+def run(command: click.Command, *, name: str) -> t.NoReturn:
+    """Run a click command as a whole program.
+
+    Args:
+        command: What to run, on `sys.argv`.
+        name: The executable's name, for messages.
+
+    Exits:
+        With the command's own code, `AutomateError.exit_code`, 2 for usage, 130 after Ctrl-C, or 1.
+    """
+    logger = logging.getLogger(name)
+    try:
+        result = command.main(prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(EXIT_SIGINT)
+    except AutomateError as error:
+        logger.error("%s", error)  # noqa: TRY400 - a user's mistake deserves no traceback
+        sys.exit(error.exit_code)
+    except Exception:
+        logger.exception("Unexpected error; please report it with this traceback")
+        sys.exit(EXIT_UNEXPECTED)
+    sys.exit(result if isinstance(result, int) else EXIT_DONE)

@@ -1,0 +1,125 @@
+"""Settings: one flat table per program, from files, from the environment, checked in one pass.
+
+A program describes its settings as a JSON Schema (`{"properties": {...}, "required": [...]}`), the form
+that Singer's `--about` prints. Values may come as text (environment variables, Meltano's `.env`), so they
+are brought to the declared type first. Errors name the setting, what was expected and what to do; they
+never repeat the value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+import jsonschema
+
+from automate_api.errors import ConfigError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRUE_WORDS: t.Final = frozenset({"true", "1", "yes", "on"})
+FALSE_WORDS: t.Final = frozenset({"false", "0", "no", "off"})
+
+
+def from_environment(
+    schema: Mapping[str, t.Any],
+    prefix: str,
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Read the settings that environment variables name.
+
+    Args:
+        schema: The program's settings.
+        prefix: `TAP_AUTOMATE_` and the like; the rest of a name is the setting in capitals.
+        environ: The environment, `os.environ` unless given.
+
+    Returns:
+        Setting to text, for the variables that are set and not empty.
+    """
+    source = os.environ if environ is None else environ
+    names = {name: f"{prefix}{name.upper().replace('-', '_')}" for name in schema["properties"]}
+    return {name: source[variable] for name, variable in names.items() if source.get(variable)}
+
+
+def coerce(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Bring text to the declared type of its setting.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, as files and environment gave them.
+
+    Returns:
+        The same settings; text that does not fit its type is left for `check` to name.
+    """
+    properties = schema["properties"]
+    return {
+        name: _coerce_value(_types(properties[name]), value)
+        if name in properties and isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
+
+
+def check(schema: Mapping[str, t.Any], values: Mapping[str, t.Any], *, program: str) -> None:
+    """Refuse settings that do not fit, naming all of them at once.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, coerced.
+        program: Whose settings they are, for the message.
+
+    Raises:
+        ConfigError: With one line for each setting that is missing or wrong.
+    """
+    validator = jsonschema.Draft202012Validator(schema)
+    problems = sorted({_problem(error) for error in validator.iter_errors(dict(values))})
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        msg = f"{program}: the settings cannot be used.{lines}\nAll settings: `{program} --about`."
+        raise ConfigError(msg)
+
+
+def _types(declared: Mapping[str, t.Any]) -> frozenset[str]:
+    kinds = declared.get("type", ())
+    return frozenset([kinds] if isinstance(kinds, str) else kinds)
+
+
+def _coerce_value(kinds: frozenset[str], text: str) -> t.Any:  # noqa: ANN401 - a setting has any type
+    if "string" in kinds or not kinds:
+        return text
+    word = text.strip().lower()
+    if "boolean" in kinds and word in TRUE_WORDS | FALSE_WORDS:
+        return word in TRUE_WORDS
+    if "array" in kinds and not word.startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _problem(error: jsonschema.ValidationError) -> str:
+    where = ".".join(str(part) for part in error.absolute_path)
+    rule: t.Any = error.validator_value
+    match error.validator:
+        case "required":
+            missing = [name for name in rule if name not in t.cast("t.Any", error.instance)]
+            prefix = f"{where}." if where else ""
+            return "; ".join(f"`{prefix}{name}` is required and missing" for name in missing)
+        case "type":
+            expected = f"of type {rule if isinstance(rule, str) else ' or '.join(rule)}"
+        case "enum":
+            expected = f"one of {', '.join(map(str, rule))}"
+        case "format":
+            expected = f"a {rule}"
+        case "minimum":
+            expected = f"at least {rule}"
+        case "maximum":
+            expected = f"at most {rule}"
+        case "minLength":
+            expected = "not empty"
+        case other:
+            expected = f"what its rule {other!r} allows"
+    return f"`{where}` must be {expected}; got a value of type {type(error.instance).__name__}"

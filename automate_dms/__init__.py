@@ -1,0 +1,1 @@
+"""The automate-dms command: what a person does with the connector."""

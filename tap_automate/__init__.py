@@ -1,0 +1,1 @@
+"""Auto/Mate DMS -> Singer."""

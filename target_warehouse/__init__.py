@@ -1,0 +1,1 @@
+"""Any Singer stream -> a DuckDB file, Arrow all the way."""
