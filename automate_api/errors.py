@@ -7,6 +7,7 @@
     ├── TryLaterError          75   nothing is wrong here: run again later
     │   └── UnreachableError   75   no answer from the host
     ├── MfaNeededError         77   a person has to log in once
+    ├── StoppedError          143   a signal asked the program to stop (130 for Ctrl-C)
     ├── ProtocolError           1   the answer is not what the contract promises
     └── RequestRefusedError     1   the DMS answered with an error status
         ├── NotEntitledError    1   403: this login may not use the path
@@ -26,6 +27,8 @@ EXIT_USAGE: t.Final = 2
 EXIT_AUTHENTICATION: t.Final = 5
 EXIT_TRY_LATER: t.Final = 75
 EXIT_MFA_NEEDED: t.Final = 77
+EXIT_SIGINT: t.Final = 130
+EXIT_SIGTERM: t.Final = 143
 
 
 class AutomateError(Exception):
@@ -36,7 +39,7 @@ class AutomateError(Exception):
         request_id: The server's id of the request that failed, for the vendor's support.
     """
 
-    exit_code: t.ClassVar[int] = EXIT_UNEXPECTED
+    exit_code: int = EXIT_UNEXPECTED
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         """Keep the user's message and the server's request id.
@@ -79,6 +82,17 @@ class MfaNeededError(AutomateError):
     """The login asks for a code that only a person can give."""
 
     exit_code = EXIT_MFA_NEEDED
+
+
+class StoppedError(AutomateError):
+    """A signal asked the program to stop; everything until the last bookmark stands."""
+
+    exit_code = EXIT_SIGTERM
+
+    def __init__(self, exit_code: int = EXIT_SIGTERM) -> None:
+        """Keep what to end with: 143 after SIGTERM, 130 after SIGINT."""
+        super().__init__("Stopped by a signal; the next run continues from the last state")
+        self.exit_code = exit_code
 
 
 class ProtocolError(AutomateError):

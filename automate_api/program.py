@@ -11,9 +11,7 @@ import typing as t
 
 import click
 
-from automate_api.errors import EXIT_DONE, EXIT_UNEXPECTED, AutomateError
-
-EXIT_SIGINT: t.Final = 130
+from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError
 
 
 def run(command: click.Command, *, name: str) -> t.NoReturn:
