@@ -17,7 +17,7 @@ import jsonschema
 from automate_api.errors import ConfigError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TRUE_WORDS: t.Final = frozenset({"true", "1", "yes", "on"})
 FALSE_WORDS: t.Final = frozenset({"false", "0", "no", "off"})
@@ -73,8 +73,33 @@ def check(schema: Mapping[str, t.Any], values: Mapping[str, t.Any], *, program: 
     Raises:
         ConfigError: With one line for each setting that is missing or wrong.
     """
+    refuse(problems(schema, values), program=program)
+
+
+def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[str]:
+    """List what does not fit, one sentence a setting, for a caller with rules beyond the schema.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, coerced.
+
+    Returns:
+        Sentences without values; none when everything fits.
+    """
     validator = jsonschema.Draft202012Validator(schema)
-    problems = sorted({_problem(error) for error in validator.iter_errors(dict(values))})
+    return sorted({_problem(error) for error in validator.iter_errors(dict(values))})
+
+
+def refuse(problems: Sequence[str], *, program: str) -> None:
+    """Raise when there are problems.
+
+    Args:
+        problems: One sentence a problem.
+        program: Whose settings they are about, for the message.
+
+    Raises:
+        ConfigError: With one line a problem.
+    """
     if problems:
         lines = "".join(f"\n  - {problem}" for problem in problems)
         msg = f"{program}: the settings cannot be used.{lines}\nAll settings: `{program} --about`."
