@@ -1,13 +1,14 @@
 """Settings: one flat table per program, from files, from the environment, checked in one pass.
 
-A program describes its settings as a JSON Schema (`{"properties": {...}, "required": [...]}`), the form
-that Singer's `--about` prints. Values may come as text (environment variables, Meltano's `.env`), so they
-are brought to the declared type first. Errors name the setting, what was expected and what to do; they
-never repeat the value, which may be a secret.
+A program describes its settings as a JSON Schema (`{"properties": {...}, "required": [...]}`), the
+form that Singer's `--about` prints. Values may come as text (environment variables, Meltano's
+`.env`), so they are brought to the declared type first. Errors name the setting, what was expected
+and what to do; they never repeat the value, which may be a secret.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import typing as t
@@ -41,6 +42,28 @@ def from_environment(
     source = os.environ if environ is None else environ
     names = {name: f"{prefix}{name.upper().replace('-', '_')}" for name in schema["properties"]}
     return {name: source[variable] for name, variable in names.items() if source.get(variable)}
+
+
+def resolve(
+    schema: Mapping[str, t.Any],
+    values: Mapping[str, t.Any],
+    *,
+    prefix: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, t.Any]:
+    """Return what a program works with: given values, the environment over them, defaults below.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, as configuration files have them.
+        prefix: The prefix of environment variables; None reads none.
+        environ: The environment, `os.environ` unless given.
+    """
+    defaults = {
+        name: rule["default"] for name, rule in schema["properties"].items() if "default" in rule
+    }
+    text = {} if prefix is None else from_environment(schema, prefix, environ)
+    return {**copy.deepcopy(defaults), **coerce(schema, {**values, **text})}
 
 
 def coerce(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -1,0 +1,277 @@
+"""A resource of the API as a Singer stream, and the line streams cut from its records.
+
+From request to message: `windows` plans and certifies, `reader` fetches, `bookmark` leaves out what
+was emitted before, `records` normalises and cuts lines, and `sdk_seams` writes rows, then state.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from automate_api.contract import stream_schema
+from automate_api.errors import (
+    NotEntitledError,
+    NotOfferedError,
+    StoppedError,
+    TryLaterError,
+)
+from tap_automate.bookmark import Bookmark
+from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.plan import certified_windows
+from tap_automate.reader import REPLICATION_KEY, Reader, read_ahead
+from tap_automate.records import Normaliser, lines_of
+from tap_automate.sdk_seams import FamilyStream, RowStream, Step
+from tap_automate.streams import STREAMS, Declaration, Lines
+from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from automate_api.contract import Resource
+    from tap_automate.tap import TapAutomate
+
+PARENT_KEY: t.Final = "parentUpdatedAt"
+LEAST_COOLDOWN: t.Final = 2
+"""Seconds: clocks with whole seconds on both sides need as much."""
+
+END_OF_TIME: t.Final = 2**62
+"""Microseconds; after any instant that can be written."""
+
+
+class ResourceStream(FamilyStream):
+    """The records of one list call, read through certified windows."""
+
+    declaration: t.ClassVar[Declaration]
+    _skipped: bool = False
+
+    def __init__(self, tap: TapAutomate) -> None:
+        """Take key and schema from the contract."""
+        self.tap = tap
+        self.resource: Resource = tap.contract.resource(self.declaration.path)
+        super().__init__(
+            tap,
+            name=self.declaration.name,
+            schema=tap.privacy.schema(
+                stream_schema(
+                    self.resource.record_schema, key=(*self.resource.key, REPLICATION_KEY)
+                )
+            ),
+        )
+        self.primary_keys = self.resource.key
+        self.replication_key = REPLICATION_KEY
+
+    @property
+    def partitions(self) -> list[dict[str, t.Any]] | None:
+        """One partition, with a bookmark of its own, for each rooftop that was asked for."""
+        rooftops = self.config.get("rooftop_ids")
+        return [{"rooftopId": rooftop} for rooftop in rooftops] if rooftops else None
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return nothing: the end of a certified window is the limit of the bookmark."""
+
+    def get_batch_config(self, config: object) -> None:
+        """Return nothing: rows are written as RECORD messages."""
+
+    def steps(self, context: Context | None) -> Iterator[Step]:
+        """Yield the rows of each certified window, or nothing when the stream is not to be had.
+
+        Raises:
+            RequestRefusedError: When a documented path is refused.
+            TryLaterError: When an instant cannot be certified; what was yielded stands.
+        """
+        normalise = Normaliser(self.resource.record_schema, self.tap.privacy)
+        try:
+            if not self._entitled() or self._skipped:
+                return
+            if self.ABORT_AT_RECORD_COUNT is None:
+                yield from self._windows(context, normalise)
+            else:
+                yield self._sample(context, normalise, self.ABORT_AT_RECORD_COUNT)
+        except (NotEntitledError, NotOfferedError) as error:
+            if self.resource.origin == "documented" and self.path == self.declaration.path:
+                raise
+            self._skip(f"{error}. Where this tenant has it under another path, set `endpoints`.")
+        except StoppedError:
+            raise self.tap.stopped() from None
+        except UncertifiableError as error:
+            msg = (
+                f"Stream '{self.name}': the rows of {from_seconds(error.window.start)} to "
+                f"{from_seconds(error.window.end)} changed or came in a new order in each of "
+                f"{error.passes} passes. The bookmark stays before them; run again later."
+            )
+            raise TryLaterError(msg) from None
+        finally:
+            for line in normalise.drift.lines():
+                self.logger.warning("Stream '%s': %s", self.name, line)
+
+    def _entitled(self) -> bool:
+        needed = self.resource.entitlements
+        entitled = not needed or bool(needed & self.tap.session.entitlements)
+        if not entitled:
+            self._skip(f"the login lacks the entitlement {' or '.join(sorted(needed))}.")
+        return entitled
+
+    def _skip(self, reason: str) -> None:
+        """Leave the stream and its lines out for the rest of the run; say so once."""
+        if not self._skipped:
+            names = " and ".join(f"'{stream.name}'" for stream in self.members())
+            self.logger.warning("Skipping %s: %s", names, reason)
+        self._skipped = True
+
+    @property
+    def path(self) -> str:
+        """The list call, as the tenant's configuration has it."""
+        overrides: dict[str, str] = self.config.get("endpoints") or {}
+        return overrides.get(self.name, self.declaration.path)
+
+    def _reader(self, context: Context | None) -> Reader:
+        return Reader(
+            self.tap.client,
+            self.path,
+            self.resource.key,
+            page_size=self.config["page_size"],
+            parameters=dict(context or {}),
+        )
+
+    def _sample(self, context: Context | None, normalise: Normaliser, rows: int) -> Step:
+        """Return a few rows of the first page, for a connection test; no bookmark moves."""
+        sample = self._reader(context).sample(rows)
+        members = self.members()
+        emissions = [pair for row in sample for pair in self._emit(row, members, normalise)]
+        return Step(emissions, lambda: None)
+
+    def _windows(self, context: Context | None, normalise: Normaliser) -> Iterator[Step]:
+        first, last = self._range()
+        bookmarks = {stream.name: self._bookmark(stream, context) for stream in self.members()}
+        starts = [bookmark.start for bookmark in bookmarks.values()]
+        earliest = first // MICROSECONDS - 1
+        start = max(earliest, min(earliest if known is None else known for known in starts))
+        cooldown = max(self.config["cooldown_seconds"], LEAST_COOLDOWN)
+        end = min(int(self.tap.client.server_time().timestamp()) - cooldown, last // MICROSECONDS)
+        if end <= start:
+            return
+        windows = certified_windows(self._reader(context).fetch, start, end)
+        for certified in read_ahead(windows, self.tap.stop):
+            yield Step(
+                self._fresh_rows(certified, bookmarks, normalise, (first, last)),
+                lambda certified=certified: self._advance(certified, bookmarks, context),
+            )
+
+    def _range(self) -> tuple[int, int]:
+        """Return the instants asked for, in microseconds: from the first, before the last."""
+        start, end = self.config.get("start_date"), self.config.get("end_date")
+        return (
+            to_microseconds(start) if start else 0,
+            to_microseconds(end) if end else END_OF_TIME,
+        )
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether bookmarks count: not in a backfill, nor when a catalog asks for full tables."""
+        return self.replication_method == "INCREMENTAL" and not self.config.get("end_date")
+
+    def _bookmark(self, stream: RowStream, context: Context | None) -> Bookmark:
+        return Bookmark.from_state(
+            stream.get_context_state(context) if self.keeps_state else {},
+            overlap_seconds=max(self.config["overlap_seconds"], LEAST_COOLDOWN),
+            name=stream.name,
+        )
+
+    def _fresh_rows(
+        self,
+        certified: Certified,
+        bookmarks: dict[str, Bookmark],
+        normalise: Normaliser,
+        limits: tuple[int, int],
+    ) -> Iterator[tuple[RowStream, Record]]:
+        first, last = limits
+        members = self.members()
+        for row in certified.rows:
+            if first <= row.updated < last:
+                fresh = [stream for stream in members if bookmarks[stream.name].take(row)]
+                if fresh:
+                    yield from self._emit(row, fresh, normalise)
+
+    def _emit(
+        self, row: Row, streams: list[RowStream], normalise: Normaliser
+    ) -> list[tuple[RowStream, Record]]:
+        """Return a record and its lines, for those streams of the family that are to have them."""
+        record = normalise(row.record)
+        emissions: list[tuple[RowStream, Record]] = []
+        for stream in streams:
+            if isinstance(stream, LineStream):
+                emissions += [(stream, line) for line in stream.cut(record)]
+            else:
+                emissions.insert(0, (stream, record))
+        return emissions
+
+    def _advance(
+        self, certified: Certified, bookmarks: dict[str, Bookmark], context: Context | None
+    ) -> None:
+        for stream in self.members():
+            bookmark = bookmarks[stream.name]
+            bookmark.advance(certified.window)
+            if self.keeps_state:
+                state = stream.get_context_state(context)
+                state.update(bookmark.to_state(stream.replication_key or REPLICATION_KEY))
+
+
+class LineStream(RowStream):
+    """The lines within the records of another stream, cut in its loop without a further request."""
+
+    declaration: t.ClassVar[Lines]
+    parent_stream_type: type[ResourceStream]  # type: ignore[assignment] # always there
+
+    def __init__(self, tap: TapAutomate) -> None:
+        """Put the parent's key and rooftop before the line's own fields."""
+        parent = tap.contract.resource(self.parent_stream_type.declaration.path)
+        lines = parent.lines(self.declaration.field)
+        self._inherited = (*parent.key, "rooftopId")
+        parent_fields = parent.record_schema["properties"]
+        schema = {
+            "type": "object",
+            "properties": {
+                **{name: parent_fields[name] for name in self._inherited},
+                **lines.schema["properties"],
+                PARENT_KEY: parent_fields[REPLICATION_KEY],
+            },
+        }
+        key = (*parent.key, *lines.key)
+        super().__init__(
+            tap,
+            name=self.declaration.name,
+            schema=tap.privacy.schema(stream_schema(schema, key=(*key, PARENT_KEY))),
+        )
+        self.primary_keys = key
+        self.replication_key = PARENT_KEY
+        self._position = lines.key[0] if lines.key == ("position",) else None
+
+    partitions = ResourceStream.partitions
+
+    def cut(self, record: Record) -> Iterator[Record]:
+        """Yield the lines of a parent's record."""
+        return lines_of(record, self.declaration.field, self._inherited, self._position)
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield nothing: the parent writes the lines."""
+        del context
+        return iter(())
+
+
+def stream_types() -> list[type[RowStream]]:
+    """Return a class for each stream: the SDK ties line streams to their parent by class."""
+    types: list[type[RowStream]] = []
+    for declaration in STREAMS:
+        parent = type(f"{declaration.name}_stream", (ResourceStream,), {"declaration": declaration})
+        types.append(parent)
+        types.extend(
+            type(
+                f"{lines.name}_stream",
+                (LineStream,),
+                {"declaration": lines, "parent_stream_type": parent},
+            )
+            for lines in declaration.lines
+        )
+    return types

@@ -1,0 +1,54 @@
+"""The streams: one line for each, in the order of the API's documentation.
+
+A declaration names a stream and its list call. Key, schema, entitlement and origin are read from
+the contract, so that nothing is written twice. To add a stream, add its schema and path to
+`openapi.yaml` and a line here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lines:
+    """A stream of the lines within another stream's records.
+
+    Attributes:
+        name: The stream.
+        field: The parent's array that holds the lines.
+    """
+
+    name: str
+    field: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declaration:
+    """A stream of one list call.
+
+    Attributes:
+        name: The stream.
+        path: The list call, as in the contract.
+        lines: Line streams that are cut from its records.
+    """
+
+    name: str
+    path: str
+    lines: tuple[Lines, ...] = ()
+
+
+STREAMS: t.Final[tuple[Declaration, ...]] = (
+    Declaration("vehicles", "/vehicles"),
+    Declaration("lots", "/lots"),
+    Declaration("customers", "/customers"),
+    Declaration("deals", "/deals"),
+    Declaration(
+        "repair_orders", "/service/repair-orders", lines=(Lines("repair_order_lines", "lines"),)
+    ),
+    Declaration("gl_accounts", "/accounting/gl-accounts"),
+    Declaration("gl_entries", "/accounting/gl-entries", lines=(Lines("gl_entry_lines", "lines"),)),
+    Declaration("users", "/users"),
+    Declaration("rooftops", "/rooftops"),
+)

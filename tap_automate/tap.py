@@ -1,0 +1,224 @@
+"""The Singer tap: command line, settings, and what its streams share."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+import typing as t
+
+from automate_api.client import Client
+from automate_api.session import Session
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+
+from automate_api import contract, program, redaction, settings
+from automate_api.config import REQUIRED, SETTINGS, ApiConfig
+from automate_api.errors import ConfigError, StoppedError
+from tap_automate.privacy import DEFAULTS, Privacy
+from tap_automate.resources import stream_types
+from tap_automate.writer import BlockWriter
+
+if t.TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk import Stream
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
+    "start_date": {
+        "type": "string",
+        "format": "date-time",
+        "title": "Start date",
+        "description": (
+            "First load: rows changed at or after this instant (ISO 8601). Everything unless set."
+        ),
+    },
+    "end_date": {
+        "type": "string",
+        "format": "date-time",
+        "title": "End date",
+        "description": (
+            "Backfill: rows changed before this instant. Bookmarks are neither read nor moved."
+        ),
+    },
+    "rooftop_ids": {
+        "type": "array",
+        "items": {"type": "string"},
+        "title": "Rooftops",
+        "description": (
+            "Only these rooftops, each with a bookmark of its own, so that one added later brings "
+            "its history. Rows without a rooftop are not among them."
+        ),
+    },
+    "page_size": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 200,
+        "title": "Page size",
+        "description": "Rows to ask for in one request; the server may give fewer.",
+    },
+    "cooldown_seconds": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 60,
+        "title": "Cool-down",
+        "description": (
+            "Seconds before the server's now that are left to the next run, because a change may "
+            "become visible that much after its updatedAt. At least 2 are kept."
+        ),
+    },
+    "overlap_seconds": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 900,
+        "title": "Overlap",
+        "description": (
+            "Seconds before the bookmark that are read again for rows that became visible later "
+            "still; rows already emitted are left out. At least 2 are kept."
+        ),
+    },
+    "pii": {
+        "type": "object",
+        "additionalProperties": {"enum": ["keep", "drop", "hash"]},
+        "default": {},
+        "title": "Personal data",
+        "description": (
+            "Field to keep, drop or hash, for the fields that the contract marks as personal. "
+            + " and ".join(DEFAULTS)
+            + " are dropped unless named here."
+        ),
+    },
+    "pii_key": {
+        "type": "string",
+        "minLength": 16,
+        "secret": True,
+        "title": "Key of the hashes",
+        "description": "Key of the HMAC-SHA256 that replaces a hashed field.",
+    },
+}
+
+
+class TapAutomate(Tap):
+    """Auto/Mate DMS: vehicles, customers, deals, repair orders, GL entries; incremental, exact."""
+
+    name = "tap-automate"
+    package_name = "automate-dms"
+    message_writer_class = BlockWriter
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = {
+        "type": "object",
+        "properties": {**SETTINGS, **TAP_SETTINGS},
+        "required": list(REQUIRED),
+    }
+    capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(
+        self,
+        *,
+        config: dict[str, t.Any] | None = None,
+        parse_env_config: bool = False,
+        validate_config: bool = True,
+        **options: t.Any,  # noqa: ANN401 - the SDK's own
+    ) -> None:
+        """Read, check and complete the settings; the SDK's own check would print their values.
+
+        Args:
+            config: The settings of the configuration files.
+            parse_env_config: Whether `TAP_AUTOMATE_*` variables come on top.
+            validate_config: False for discovery, which needs no settings.
+            options: Catalog, state and the rest, as the SDK takes them.
+
+        Raises:
+            ConfigError: When settings, catalog or state cannot be used.
+        """
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        values = settings.resolve(
+            schema, config or {}, prefix="TAP_AUTOMATE_" if parse_env_config else None
+        )
+        redaction.install()
+        redaction.register_settings(schema, values)
+        if validate_config:
+            settings.check(schema, values, program=self.name)
+        self.contract = contract.load()
+        self.privacy = Privacy(
+            values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
+        )
+        self.stop = threading.Event()
+        self._stopped_by: int | None = None
+        super().__init__(config=values, validate_config=False, **options)
+        self._check_catalog()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._ask_to_stop)
+            signal.signal(signal.SIGTERM, self._ask_to_stop)
+
+    @functools.cached_property
+    def api(self) -> ApiConfig:
+        """The settings that say how to reach the API."""
+        return ApiConfig.from_settings(self.config)
+
+    @functools.cached_property
+    def session(self) -> Session:
+        """The login, shared with every other process of the same user."""
+        return Session(self.api, stop=self.stop)
+
+    @functools.cached_property
+    def client(self) -> Client:
+        """What sends the requests of all streams."""
+        return Client(self.api, self.session, stop=self.stop)
+
+    def discover_streams(self) -> list[Stream]:
+        """Return every stream of the table; needs no network."""
+        return [stream_type(self) for stream_type in stream_types()]  # type: ignore[arg-type, call-arg]
+
+    def load_state(self, state: dict[str, t.Any]) -> None:
+        """Take over the state of the run before.
+
+        Raises:
+            ConfigError: When it does not have the form of Singer state.
+        """
+        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        if not isinstance(bookmarks, dict) or not all(
+            isinstance(bookmark, dict) for bookmark in bookmarks.values()
+        ):
+            msg = (
+                'The state cannot be used: expected {"bookmarks": {"<stream>": {...}}}. Give the '
+                "last state that this tap wrote, or none to load from the start."
+            )
+            raise ConfigError(msg)
+        super().load_state(state)
+
+    def _check_catalog(self) -> None:
+        catalog = self.input_catalog
+        unknown = sorted(set(catalog) - set(self.streams)) if catalog is not None else []
+        if unknown:
+            msg = (
+                f"The catalog names streams that this tap does not have: {', '.join(unknown)}. "
+                f"It has {', '.join(self.streams)}. "
+                f"Make a new catalog with `{self.name} --discover`."
+            )
+            raise ConfigError(msg)
+
+    def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Stop at the next safe point; a second signal ends the process at once."""
+        del frame
+        self._stopped_by = signum
+        self.stop.set()
+        signal.signal(signum, signal.SIG_DFL)
+
+    def stopped(self) -> StoppedError:
+        """Return the error that ends the run with 128 and the signal, once `stop` is set."""
+        return StoppedError(128 + (self._stopped_by or signal.SIGTERM))
+
+
+def main() -> t.NoReturn:
+    """Run `tap-automate`."""
+    program.run(TapAutomate.cli, name=TapAutomate.name)
