@@ -12,6 +12,7 @@ import copy
 import json
 import os
 import typing as t
+from pathlib import Path
 
 import jsonschema
 
@@ -20,6 +21,8 @@ from automate_api.errors import ConfigError
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+ENVIRONMENT: t.Final = "ENV"
+"""The name that stands for environment variables where a configuration file is asked for."""
 TRUE_WORDS: t.Final = frozenset({"true", "1", "yes", "on"})
 FALSE_WORDS: t.Final = frozenset({"false", "0", "no", "off"})
 
@@ -64,6 +67,30 @@ def resolve(
     }
     text = {} if prefix is None else from_environment(schema, prefix, environ)
     return {**copy.deepcopy(defaults), **coerce(schema, {**values, **text})}
+
+
+def from_sources(
+    schema: Mapping[str, t.Any],
+    sources: Sequence[str],
+    prefix: str,
+) -> dict[str, t.Any]:
+    """Read settings from files and the environment, as `--config` names them.
+
+    Args:
+        schema: The program's settings.
+        sources: JSON files, or `ENV` for the environment; the last one that has a setting wins.
+        prefix: Of environment variables.
+
+    Returns:
+        Setting to value, unchecked; a file's further settings are kept.
+
+    Raises:
+        ConfigError: When a file cannot be read or is not a JSON object.
+    """
+    merged: dict[str, t.Any] = {}
+    for source in sources:
+        merged |= from_environment(schema, prefix) if source == ENVIRONMENT else _from_file(source)
+    return merged
 
 
 def coerce(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -127,6 +154,26 @@ def refuse(problems: Sequence[str], *, program: str) -> None:
         lines = "".join(f"\n  - {problem}" for problem in problems)
         msg = f"{program}: the settings cannot be used.{lines}\nAll settings: `{program} --about`."
         raise ConfigError(msg)
+
+
+def _from_file(name: str) -> dict[str, t.Any]:
+    try:
+        content = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"The configuration file {name} cannot be read ({error.strerror})."
+        raise ConfigError(msg) from error
+    except ValueError as error:
+        # The parser's own text is left out of the chain: it holds the file's content.
+        msg = f"The configuration file {name} is not JSON{_place(error)}."
+        raise ConfigError(msg) from None
+    if not isinstance(content, dict):
+        msg = f"The configuration file {name} must hold a JSON object of settings."
+        raise ConfigError(msg)
+    return content
+
+
+def _place(error: ValueError) -> str:
+    return f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
 
 
 def _types(declared: Mapping[str, t.Any]) -> frozenset[str]:

@@ -1,0 +1,171 @@
+"""Keeps secrets and personal data out of whatever a program says: logs, warnings, tracebacks.
+
+Three kinds of text are replaced: values that were registered (secret settings, tokens, cookies, codes) in
+the forms in which they travel; the values of the contract's personal fields where text quotes a record; and
+what looks like an email address or a telephone number.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+import typing as t
+import urllib.parse
+import warnings
+
+from automate_api import contract
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+SECRET: t.Final = "[secret]"  # noqa: S105 - what stands in the place of one
+PERSONAL: t.Final = "[personal]"
+
+_SHORT: t.Final = 4
+"""Registered values shorter than this are replaced only where they stand alone."""
+
+_EMAIL: t.Final = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_PHONE: t.Final = re.compile(
+    r"(?:\+|%2B)\d{8,15}\b"
+    r"|(?<![\w.-])(?:(?:\+|%2B)?1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"
+)
+
+_lock = threading.Lock()
+_secrets: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def register(secret: str) -> None:
+    """Have a value replaced from now on, in every form in which it travels.
+
+    Args:
+        secret: A password, token, cookie or code; an empty text is ignored.
+    """
+    global _pattern  # noqa: PLW0603 - one process has one set of secrets
+    if not secret or secret in _secrets:
+        return
+    with _lock:
+        _secrets.update(_forms(secret))
+        longest_first = sorted(_secrets, key=len, reverse=True)
+        _pattern = re.compile("|".join(map(_alternative, longest_first)))
+
+
+def register_settings(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> None:
+    """Register the values of all settings that a schema marks as secret.
+
+    Args:
+        schema: JSON Schema of a program's settings, `secret: true` on the secret ones.
+        values: Setting to value, as it was given, checked or not.
+    """
+    for name, rule in schema["properties"].items():
+        value = values.get(name)
+        if rule.get("secret") and value is not None:
+            register(str(value))
+
+
+def redact(text: str) -> str:
+    """Replace what must not be shown.
+
+    Args:
+        text: Anything that is about to be shown to a person or written to a log.
+
+    Returns:
+        The same text with `[secret]` and `[personal]` in place of values.
+    """
+    if _pattern is not None:
+        text = _pattern.sub(SECRET, text)
+    if ":" in text and ('"' in text or "'" in text):
+        text = _personal_fields().sub(rf"\g<key>\g<quote>{PERSONAL}\g<quote>", text)
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(PERSONAL, text)
+    return _PHONE.sub(PERSONAL, text)
+
+
+def install() -> None:
+    """Redact everything that this process logs, warns about, or dies of; calling it again changes nothing.
+
+    A `logging.Filter` would have to be added to every handler, also to those that a logging configuration
+    makes later, and it never sees an exception's text, which formatters add at the end. So the one method
+    through which all handlers pass their finished text is wrapped instead.
+    """
+    if getattr(logging.Handler.format, "_redacts", False):
+        return
+    plain_format = logging.Handler.format
+    plain_formatwarning = warnings.formatwarning
+
+    @functools.wraps(plain_format)
+    def format_redacted(self: logging.Handler, record: logging.LogRecord) -> str:
+        return redact(plain_format(self, record))
+
+    @functools.wraps(plain_formatwarning)
+    def formatwarning_redacted(*args: t.Any, **kwargs: t.Any) -> str:  # noqa: ANN401 - passed on
+        return redact(plain_formatwarning(*args, **kwargs))
+
+    format_redacted._redacts = True  # type: ignore[attr-defined]  # noqa: SLF001 - our own mark
+    logging.Handler.format = format_redacted  # type: ignore[method-assign]
+    warnings.formatwarning = formatwarning_redacted
+    sys.excepthook = _print_redacted
+    threading.excepthook = _print_redacted_in_thread
+
+
+def _print_redacted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _print_redacted_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and args.exc_type is not SystemExit:
+        _print_redacted(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _forms(secret: str) -> set[str]:
+    encoded = base64.b64encode(secret.encode()).decode()
+    return {
+        secret,
+        encoded,
+        encoded.rstrip("="),
+        urllib.parse.quote(secret, safe=""),
+        urllib.parse.quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    }
+
+
+def _alternative(secret: str) -> str:
+    escaped = re.escape(secret)
+    return escaped if len(secret) >= _SHORT else rf"(?<!\w){escaped}(?!\w)"
+
+
+@functools.cache
+def _personal_fields() -> re.Pattern[str]:
+    """Match `"field": value` in JSON, in a Python representation, and in JSON inside of JSON.
+
+    A value that text cuts off before its end still counts, and so does the name that a warehouse gives
+    a field: `date_of_birth`, `address__city`.
+    """
+    names = {form for field in contract.load().pii_fields for form in (field, _snake_case(field))}
+    longest_first = sorted(names, key=len, reverse=True)
+    value = (
+        r"(?P<mark>\\*[\"'])(?:(?!(?<!\\)(?P=mark)).)*(?:(?P=mark)|\Z)"
+        r"|\{[^{}]*\}?|\[[^\[\]]*\]?"
+        r"|\w[\w.]*\([^()]*\)?"
+        r"|[^\s,}\]'\"{\[]+"
+    )
+    return re.compile(
+        rf"(?P<key>(?P<quote>\\*[\"'])(?:{'|'.join(longest_first)})(?:__\w+)?(?P=quote)\]?\s*:\s*)"
+        rf"(?:{value})",
+        re.DOTALL,
+    )
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()

@@ -1,0 +1,329 @@
+"""Sends requests: one connection pool, pacing, retries, and the server's clock. Knows nothing of logins.
+
+Redirects are not followed, and TLS certificates are always verified. Proxies of the environment are used,
+except for loopback addresses: a plain request to those must not leave the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import random
+import ssl
+import threading
+import typing as t
+
+import msgspec
+import requests
+import requests.adapters
+import requests.auth
+import urllib3.exceptions
+
+from automate_api import replies, retry
+from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.errors import ConfigError
+from automate_api.pacing import Pacer
+from automate_api.replies import Failure, Reply
+from automate_api.retry import Trouble
+
+if t.TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+
+    from requests.cookies import RequestsCookieJar
+
+    from automate_api.config import ApiConfig
+
+CONNECT_TIMEOUT_SECONDS: t.Final = 10.0
+POOL_SIZE: t.Final = 32
+DATE_RESOLUTION_SECONDS: t.Final = 1.0
+"""A `Date` header leaves the fraction of its second out."""
+
+_encoder: t.Final = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the API.
+
+    Attributes:
+        method: HTTP method.
+        path: As the contract names it, from the slash on.
+        auth: Sets the Authorization header. Always given, even to set none: without it, requests would take
+            one from a `.netrc` file.
+        params: The query.
+        body: Sent as JSON, decimals as their digits.
+    """
+
+    method: str
+    path: str
+    auth: requests.auth.AuthBase = dataclasses.field(repr=False)
+    params: Mapping[str, str | int] = dataclasses.field(default_factory=dict, repr=False)
+    body: Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """Method and path, for messages."""
+        return f"{self.method} {self.path}"
+
+
+class NoAuth(requests.auth.AuthBase):
+    """Sends no Authorization header."""
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Leave the request as it is."""
+        return r
+
+
+@dataclasses.dataclass(slots=True)
+class Stats:
+    """What sending took, for metrics.
+
+    Attributes:
+        requests: Requests sent, repeated ones included.
+        retries: Requests sent again.
+        throttled: Answers 429.
+        waited_seconds: Time spent waiting instead of sending, over all threads.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    waited_seconds: float = 0.0
+
+
+class Transport:
+    """The one place from which requests leave; safe to share between threads.
+
+    Args:
+        config: Where to, how fast, how patiently.
+        cookies: Sent, and kept up to date.
+        stop: Ends every wait early.
+        clock: The time.
+        chance: Random numbers in [0, 1), for jitter.
+
+    Attributes:
+        cookies: As given.
+    """
+
+    def __init__(
+        self,
+        config: ApiConfig,
+        *,
+        cookies: RequestsCookieJar,
+        stop: threading.Event,
+        clock: Clock = SYSTEM_CLOCK,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._config = config
+        self.cookies = cookies
+        self._stop = stop
+        self._clock = clock
+        self._chance = chance
+        self._pacer = Pacer(config.requests_per_second, clock)
+        self._lock = threading.Lock()
+        self._stats = Stats()
+        self._heard: tuple[dt.datetime, float] | None = None
+        self._skew: float | None = None
+        self._timeout = (
+            min(CONNECT_TIMEOUT_SECONDS, config.request_timeout_seconds),
+            config.request_timeout_seconds,
+        )
+        self._verify: str | bool = str(config.ca_bundle) if config.ca_bundle else True
+        self._http = requests.Session()
+        self._http.trust_env = not config.is_loopback
+        self._http.cookies = cookies
+        self._http.headers["Accept"] = "application/json"
+        version = importlib.metadata.version("automate-dms")
+        self._http.headers["User-Agent"] = f"automate-dms/{version}"
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=POOL_SIZE)
+        self._http.mount("https://", adapter)
+        self._http.mount("http://", adapter)
+
+    @property
+    def stats(self) -> Stats:
+        """A copy of the counters."""
+        with self._lock:
+            return dataclasses.replace(self._stats)
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds that the server's clock is ahead of this machine's; None before its first answer."""
+        return self._skew
+
+    @property
+    def heard(self) -> tuple[dt.datetime, float] | None:
+        """The last `Date` header, and when it came (monotonic seconds); None before the first."""
+        return self._heard
+
+    def send(self, request: Request) -> Reply:
+        """Send a request that may be repeated, until there is an answer worth looking at.
+
+        Returns:
+            An answer with any status but 429, 500, 502, 503 and 504.
+
+        Raises:
+            UnreachableError: When there is no answer within the attempts.
+            TryLaterError: When the API is busy for longer than `max_wait_seconds`, or for too many attempts.
+            RequestRefusedError: When it answers 500 each time.
+            ProtocolError: When each answer is cut short.
+            ConfigError: When TLS fails, or the address cannot be used.
+            StoppedError: When `stop` is set.
+        """
+        budget = self._config.max_wait_seconds
+        attempts = 0
+        while True:
+            attempts += 1
+            outcome = self.attempt(request)
+            if trouble_of(outcome) is None:
+                return t.cast("Reply", outcome)
+            budget -= self.pause(str(request), outcome, attempts=attempts, budget=budget)
+
+    def pause(self, call: str, outcome: Reply | Failure, *, attempts: int, budget: float) -> float:
+        """Wait before the next attempt.
+
+        Args:
+            call: Method and path, for messages.
+            outcome: What the last attempt met; not a usable answer.
+            attempts: How many attempts there were.
+            budget: Seconds that may still be spent waiting.
+
+        Returns:
+            Seconds waited.
+
+        Raises:
+            AutomateError: The error of the call, when there should be no further attempt.
+            StoppedError: When `stop` is set.
+        """
+        limit = self._config.max_wait_seconds
+        asked = outcome.retry_after if isinstance(outcome, Reply) else None
+        if isinstance(outcome, Reply) and asked is not None and asked > limit:
+            raise replies.asks_too_long(outcome, call, limit)
+        trouble = trouble_of(outcome) or Trouble.CUT
+        delay = retry.delay(trouble, attempts, asked, self._chance())
+        if delay is None or delay > budget:
+            raise replies.unsuccessful(outcome, call, self._config.host, attempts)
+        self.wait(delay)
+        with self._lock:
+            self._stats.retries += 1
+        return delay
+
+    def attempt(self, request: Request) -> Reply | Failure:
+        """Send a request once, at its turn.
+
+        Returns:
+            The answer with whatever status, or why there is none.
+
+        Raises:
+            ConfigError: When TLS fails, or the address cannot be used.
+            StoppedError: When `stop` is set.
+        """
+        self.wait(self._pacer.turn())
+        while (held := self._pacer.held()) > 0:
+            self.wait(held)
+        sent_at = self._clock.time()
+        try:
+            response = self._http.request(
+                request.method,
+                self._config.base_url + request.path,
+                params=dict(request.params),
+                data=None if request.body is None else _encoder.encode(request.body),
+                headers=None if request.body is None else {"Content-Type": "application/json"},
+                auth=request.auth,
+                timeout=self._timeout,
+                verify=self._verify,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            outcome: Reply | Failure = self._failure(error)
+        else:
+            outcome = replies.read(response.status_code, response.headers, response.content)
+        self._note(outcome, sent_at)
+        return outcome
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, counted as waiting.
+
+        Raises:
+            StoppedError: When `stop` is set.
+        """
+        self._clock.wait(seconds, self._stop)
+        if seconds > 0:
+            with self._lock:
+                self._stats.waited_seconds += seconds
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _note(self, outcome: Reply | Failure, sent_at: float) -> None:
+        with self._lock:
+            self._stats.requests += 1
+            if isinstance(outcome, Reply):
+                self._stats.throttled += trouble_of(outcome) is Trouble.THROTTLED
+                if outcome.date is not None:
+                    self._heard = (outcome.date, self._clock.monotonic())
+                    middle = (sent_at + self._clock.time()) / 2
+                    server = outcome.date.timestamp() + DATE_RESOLUTION_SECONDS / 2
+                    self._skew = server - middle
+        if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
+            self._pacer.hold(min(outcome.retry_after, self._config.max_wait_seconds))
+
+    def _failure(self, error: Exception) -> Failure:
+        chain = list(_chain(error))
+        if untrusted := _first(chain, ssl.SSLCertVerificationError):
+            reason = untrusted.verify_message
+            msg = (
+                f"TLS: the certificate of {self._config.host} is not trusted ({reason}). If the API stands "
+                "behind a private certificate authority, name its PEM file in `ca_bundle`; otherwise check "
+                "`api_url`."
+            )
+            raise ConfigError(msg) from error
+        insecure = _first(chain, ssl.SSLError)
+        if insecure and not isinstance(insecure, ssl.SSLEOFError):
+            msg = (
+                f"TLS: no secure connection to {self._config.host} ({insecure.reason}). Check that `api_url` "
+                "names a host and port that speak TLS."
+            )
+            raise ConfigError(msg) from error
+        if _first(chain, requests.exceptions.InvalidURL):
+            msg = "`api_url` is not an address that can be used."
+            raise ConfigError(msg) from error
+        return _classify(chain)
+
+
+def trouble_of(outcome: Reply | Failure) -> Trouble | None:
+    """Tell what trouble an attempt met, None when its answer is worth looking at."""
+    return outcome.trouble if isinstance(outcome, Failure) else retry.STATUSES.get(outcome.status)
+
+
+_REASONS: t.Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
+    (urllib3.exceptions.NameResolutionError, Trouble.UNSENT, "its name cannot be resolved"),
+    (ConnectionRefusedError, Trouble.UNSENT, "connection refused"),
+    (urllib3.exceptions.ProxyError, Trouble.UNSENT, "the proxy refused"),
+    (urllib3.exceptions.NewConnectionError, Trouble.UNSENT, "no connection"),
+    (urllib3.exceptions.ConnectTimeoutError, Trouble.UNSENT, "no connection in time"),
+    (urllib3.exceptions.TimeoutError, Trouble.TIMED_OUT, "no byte within the time allowed"),
+    (urllib3.exceptions.IncompleteRead, Trouble.TRUNCATED, "the answer broke off"),
+    (urllib3.exceptions.DecodeError, Trouble.TRUNCATED, "the answer broke off"),
+)
+"""What an exception says about the request; the first that fits, since some are kinds of others."""
+
+
+def _classify(chain: list[BaseException]) -> Failure:
+    for kind, trouble, reason in _REASONS:
+        if _first(chain, kind):
+            return Failure(trouble, reason)
+    return Failure(Trouble.CUT, "connection cut")
+
+
+_E = t.TypeVar("_E", bound=BaseException)
+
+
+def _first(chain: list[BaseException], kind: type[_E]) -> _E | None:
+    return next((error for error in chain if isinstance(error, kind)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
