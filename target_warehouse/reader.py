@@ -1,0 +1,141 @@
+"""Singer messages from a pipe or file: exact numbers, and a call when no input comes.
+
+The SDK's readers wait for the next line however long it takes; this one lets the loader write what
+it holds meanwhile, so that a slow tap's records and STATE do not linger.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import typing as t
+from collections import Counter
+from decimal import Decimal
+
+import msgspec
+from singer_sdk.singerlib.encoding import GenericSingerReader
+
+from target_warehouse.errors import InputError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+READ_BYTES: t.Final = 1 << 20
+
+_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+class MessageReader(GenericSingerReader[bytes]):
+    """Reads lines, decodes them and hands them to the target's callbacks.
+
+    Attributes:
+        bytes_read: Bytes of the messages so far.
+        on_idle: Called when no input has come for `idle_seconds`.
+        idle_seconds: How long to wait for input before that call.
+    """
+
+    def __init__(self) -> None:
+        """Start at the first line."""
+        super().__init__()
+        self.bytes_read = 0
+        self.line_number = 0
+        self.on_idle: Callable[[], None] = lambda: None
+        self.idle_seconds = 1.0
+
+    @property
+    def default_input(self) -> t.IO[bytes]:
+        """Standard input, as bytes."""
+        return sys.stdin.buffer
+
+    def process_lines(
+        self,
+        file_input: t.IO[bytes] | None,
+        callbacks: dict[str, Callable[[dict[str, t.Any]], None]],
+    ) -> Counter[str]:
+        """Read all messages.
+
+        Args:
+            file_input: A stream of lines, standard input unless given.
+            callbacks: Message type to what takes such a message.
+
+        Returns:
+            How many messages of each type came.
+
+        Raises:
+            InputError: For a line that is no Singer message.
+        """
+        counts: Counter[str] = Counter()
+        for line in self._lines(file_input or self.default_input):
+            self.line_number += 1
+            if line.isspace() or not line:
+                continue
+            self.bytes_read += len(line)
+            message = self.deserialize_json(line)
+            kind = message.get("type")
+            callback = callbacks.get(kind) if isinstance(kind, str) else None
+            if callback is None or kind is None:
+                names = ", ".join(sorted(str.__str__(name) for name in callbacks))
+                msg = f"Line {self.line_number} of the input has no known type: expected {names}"
+                raise InputError(msg)
+            callback(message)
+            counts[kind] += 1
+        return counts
+
+    def deserialize_json(self, line: bytes) -> dict[str, t.Any]:
+        """Decode one message; numbers with a point or exponent become `Decimal`.
+
+        Args:
+            line: One line.
+
+        Returns:
+            The message.
+
+        Raises:
+            InputError: When it is no JSON object. The line itself is not repeated, it may hold
+                anything.
+        """
+        try:
+            message = _decode(line)
+        except (msgspec.DecodeError, UnicodeError, ArithmeticError):
+            msg = (
+                f"Line {self.line_number} of the input is not valid JSON: expected one Singer "
+                "message a line. If it is the last, the tap ended in the middle of it; what was "
+                "written stands"
+            )
+            raise InputError(msg) from None
+        if not isinstance(message, dict):
+            msg = f"Line {self.line_number} of the input is JSON but no object: expected a message"
+            raise InputError(msg)
+        return message
+
+    def _lines(self, stream: t.IO[t.Any]) -> Iterator[bytes]:
+        binary = getattr(stream, "buffer", stream)
+        try:
+            descriptor = binary.fileno()
+        except (AttributeError, io.UnsupportedOperation):
+            descriptor = None
+        if (
+            descriptor is None or os.name == "nt"
+        ):  # Windows cannot wait for a pipe with a time limit
+            yield from stream
+            return
+        parts: list[bytes] = []
+        while True:
+            ready, _, _ = select.select([descriptor], [], [], self.idle_seconds)
+            if not ready:
+                self.on_idle()
+                continue
+            data = os.read(descriptor, READ_BYTES)
+            if not data:
+                break
+            first, newline, rest = data.partition(b"\n")
+            parts.append(first)
+            if newline:
+                yield b"".join(parts)
+                lines = rest.split(b"\n")
+                parts = [lines.pop()]
+                yield from lines
+        if last := b"".join(parts):
+            yield last

@@ -1,0 +1,191 @@
+"""The SDK's private methods that the loader replaces, here and nowhere else.
+
+The SDK validates, copies and dates every record on its own way to a sink, holds STATE until a sink
+is full or five minutes are over, exits 0 after a signal, and puts whole messages into its errors. A
+test holds what is written here equal to the SDK's own path, on the pinned release.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import signal
+import sys
+import threading
+import typing as t
+
+import msgspec
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.target_base import Target
+
+from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
+from target_warehouse.errors import InputError, NoSchemaError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    import click
+
+    from target_warehouse.reader import MessageReader
+    from target_warehouse.sink import Record, WarehouseSink
+
+    Route: t.TypeAlias = tuple[WarehouseSink, Callable[[Record], Record | None] | None]
+
+COMPRESSIONS: t.Final = frozenset({"gzip", "none", None})
+_encode_state: t.Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class SeamedTarget(Target):
+    """A target whose records go the short way, and whose STATE follows what is committed."""
+
+    message_reader: MessageReader
+    _routes: dict[str, list[Route]]
+    _written_state: t.Any
+
+    def record_taken(self) -> None:
+        """Be told that a record has been handed to its sinks."""
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        """Commit everything that was taken, then write the STATE that stands for it."""
+        raise NotImplementedError
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
+        """Read the configuration files.
+
+        Raises:
+            ConfigError: When one is missing or no JSON object.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except OSError as error:
+            msg = f"Cannot read the configuration {error.filename}: {error.strerror}"
+            raise ConfigError(msg) from None
+        except (ValueError, TypeError):
+            msg = f"A configuration of {', '.join(value)} is not a JSON object of settings"
+            raise ConfigError(msg) from None
+
+    def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
+        stream, schema = message_dict.get("stream"), message_dict.get("schema")
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        if not isinstance(stream, str) or not isinstance(properties, dict):
+            raise self._malformed(message_dict, expected="a stream and a schema with properties")
+        keys = message_dict.get("key_properties")
+        if keys is not None and not (
+            isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+        ):
+            raise self._malformed(message_dict, expected="key_properties as a list of names")
+        known = self.mapper.stream_maps.get(stream)
+        if known and (known[0].raw_schema != schema or known[0].raw_key_properties != keys):
+            self.drain()
+        self._routes.pop(stream, None)
+        super()._process_schema_message(message_dict)
+
+    def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
+        record = message_dict.get("record")
+        if type(record) is not dict:
+            raise self._malformed(message_dict, expected="a record that is an object")
+        self._take(message_dict, record)
+
+    def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
+        manifest, encoding = message_dict.get("manifest"), message_dict.get("encoding")
+        if not isinstance(manifest, list) or not isinstance(encoding, dict):
+            raise self._malformed(message_dict, expected="an encoding and a manifest")
+        if encoding.get("format") != "jsonl" or encoding.get("compression") not in COMPRESSIONS:
+            msg = (
+                "A BATCH message has files in an encoding that the loader does not read: expected "
+                "jsonl, with gzip or plain. Set the encoding in the tap's batch_config"
+            )
+            raise InputError(msg)
+        for url in manifest:
+            for record in self._batch_records(url, BaseBatchFileEncoding.from_dict(encoding)):
+                self._take(message_dict, record)
+
+    def _take(self, message: dict[str, t.Any], record: Record) -> None:
+        """Hand a record to its stream's sinks, through the stream maps that change anything."""
+        stream = message.get("stream")
+        routes = self._routes.get(stream) if isinstance(stream, str) else None
+        if routes is None:
+            routes = self._find_routes(message)
+        version = message.get("version")
+        for sink, transform in routes:
+            taken = record if len(routes) == 1 else dict(record)
+            if transform is not None:
+                mapped = transform(taken)
+                if mapped is None:
+                    continue
+                taken = mapped
+            if sink.include_sdc_metadata_properties:
+                context = {"batch_start_time": dt.datetime.now(tz=dt.UTC)}
+                sink._add_sdc_metadata_to_record(taken, message, context)  # noqa: SLF001 - the seam
+            sink.take(taken, version)
+        self.record_taken()
+
+    def _find_routes(self, message: dict[str, t.Any]) -> list[Route]:
+        stream = message.get("stream")
+        if not isinstance(stream, str):
+            raise self._malformed(message, expected="the name of a stream")
+        if stream not in self.mapper.stream_maps:
+            raise NoSchemaError(message["type"], stream)
+        routes: list[Route] = []
+        for stream_map in self.mapper.stream_maps[stream]:
+            plain = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
+            sink = t.cast("WarehouseSink", self.get_sink(stream_map.stream_alias))
+            routes.append((sink, None if plain else stream_map.transform))
+        self._routes[stream] = routes
+        return routes
+
+    def _batch_records(self, url: str, encoding: BaseBatchFileEncoding) -> Iterator[Record]:
+        head, tail = StorageTarget.split_url(url)
+        try:
+            with StorageTarget.from_url(head).open(tail, mode="rb") as stored:
+                packed = encoding.compression == "gzip"
+                with gzip.GzipFile(fileobj=stored) if packed else stored as lines:
+                    for line in lines:
+                        yield self.message_reader.deserialize_json(line)
+        except (OSError, EOFError) as error:
+            msg = f"Cannot read {tail}, a file of a BATCH message: {type(error).__name__}"
+            raise AutomateError(msg) from None
+
+    def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
+        version = message_dict.get("version")
+        if type(version) is not int:
+            raise self._malformed(message_dict, expected="a version that is an integer")
+        routes = self._find_routes(message_dict)
+        self.drain()
+        for sink, _ in routes:
+            if sink.process_activate_version_messages:
+                sink.activate_version(version)
+
+    def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
+        if "value" not in message_dict:
+            raise self._malformed(message_dict, expected="a value")
+        super()._process_state_message(message_dict)
+
+    def _write_state_message(self, state: dict[str, t.Any]) -> None:
+        if state == self._written_state:
+            return
+        try:
+            sys.stdout.write(_encode_state(state).decode() + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            msg = "Nobody reads the STATE on standard output any more; what was written stands"
+            raise AutomateError(msg) from None
+        self._written_state = state
+
+    def _setup_signal_handlers(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._handle_termination)
+            signal.signal(signal.SIGTERM, self._handle_termination)
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature
+        raise StoppedError(EXIT_SIGINT if signum == signal.SIGINT else EXIT_SIGTERM)
+
+    def _malformed(self, message: dict[str, t.Any], *, expected: str) -> InputError:
+        return InputError(
+            f"Line {self.message_reader.line_number} of the input is a {message['type']} message "
+            f"without what the Singer specification asks for: expected {expected}"
+        )
