@@ -200,9 +200,8 @@ def _problem(error: jsonschema.ValidationError) -> str:
     rule: t.Any = error.validator_value
     match error.validator:
         case "required":
-            missing = [name for name in rule if name not in t.cast("t.Any", error.instance)]
-            prefix = f"{where}." if where else ""
-            return "; ".join(f"`{prefix}{name}` is required and missing" for name in missing)
+            missing = error.message.partition(" is a required property")[0].strip("'")
+            return f"`{f'{where}.' if where else ''}{missing}` is required and missing"
         case "type":
             expected = f"of type {rule if isinstance(rule, str) else ' or '.join(rule)}"
         case "enum":

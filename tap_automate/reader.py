@@ -50,7 +50,7 @@ class Reader:
         self._client = client
         self._path = path
         self._key = key
-        self._parameters = {**parameters, "pageSize": page_size}
+        self._parameters: dict[str, str | int] = {**parameters, "pageSize": page_size}
 
     def fetch(self, window: Window, page: int) -> Page:
         """Ask for one page of a window.
@@ -60,6 +60,9 @@ class Reader:
         """
         bounds = {"updatedFrom": from_seconds(window.start), "updatedTo": from_seconds(window.end)}
         answer = self._client.list_page(self._path, {**self._parameters, **bounds, "page": page})
+        if answer.page != page:
+            msg = f"GET {self._path}: asked for page {page}, the answer is page {answer.page}."
+            raise ProtocolError(msg, request_id=answer.request_id)
         rows = [self._row(record, answer.request_id) for record in answer.items]
         earliest = window.start * MICROSECONDS - TOLERANCE
         latest = (window.end + 1) * MICROSECONDS + TOLERANCE
@@ -68,8 +71,8 @@ class Reader:
             msg = (
                 f"GET {self._path}: {outside} of {len(rows)} rows lie outside the `updatedFrom` "
                 "and `updatedTo` that were asked for. The server does not apply these filters to "
-                "this path, so changes cannot be read reliably. Deselect the stream, or correct its "
-                "path in `endpoints`."
+                "this path, so changes cannot be read reliably. Deselect the stream, or correct "
+                "its path in `endpoints`."
             )
             raise ProtocolError(msg, request_id=answer.request_id)
         return Page(rows=rows, size=answer.page_size, total=answer.total)

@@ -6,6 +6,7 @@ was emitted before, `records` normalises and cuts lines, and `sdk_seams` writes 
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from automate_api.contract import stream_schema
@@ -50,14 +51,11 @@ class ResourceStream(FamilyStream):
         """Take key and schema from the contract."""
         self.tap = tap
         self.resource: Resource = tap.contract.resource(self.declaration.path)
+        key = (*self.resource.key, REPLICATION_KEY)
         super().__init__(
             tap,
             name=self.declaration.name,
-            schema=tap.privacy.schema(
-                stream_schema(
-                    self.resource.record_schema, key=(*self.resource.key, REPLICATION_KEY)
-                )
-            ),
+            schema=tap.privacy.schema(stream_schema(self.resource.record_schema, key=key)),
         )
         self.primary_keys = self.resource.key
         self.replication_key = REPLICATION_KEY
@@ -156,7 +154,7 @@ class ResourceStream(FamilyStream):
         for certified in read_ahead(windows, self.tap.stop):
             yield Step(
                 self._fresh_rows(certified, bookmarks, normalise, (first, last)),
-                lambda certified=certified: self._advance(certified, bookmarks, context),
+                functools.partial(self._advance, certified, bookmarks, context),
             )
 
     def _range(self) -> tuple[int, int]:
@@ -222,7 +220,7 @@ class LineStream(RowStream):
     """The lines within the records of another stream, cut in its loop without a further request."""
 
     declaration: t.ClassVar[Lines]
-    parent_stream_type: type[ResourceStream]  # type: ignore[assignment] # always there
+    parent_stream_type: type[ResourceStream]
 
     def __init__(self, tap: TapAutomate) -> None:
         """Put the parent's key and rooftop before the line's own fields."""

@@ -21,9 +21,11 @@ from singer_sdk.singerlib import RecordMessage
 from tap_automate.records import inferred_type
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_automate.writer import BlockWriter
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class RowStream(Stream):
         """Write a record as Singer message, through selection and stream maps."""
         self._write_record_message(record)
 
-    def _generate_record_messages(self, record: Record) -> Iterator[RecordMessage]:
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields
         if new:
             self._meet(record, new)
@@ -131,19 +133,22 @@ class FamilyStream(RowStream, abc.ABC):
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Iterator[Record]:
+    ) -> Generator[Record, None, None]:
         for child in self.child_streams:
             if child.selected and write_messages:
                 child._write_schema_message()  # noqa: SLF001 - written by the parent, see above
         members = self.members()
         with contextlib.ExitStack() as metrics:
-            metrics.callback(self._tap.message_writer.flush)
+            metrics.callback(t.cast("BlockWriter", self._tap.message_writer).flush)
             metrics.enter_context(self.get_sync_timer())
             counters = {
                 stream.name: metrics.enter_context(stream.get_record_counter())
                 for stream in members
             }
-            for partition in [context] if context is not None else self.partitions or [None]:
+            partitions: list[t.Any] = (
+                [context] if context is not None else self.partitions or [None]
+            )
+            for partition in partitions:
                 for step in self.steps(partition):
                     for stream, record in step.rows:
                         if write_messages:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
+import io
+import json
 import signal
 import threading
 import typing as t
 
-from automate_api.client import Client
-from automate_api.session import Session
 from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from automate_api import contract, program, redaction, settings
+from automate_api.client import Client
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.errors import ConfigError, StoppedError
+from automate_api.session import Session
 from tap_automate.privacy import DEFAULTS, Privacy
 from tap_automate.resources import stream_types
 from tap_automate.writer import BlockWriter
@@ -22,6 +24,7 @@ from tap_automate.writer import BlockWriter
 if t.TYPE_CHECKING:
     from types import FrameType
 
+    import click
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
@@ -177,7 +180,38 @@ class TapAutomate(Tap):
 
     def discover_streams(self) -> list[Stream]:
         """Return every stream of the table; needs no network."""
-        return [stream_type(self) for stream_type in stream_types()]  # type: ignore[arg-type, call-arg]
+        return [stream_type(self) for stream_type in stream_types()]
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
+        """Read the configuration files.
+
+        Raises:
+            ConfigError: When one is missing or is not a JSON object.
+        """
+        files = [source for source in value if source != settings.ENVIRONMENT]
+        settings.from_sources(cls.config_jsonschema, files, prefix="")
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+        **options: t.Any,  # noqa: ANN401 - the SDK's own
+    ) -> None:
+        """Run as the command line asks.
+
+        Args:
+            state: The state file.
+            catalog: The catalog file.
+            options: Configuration and the rest, as the SDK takes them.
+
+        Raises:
+            ConfigError: When a file is not JSON, or what it holds cannot be used.
+        """
+        super().invoke(state=_json_file(state), catalog=_json_file(catalog), **options)
 
     def load_state(self, state: dict[str, t.Any]) -> None:
         """Take over the state of the run before.
@@ -185,7 +219,7 @@ class TapAutomate(Tap):
         Raises:
             ConfigError: When it does not have the form of Singer state.
         """
-        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        bookmarks: object = state.get("bookmarks", {})
         if not isinstance(bookmarks, dict) or not all(
             isinstance(bookmark, dict) for bookmark in bookmarks.values()
         ):
@@ -217,6 +251,23 @@ class TapAutomate(Tap):
     def stopped(self) -> StoppedError:
         """Return the error that ends the run with 128 and the signal, once `stop` is set."""
         return StoppedError(128 + (self._stopped_by or signal.SIGTERM))
+
+
+def _json_file(file: t.IO[str] | None) -> io.StringIO | None:
+    """Return a file's content; the SDK would answer anything but JSON with a traceback."""
+    if file is None:
+        return None
+    content = file.read()
+    try:
+        is_object = isinstance(json.loads(content), dict)
+    except ValueError:
+        is_object = False
+    if not is_object:
+        msg = (
+            f"The file {file.name} is not JSON; expected a state or catalog as this tap writes it."
+        )
+        raise ConfigError(msg) from None
+    return io.StringIO(content)
 
 
 def main() -> t.NoReturn:

@@ -1,0 +1,113 @@
+"""The bookmark: what it keeps in state, and which rows it lets through."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from automate_api.errors import ConfigError
+from tap_automate.bookmark import MOST_SEEN, Bookmark
+from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.windows import MICROSECONDS, Row, Window
+
+NOON = to_microseconds("2026-01-20T12:00:00Z") // MICROSECONDS
+
+
+def row(key: str, second: float) -> Row:
+    return Row((key,), int(second * MICROSECONDS), {})
+
+
+def bookmark(state: dict[str, t.Any] | None = None, overlap: int = 60) -> Bookmark:
+    return Bookmark.from_state(state or {}, overlap_seconds=overlap, name="vehicles")
+
+
+def after(rows: list[Row], end: int, overlap: int = 60) -> dict[str, t.Any]:
+    mark = bookmark(overlap=overlap)
+    for each in rows:
+        assert mark.take(each)
+    mark.advance(Window(0, end))
+    state: dict[str, t.Any] = json.loads(json.dumps(mark.to_state("updatedAt")))
+    return state
+
+
+def test_state_has_the_fields_that_singer_users_know() -> None:
+    state = after([], NOON)
+    assert state["replication_key"] == "updatedAt"
+    assert state["replication_key_value"] == "2026-01-20T12:00:00Z"
+
+
+def test_a_row_of_the_overlap_is_emitted_once_over_two_runs() -> None:
+    state = after([row("a", NOON - 5)], NOON)
+    assert not bookmark(state).take(row("a", NOON - 5))
+
+
+def test_a_row_that_became_visible_late_is_emitted() -> None:
+    state = after([row("a", NOON - 5)], NOON)
+    assert bookmark(state).take(row("late", NOON - 7))
+
+
+def test_the_same_key_with_a_later_change_is_emitted() -> None:
+    state = after([row("a", NOON - 5)], NOON)
+    assert bookmark(state).take(row("a", NOON - 4))
+
+
+def test_rows_before_the_overlap_are_not_kept_in_state() -> None:
+    state = after([row(str(n), NOON - 3_600 + n) for n in range(100)], NOON)
+    assert state["seen"] == []
+
+
+def test_state_holds_no_more_digests_than_agreed_and_they_are_the_newest() -> None:
+    rows = [row(str(n), NOON - 50 + n / 1_000) for n in range(MOST_SEEN + 500)]
+    state = after(rows, NOON)
+    assert len(state["seen"]) == MOST_SEEN
+    again = bookmark(state)
+    assert again.take(rows[0])
+    assert not again.take(rows[-1])
+
+
+def test_what_an_earlier_run_has_seen_survives_a_run_that_ends_within_the_overlap() -> None:
+    state = after([row("a", NOON - 5)], NOON)
+    second = bookmark(state)
+    second.advance(Window(NOON - 60, NOON - 30))
+    third = bookmark(second.to_state("updatedAt"))
+    assert third.second == NOON
+    assert not third.take(row("a", NOON - 5))
+
+
+def test_state_tells_nothing_of_keys_and_instants() -> None:
+    state = after([row("cust_5c01e8", NOON - 5)], NOON)
+    assert "cust" not in json.dumps(state["seen"])
+
+
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [
+        ({"replication_key_value": "yesterday"}, "replication_key_value"),
+        ({"replication_key_value": 17}, "replication_key_value"),
+        ({"replication_key_value": from_seconds(NOON), "seen": "abc"}, "seen"),
+        ({"replication_key_value": from_seconds(NOON), "seen": [1]}, "seen"),
+    ],
+)
+def test_a_state_of_another_form_is_refused_with_what_to_do(
+    state: dict[str, t.Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"'vehicles'.*`{named}`"):
+        bookmark(state)
+
+
+def test_a_bookmark_that_a_person_wrote_by_hand_is_taken() -> None:
+    assert bookmark({"replication_key_value": "2026-01-20"}).second == NOON - 12 * 3_600
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("2026-01-20T12:00:00Z", "2026-01-20T12:00:00.500Z"),
+        ("2026-01-20T12:00:00.500Z", "2026-01-20T12:00:01Z"),
+        ("2026-01-20T12:00:00+02:00", "2026-01-20T12:00:00Z"),
+    ],
+)
+def test_instants_compare_as_instants_where_their_text_does_not(earlier: str, later: str) -> None:
+    assert to_microseconds(earlier) < to_microseconds(later)

@@ -1,0 +1,136 @@
+"""What happens to a record on its way: sentinels, personal data, drift, lines."""
+
+from __future__ import annotations
+
+import typing as t
+from decimal import Decimal
+
+import pytest
+
+from automate_api import contract
+from automate_api.errors import ConfigError
+from tap_automate.privacy import Privacy
+from tap_automate.records import Normaliser, lines_of
+
+CONTRACT = contract.load()
+KEY = "a key of sixteen characters"
+
+
+def privacy(**treatment: str) -> Privacy:
+    return Privacy(treatment, KEY, CONTRACT.pii_fields)
+
+
+def normaliser(path: str, **treatment: str) -> Normaliser:
+    return Normaliser(CONTRACT.resource(path).record_schema, privacy(**treatment))
+
+
+@pytest.mark.parametrize("sentinel", ["1000-01-01", "0001-01-01", "1910-01-01"])
+def test_sentinel_dates_become_null_and_are_counted(sentinel: str) -> None:
+    normalise = normaliser("/vehicles")
+    record = normalise({"vehicleId": "v", "acquisitionDate": sentinel})
+    assert record["acquisitionDate"] is None
+    assert list(normalise.drift.lines()) == ["sentinel dates set to null: acquisitionDate (1 rows)"]
+
+
+def test_a_sentinel_with_a_time_counts_as_one_too_and_a_real_date_does_not() -> None:
+    normalise = normaliser("/service/repair-orders")
+    record = normalise(
+        {"openedAt": "0001-01-01T00:00:00Z", "closedAt": "2026-01-20T13:45:00Z", "lines": []}
+    )
+    assert (record["openedAt"], record["closedAt"]) == (None, "2026-01-20T13:45:00Z")
+
+
+def test_licence_and_date_of_birth_are_dropped_unless_asked_for() -> None:
+    person = {"customerId": "c", "driversLicense": {"number": "x"}, "dateOfBirth": "1980-02-03"}
+    assert normaliser("/customers")(dict(person)) == {"customerId": "c"}
+    kept = normaliser("/customers", driversLicense="keep", dateOfBirth="keep")(dict(person))
+    assert kept == person
+
+
+def test_dropped_fields_are_not_in_the_schema_either() -> None:
+    schema = privacy(emails="drop").schema(CONTRACT.resource("/customers").record_schema)
+    assert not {"driversLicense", "dateOfBirth", "emails"} & set(schema["properties"])
+    assert "phones" in schema["properties"]
+
+
+def test_hashes_are_keyed_equal_for_equal_values_and_typed_as_text() -> None:
+    person = {"emails": ["a@example.com", "b@example.com"], "lastName": "Ito"}
+    hashed = normaliser("/customers", emails="hash", lastName="hash")(dict(person))
+    other = Privacy({"lastName": "hash"}, "another key of sixteen", CONTRACT.pii_fields)
+    assert hashed["lastName"] != "Ito"
+    assert len(set(hashed["emails"])) == 2
+    again = normaliser("/customers", lastName="hash")({"lastName": "Ito"})
+    assert again["lastName"] == hashed["lastName"]
+    rehashed = other.hashing("lastName")
+    assert rehashed is not None
+    assert rehashed("Ito") != hashed["lastName"]
+    schema = privacy(emails="hash", lastName="hash").schema(
+        CONTRACT.resource("/customers").record_schema
+    )
+    assert schema["properties"]["lastName"]["type"] == ["string", "null"]
+    assert schema["properties"]["emails"]["items"]["type"] == ["string", "null"]
+
+
+@pytest.mark.parametrize(
+    ("treatment", "named"),
+    [({"status": "drop"}, "pii.status"), ({"emails": "burn"}, "pii.emails")],
+)
+def test_a_pii_setting_that_cannot_be_used_names_the_field(
+    treatment: dict[str, str], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        Privacy(treatment, KEY, CONTRACT.pii_fields)
+
+
+def test_hashes_without_a_key_are_refused() -> None:
+    with pytest.raises(ConfigError, match="pii_key"):
+        Privacy({"emails": "hash"}, None, CONTRACT.pii_fields)
+
+
+def test_unknown_fields_and_values_pass_through_and_are_counted_without_values() -> None:
+    normalise = normaliser("/vehicles")
+    for _ in range(2):
+        record = normalise(
+            {
+                "vehicleId": "v",
+                "status": "on_loan",
+                "windowSticker": "private text",
+                "odometer": {"value": 3, "unit": "mi", "read": "today"},
+            }
+        )
+    assert record["status"] == "on_loan"
+    assert record["windowSticker"] == "private text"
+    said = "\n".join(normalise.drift.lines())
+    assert "windowSticker (2 rows)" in said
+    assert "odometer.read (2 rows)" in said
+    assert "status=on_loan (2 rows)" in said
+    assert "private" not in said
+
+
+def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
+    parent: dict[str, t.Any] = {
+        "journalEntryId": "je_1",
+        "rooftopId": "rt_1",
+        "updatedAt": "2026-01-20T13:45:00Z",
+        "lines": [{"lineId": "1", "debit": Decimal("0.0375")}, {"lineId": "2"}],
+    }
+    rows = list(lines_of(parent, "lines", ("journalEntryId", "rooftopId"), None))
+    assert rows[0] == {
+        "journalEntryId": "je_1",
+        "rooftopId": "rt_1",
+        "lineId": "1",
+        "debit": Decimal("0.0375"),
+        "parentUpdatedAt": "2026-01-20T13:45:00Z",
+    }
+    assert [row["lineId"] for row in rows] == ["1", "2"]
+
+
+def test_a_parent_without_lines_has_none() -> None:
+    parent = {"dealId": "d", "updatedAt": "2026-01-20T13:45:00Z", "fees": None}
+    assert list(lines_of(parent, "fees", ("dealId",), "position")) == []
+
+
+def test_lines_without_an_id_are_numbered() -> None:
+    parent = {"dealId": "d", "updatedAt": "u", "fees": [{"code": "DOC"}, {"code": "REG"}]}
+    rows = list(lines_of(parent, "fees", ("dealId",), "position"))
+    assert [row["position"] for row in rows] == [1, 2]
