@@ -2,8 +2,8 @@
 
 Stream schemas, payload validation and entitlements come from here, so that they are written once.
 Every schema that is handed out is plain JSON Schema without `$ref` and `allOf`, and a copy of the
-caller's own. Each field in it says by `x-origin` whether the API documents it or it is inferred: its
-own mark, else that of the component it refers to, and never more documented than what holds it.
+caller's own. Each field in it says by `x-origin` whether the API documents it or it is inferred: by
+its own mark, else by that of its component, and never as more documented than what holds it.
 """
 
 from __future__ import annotations
