@@ -131,6 +131,11 @@ class FamilyStream(RowStream, abc.ABC):
         streams = [self, *t.cast("list[RowStream]", self.child_streams)]
         return [stream for stream in streams if stream.selected]
 
+    def _contexts(self, context: Context | None) -> list[Context | None]:
+        if context:
+            return [context]
+        return list(self.partitions) if self.partitions else [None]
+
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, None, None]:
@@ -145,10 +150,7 @@ class FamilyStream(RowStream, abc.ABC):
                 stream.name: metrics.enter_context(stream.get_record_counter())
                 for stream in members
             }
-            partitions: list[t.Any] = (
-                [context] if context is not None else self.partitions or [None]
-            )
-            for partition in partitions:
+            for partition in self._contexts(context):
                 for step in self.steps(partition):
                     for stream, record in step.rows:
                         if write_messages:

@@ -17,11 +17,13 @@ from automate_api.client import Client
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.session import Session
+from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS, Privacy
 from tap_automate.resources import stream_types
 from tap_automate.writer import BlockWriter
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     import click
@@ -150,7 +152,8 @@ class TapAutomate(Tap):
         redaction.install()
         redaction.register_settings(schema, values)
         if validate_config:
-            settings.check(schema, values, program=self.name)
+            found = [*settings.problems(schema, values), *_date_problems(values)]
+            settings.refuse(found, program=self.name)
         self.contract = contract.load()
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
@@ -253,6 +256,20 @@ class TapAutomate(Tap):
         return StoppedError(128 + (self._stopped_by or signal.SIGTERM))
 
 
+def _date_problems(values: Mapping[str, t.Any]) -> Iterator[str]:
+    """Say which limits in time are none, or exclude each other."""
+    limits = {}
+    for name in ("start_date", "end_date"):
+        value = values.get(name)
+        try:
+            limits[name] = to_microseconds(value) if isinstance(value, str) else None
+        except ValueError:
+            yield f"`{name}` must be an instant such as 2026-01-20 or 2026-01-20T13:45:00Z"
+    start, end = limits.get("start_date"), limits.get("end_date")
+    if start is not None and end is not None and end <= start:
+        yield "`end_date` must be later than `start_date`"
+
+
 def _json_file(file: t.IO[str] | None) -> io.StringIO | None:
     """Return a file's content; the SDK would answer anything but JSON with a traceback."""
     if file is None:
@@ -264,7 +281,7 @@ def _json_file(file: t.IO[str] | None) -> io.StringIO | None:
         is_object = False
     if not is_object:
         msg = (
-            f"The file {file.name} is not JSON; expected a state or catalog as this tap writes it."
+            f"{file.name} is not a JSON object; expected a state or catalog as this tap writes it."
         )
         raise ConfigError(msg) from None
     return io.StringIO(content)
