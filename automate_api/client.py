@@ -8,6 +8,7 @@ import datetime as dt
 import random
 import threading
 import typing as t
+from http import HTTPStatus
 
 from automate_api import replies
 from automate_api.clock import SYSTEM_CLOCK, Clock
@@ -113,14 +114,12 @@ class Client:
         """
         call = f"GET {path}"
         reply = self._send("GET", path, params or {})
-        if not 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successes
+        if not reply.is_success:
             raise replies.refusal(reply, call)
         if not reply.is_json:
             raise replies.not_json(reply, call)
         if reply.date is None:
-            msg = (
-                f"{call}: expected a `Date` header, by which changes are told apart; there is none."
-            )
+            msg = f"{call}: expected a `Date` header to tell new from old; there is none."
             raise ProtocolError(msg, request_id=reply.request_id)
         return Answer(reply.body, reply.date, reply.request_id)
 
@@ -148,8 +147,8 @@ class Client:
             or not numbers[1]
         ):
             msg = (
-                f"GET {path}: expected a page {{items: [object, ...], page, pageSize, total}} with whole "
-                f"numbers, got {_shape(answer.body)}."
+                f"GET {path}: expected a page {{items: [object, ...], page, pageSize, total}} with "
+                f"whole numbers, got {_shape(answer.body)}."
             )
             raise ProtocolError(msg, request_id=answer.request_id)
         page, page_size, total = t.cast("list[int]", numbers)
@@ -158,7 +157,8 @@ class Client:
     def server_time(self) -> dt.datetime:
         """Tell the server's clock, UTC, whole seconds, never ahead of it.
 
-        From the last answer's `Date` and the time since; with one small request when there was none.
+        From the last answer's `Date` and the time since; with one small request when there was
+        none.
 
         Raises:
             ProtocolError: When the server sends no `Date`.
@@ -169,7 +169,7 @@ class Client:
                 self._transport.send(Request("HEAD", "", NoAuth()))
         heard = self._transport.heard
         if heard is None:
-            msg = "Expected a `Date` header, by which changes are told apart; the API sends none."
+            msg = "Expected a `Date` header, to tell new from old; the API sends none."
             raise ProtocolError(msg)
         date, at = heard
         return date + dt.timedelta(seconds=int(self._clock.monotonic() - at))
@@ -181,13 +181,13 @@ class Client:
     def _send(self, method: str, path: str, params: Mapping[str, str | int]) -> Reply:
         token = self._session.token()
         reply = self._transport.send(Request(method, path, Bearer(token), params))
-        if reply.status == 401:  # noqa: PLR2004 - unauthorized
+        if reply.status == HTTPStatus.UNAUTHORIZED:
             token = self._session.renew(token)
             reply = self._transport.send(Request(method, path, Bearer(token), params))
-        if reply.status == 401:  # noqa: PLR2004 - unauthorized
+        if reply.status == HTTPStatus.UNAUTHORIZED:
             msg = (
-                f"{method} {path}: the DMS refuses a token that it has just issued (401). Check whether "
-                "something else logs in with this user, then run again."
+                f"{method} {path}: the DMS refuses a token that it has just issued (401). Check "
+                "whether something else logs in with this user, then run again."
             )
             raise AuthenticationError(msg, request_id=reply.request_id)
         self._session.keep_cookies()

@@ -1,4 +1,4 @@
-"""Time as the client needs it: what hour it is, how long something took, and waiting that can be stopped.
+"""Time as the client needs it: the hour, durations, and waiting that can be stopped.
 
 Tests inject a clock of their own, so that none of them has to sit through a wait.
 """
@@ -51,8 +51,8 @@ class SystemClock:
     def wait(self, seconds: float, stop: threading.Event) -> None:
         """Sleep in short slices and look at `stop` between them.
 
-        Not `stop.wait(seconds)`: a signal handler that sets the event while the main thread is inside
-        `Event.wait` needs the lock which that very thread may hold, and both hang.
+        Not `stop.wait(seconds)`: a signal handler that sets the event while the main thread is
+        inside `Event.wait` needs the lock which that very thread may hold, and both hang.
 
         Raises:
             StoppedError: When `stop` is set.

@@ -1,4 +1,4 @@
-"""The settings that tap, target and `automate-dms` share: where the API is, who logs in, how patiently."""
+"""The settings that all programs share: where the API is, who logs in, how patiently."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     },
     "integration_id": {
         "type": "string",
-        "description": "The integration's id; requests go to `<api_url>/integrations/<integration_id>`.",
+        "description": "The integration's id; requests go to "
+        "`<api_url>/integrations/<integration_id>`.",
     },
     "platform_token": {
         "type": "string",
@@ -52,7 +53,8 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "type": ["string", "null"],
         "secret": True,
         "writeOnly": True,
-        "description": "With `mfa_type: totp`: the base32 secret shown when the factor was enrolled.",
+        "description": "With `mfa_type: totp`: the base32 secret shown when the factor was "
+        "enrolled.",
     },
     "session_store": {
         "type": "string",
@@ -80,7 +82,8 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "type": "number",
         "minimum": 0,
         "default": 900,
-        "description": "Longest time that one request waits for a busy or throttling API; then exit 75.",
+        "description": "Longest time that one request waits for a busy or throttling API; then "
+        "exit 75.",
     },
     "request_timeout_seconds": {
         "type": "number",
@@ -90,7 +93,8 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     },
     "ca_bundle": {
         "type": ["string", "null"],
-        "description": "PEM file of the certificate authorities to trust instead of the public ones.",
+        "description": "PEM file of the certificate authorities to trust instead of the public "
+        "ones.",
     },
     "endpoints": {
         "type": ["object", "null"],
@@ -101,7 +105,7 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         ),
     },
 }
-"""JSON Schema of each setting, as Singer's `--about` prints it (`secret` marks what must not be shown)."""
+"""JSON Schema of each setting, as `--about` prints it; `secret` marks what is never shown."""
 
 REQUIRED: t.Final = ("integration_id", "platform_token", "username", "password")
 
@@ -150,8 +154,9 @@ class ApiConfig:
         Secret values are registered with `redaction`, before anything can complain about them.
 
         Args:
-            values: Setting to value, from a file or the environment; text is brought to its type, null
-                and empty text count as not given, and settings of other parts of a program are ignored.
+            values: Setting to value, from a file or the environment; text is brought to its type,
+                null and empty text count as not given, and settings of other parts of a program are
+                ignored.
             program: Whose settings they are, for messages.
 
         Raises:

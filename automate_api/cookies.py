@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 
 from requests.cookies import RequestsCookieJar, create_cookie
@@ -10,7 +11,33 @@ from automate_api import redaction
 from automate_api.session_store import Cookie
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    import http.cookiejar
+    from collections.abc import Iterable, Iterator
+
+
+class SharedJar(RequestsCookieJar):
+    """A jar for several threads: going through it while an answer adds a cookie is safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = threading.RLock()
+
+    def __iter__(self) -> Iterator[http.cookiejar.Cookie]:  # type: ignore[override]  # its stub mixes up mapping and jar
+        """Go through the cookies as they are now."""
+        with self._guard:
+            return iter(list(super().__iter__()))
+
+    def set_cookie(self, cookie: http.cookiejar.Cookie, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401 - as its parent's
+        """Add or replace a cookie."""
+        with self._guard:
+            super().set_cookie(cookie, *args, **kwargs)
+
+    def replace(self, cookies: Iterable[http.cookiejar.Cookie]) -> None:
+        """Hold these cookies and no others."""
+        with self._guard:
+            self.clear()
+            for cookie in cookies:
+                self.set_cookie(cookie)
 
 
 def of(jar: RequestsCookieJar) -> tuple[Cookie, ...]:
@@ -35,18 +62,19 @@ def of(jar: RequestsCookieJar) -> tuple[Cookie, ...]:
     return found
 
 
-def put(jar: RequestsCookieJar, cookies: Iterable[Cookie]) -> None:
+def put(jar: SharedJar, cookies: Iterable[Cookie]) -> None:
     """Make a jar hold these cookies and no others, and have the values redacted."""
-    jar.clear()
-    for cookie in cookies:
+    kept = list(cookies)
+    for cookie in kept:
         redaction.register(cookie.value)
-        jar.set_cookie(
-            create_cookie(  # type: ignore[no-untyped-call]  # its stub has no types
-                cookie.name,
-                cookie.value,
-                domain=cookie.domain,
-                path=cookie.path,
-                secure=cookie.secure,
-                expires=cookie.expires,
-            )
+    jar.replace(
+        create_cookie(  # type: ignore[no-untyped-call]  # its stub has no types
+            cookie.name,
+            cookie.value,
+            domain=cookie.domain,
+            path=cookie.path,
+            secure=cookie.secure,
+            expires=cookie.expires,
         )
+        for cookie in kept
+    )

@@ -1,7 +1,8 @@
 """The two calls that give a token: `POST /sessions` and `POST /sessions/refresh`.
 
-A login is never repeated blindly. A code counts as used once a request with it may have arrived, a second
-try takes the code of a later step, and there is no third: DMS vendors lock users that keep trying.
+A login is never repeated blindly. A code counts as used once a request with it may have arrived, a
+second try takes the code of a later step, and there is no third: DMS vendors lock users that keep
+trying.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import decimal
 import logging
 import re
 import typing as t
+from http import HTTPStatus
 
 import msgspec
 import requests
@@ -28,7 +30,6 @@ from automate_api.errors import (
     TryLaterError,
 )
 from automate_api.mfa import Totp, usable_step
-from automate_api.replies import Reply
 from automate_api.retry import Trouble
 from automate_api.transport import NoAuth, Request, Transport, trouble_of
 
@@ -36,6 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from automate_api.config import ApiConfig
+    from automate_api.replies import Reply
     from automate_api.session_store import SessionState
 
 LOGIN: t.Final = "POST /sessions"
@@ -75,7 +77,7 @@ class PlatformToken(requests.auth.AuthBase):
 
 
 class Authenticator:
-    """Gets tokens for one set of credentials; the caller makes sure that nobody else does so meanwhile.
+    """Gets tokens for one set of credentials; the caller sees to it that nobody else does.
 
     Args:
         config: The credentials.
@@ -96,7 +98,8 @@ class Authenticator:
 
         Args:
             state: What is known from before: lock-out, refused logins, the last code's step.
-            save: Called before a code is sent and after a refusal, so that no process forgets either.
+            save: Called before a code is sent and after a refusal, so that no process forgets
+                either.
 
         Returns:
             The state with a token; the caller saves it.
@@ -111,8 +114,8 @@ class Authenticator:
         """
         if state.locked_reason is not None:
             msg = (
-                f"No login is tried, since {state.locked_reason}. Correct the cause, have the user unlocked, "
-                f"then {RESET_HINT}."
+                f"No login is tried, since {state.locked_reason}. Correct the cause, have the user "
+                f"unlocked, then {RESET_HINT}."
             )
             raise LockedOutError(msg)
         self._knock()
@@ -125,7 +128,7 @@ class Authenticator:
             outcome = self._transport.attempt(Request("POST", "/sessions", auth, body=body))
             if trouble_of(outcome) is None:
                 reply = t.cast("Reply", outcome)
-                if 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successes
+                if reply.is_success:
                     return self._granted(state, reply, LOGIN, asked_at)
                 state = self._refused(state, reply, save, is_last=is_last)
                 continue
@@ -163,13 +166,13 @@ class Authenticator:
             if trouble_of(outcome) is not None:
                 raise replies.unsuccessful(outcome, str(request), self._config.host, 1)
             reply = t.cast("Reply", outcome)
-        if 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successes
+        if reply.is_success:
             return self._granted(state, reply, str(request), asked_at)
         logger.debug("The DMS answered %s to a token refresh", reply.status)
         return None
 
     def _knock(self) -> None:
-        """Hear the server's clock, and learn that it can be reached, before a code or password leaves."""
+        """Learn the server's clock, and that it can be reached, before a password leaves."""
         with contextlib.suppress(RequestRefusedError):
             self._transport.send(Request("HEAD", "", NoAuth()))
 
@@ -186,8 +189,8 @@ class Authenticator:
         step, wait = usable_step(self._clock.time() + skew, state.last_totp_step)
         if wait > LONGEST_CODE_WAIT_SECONDS:
             msg = (
-                f"The last code that was used belongs to a time {wait:.0f} s ahead of the server's clock. "
-                f"Check the clocks, then {RESET_HINT}."
+                f"The last code that was used belongs to a time {wait:.0f} s ahead of the server's "
+                f"clock. Check the clocks, then {RESET_HINT}."
             )
             raise TryLaterError(msg)
         if wait > 0:
@@ -239,20 +242,20 @@ class Authenticator:
         is_last: bool,
     ) -> SessionState:
         """Raise, unless it was the code alone and there is another try."""
-        if reply.status == 423:  # noqa: PLR2004 - locked
+        if reply.status == HTTPStatus.LOCKED:
             save(msgspec.structs.replace(state, locked_reason="the DMS has locked the user (423)"))
             msg = (
-                f"{LOGIN}: the DMS has locked the user (423). Have the dealer's administrator unlock it, then "
-                f"{RESET_HINT}. Until then no login is tried."
+                f"{LOGIN}: the DMS has locked the user (423). Have the dealer's administrator "
+                f"unlock it, then {RESET_HINT}. Until then no login is tried."
             )
             raise LockedOutError(msg, request_id=reply.request_id)
-        if reply.status in (404, 501):
+        if reply.status in replies.NOT_OFFERED:
             msg = (
                 f"{LOGIN}: there is no such integration at {self._config.host} ({reply.status}). "
                 "Check `integration_id` and `api_url`."
             )
             raise ConfigError(msg, request_id=reply.request_id)
-        if reply.status != 401:  # noqa: PLR2004 - unauthorized
+        if reply.status != HTTPStatus.UNAUTHORIZED:
             error = replies.refusal(reply, LOGIN)
             if isinstance(error, RequestRefusedError):
                 raise AuthenticationError(str(error)) from error
@@ -274,8 +277,8 @@ class Authenticator:
             else f"One more refusal, and no further login is tried until you {RESET_HINT}."
         )
         msg = (
-            f"{LOGIN}: the DMS refused the login with 401{code}. Check `platform_token`, `username`, "
-            f"`password` and {factor}. {then}"
+            f"{LOGIN}: the DMS refused the login with 401{code}. Check `platform_token`, "
+            f"`username`, `password` and {factor}. {then}"
         )
         kind = LockedOutError if locked else AuthenticationError
         return kind(msg, request_id=reply.request_id)

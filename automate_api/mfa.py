@@ -1,8 +1,8 @@
 """Time-based one-time codes (RFC 6238): which code may be submitted, and when.
 
-The DMS accepts a code once, and every refused login brings a lock-out nearer. So a step (30 seconds of
-the server's time) is used at most once by all processes together, and never where the two clocks might
-disagree about which step it is.
+The DMS accepts a code once, and every refused login brings a lock-out nearer. So a step (30 seconds
+of the server's time) is used at most once by all processes together, and never where the two clocks
+might disagree about which step it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STEP_SECONDS: t.Final = 30
 TAIL_SECONDS: t.Final = 3
 """A code sent in the last seconds of its step may arrive in the next one."""
 HEAD_SECONDS: t.Final = 1
-"""The server's `Date` has whole seconds, so its step may begin up to a second later than it seems."""
+"""`Date` has whole seconds, so the server's step may begin up to a second later than it seems."""
 _KEY_BYTES: t.Final = 20
 
 
@@ -60,8 +60,8 @@ class Totp:
         if not key:
             msg = "an empty secret"
             raise ValueError(msg)
-        # Many issuers still hand out 80 bits, which pyotp refuses. HMAC pads a short key with zero bytes
-        # (RFC 2104), so doing it here gives the same codes.
+        # Many issuers still hand out 80 bits, which pyotp refuses. HMAC pads a short key with
+        # zero bytes (RFC 2104), so doing it here gives the same codes.
         padded = base64.b32encode(key.ljust(_KEY_BYTES, b"\0")).decode()
         self._otp = pyotp.TOTP(padded, interval=STEP_SECONDS)
 

@@ -32,7 +32,7 @@ class Pacer:
         """
         with self._lock:
             now = self._clock.monotonic()
-            place = max(now, self._next, self._held_until)
+            place = max(now, self._next)
             self._next = place + self._interval
             return place - now
 

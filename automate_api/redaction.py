@@ -1,8 +1,8 @@
 """Keeps secrets and personal data out of whatever a program says: logs, warnings, tracebacks.
 
-Three kinds of text are replaced: values that were registered (secret settings, tokens, cookies, codes) in
-the forms in which they travel; the values of the contract's personal fields where text quotes a record; and
-what looks like an email address or a telephone number.
+Three kinds of text are replaced: values that were registered (secret settings, tokens, cookies,
+codes) in the forms in which they travel; the values of the contract's personal fields where text
+quotes a record; and what looks like an email address or a telephone number.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def redact(text: str) -> str:
 
 
 def install() -> None:
-    """Redact everything that this process logs, warns about, or dies of; calling it again changes nothing.
+    """Redact whatever this process logs, warns about or dies of; a second call changes nothing.
 
-    A `logging.Filter` would have to be added to every handler, also to those that a logging configuration
-    makes later, and it never sees an exception's text, which formatters add at the end. So the one method
-    through which all handlers pass their finished text is wrapped instead.
+    A `logging.Filter` would have to be added to every handler, also to those that a logging
+    configuration makes later, and it never sees an exception's text, which formatters add at the
+    end. So the one method through which all handlers pass their finished text is wrapped instead.
     """
     if getattr(logging.Handler.format, "_redacts", False):
         return
@@ -149,8 +149,8 @@ def _alternative(secret: str) -> str:
 def _personal_fields() -> re.Pattern[str]:
     """Match `"field": value` in JSON, in a Python representation, and in JSON inside of JSON.
 
-    A value that text cuts off before its end still counts, and so does the name that a warehouse gives
-    a field: `date_of_birth`, `address__city`.
+    A value that text cuts off before its end still counts, and so does the name that a warehouse
+    gives a field: `date_of_birth`, `address__city`.
     """
     names = {form for field in contract.load().pii_fields for form in (field, _snake_case(field))}
     longest_first = sorted(names, key=len, reverse=True)

@@ -1,11 +1,12 @@
 """What came back for one request, decoded once, and which error it is when it is one.
 
-Errors quote an answer's error code, field names and request id, and only when they look like what they should
-be: a server's free text may repeat a customer's data.
+Errors quote an answer's error code, field names and request id, and only when they look like what
+they should be: a server's free text may repeat a customer's data.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import decimal
@@ -13,6 +14,7 @@ import email.utils
 import functools
 import re
 import typing as t
+from http import HTTPStatus
 
 import msgspec
 
@@ -29,6 +31,8 @@ from automate_api.retry import STATUSES, Trouble
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+NOT_OFFERED: t.Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED})
 
 _CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _FIELD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,127}")
@@ -58,6 +62,11 @@ class Reply:
     date: dt.datetime | None
     retry_after: float | None
     request_id: str | None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def error_code(self) -> str | None:
@@ -100,32 +109,31 @@ def read(status: int, headers: Mapping[str, str], content: bytes) -> Reply | Fai
         content: Its body.
 
     Returns:
-        The reply; a failure when a success says that it is JSON and is not, since then it is most likely
-        cut short.
+        The reply; a failure when a success says that it is JSON and is not, since then it is most
+        likely cut short.
     """
-    content_type = headers.get("Content-Type", "")
     body: t.Any = None
     is_json = False
     if content:
-        try:
+        with contextlib.suppress(ValueError):
             body = _decoder.decode(content)
             is_json = True
-        except ValueError:
-            if "json" in content_type and 200 <= status < 300:  # noqa: PLR2004 - the class of successes
-                return Failure(Trouble.TRUNCATED, "the answer is not complete JSON")
     date = _instant(headers.get("Date"))
     request_id = headers.get("X-Request-Id")
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         request_id = body["error"].get("requestId") or request_id
-    return Reply(
+    reply = Reply(
         status=status,
         body=body,
         is_json=is_json,
-        content_type=content_type,
+        content_type=headers.get("Content-Type", ""),
         date=date,
         retry_after=retry_after(headers.get("Retry-After"), date),
         request_id=_matching(_REQUEST_ID, request_id),
     )
+    if reply.is_success and content and not is_json and "json" in reply.content_type:
+        return Failure(Trouble.TRUNCATED, "the answer is not complete JSON")
+    return reply
 
 
 def retry_after(value: str | None, date: dt.datetime | None) -> float | None:
@@ -133,11 +141,12 @@ def retry_after(value: str | None, date: dt.datetime | None) -> float | None:
 
     Args:
         value: Seconds or an HTTP date, None when there is no such header.
-        date: The answer's own `Date`: both are the server's clock, so the difference holds whatever the
-            clock of this machine says.
+        date: The answer's own `Date`: both are the server's clock, so the difference holds whatever
+            the clock of this machine says.
 
     Returns:
-        Seconds to wait, at least 0; None when the header is missing, unreadable, or a date without `Date`.
+        Seconds to wait, at least 0; None when the header is missing, unreadable, or a date without
+        `Date`.
     """
     if value is None:
         return None
@@ -159,20 +168,20 @@ def refusal(reply: Reply, call: str) -> AutomateError:
     """
     status, request_id = reply.status, reply.request_id
     said = f"{call}: the DMS answered {status}{_explanation(reply)}"
-    if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
-        msg = f"{call}: expected an answer, got a redirect ({status}), which is not followed. Check `api_url`."
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        msg = f"{call}: expected an answer, got a redirect ({status}). Check `api_url`."
         return ProtocolError(msg, request_id=request_id)
-    if status == 403:  # noqa: PLR2004 - forbidden
+    if status == HTTPStatus.FORBIDDEN:
         if not reply.is_json:
             msg = (
-                f"{call}: expected the API's JSON, got 403 with {_kind(reply)}: most likely a proxy or firewall "
-                "between here and the API. Have it let this machine through."
+                f"{call}: expected the API's JSON, got 403 with {_kind(reply)}: most likely a "
+                "proxy or firewall between here and the API. Have it let this machine through."
             )
             return ProtocolError(msg, request_id=request_id)
-        msg = f"{said}: this login is not entitled to it. Have the dealer's administrator add the entitlement."
+        msg = f"{said}: this login is not entitled to it; the dealer can change that."
         return NotEntitledError(msg, status=status, request_id=request_id)
-    if status in (404, 501):
-        msg = f"{said}: this tenant does not offer it. If it has another path, name it in `endpoints`."
+    if status in NOT_OFFERED:
+        msg = f"{said}: this tenant does not offer it. Has it another path, name it in `endpoints`."
         return NotOfferedError(msg, status=status, request_id=request_id)
     return RequestRefusedError(f"{said}.", status=status, request_id=request_id)
 
@@ -196,7 +205,10 @@ def unsuccessful(last: Reply | Failure, call: str, host: str, attempts: int) -> 
     if last.trouble is Trouble.TRUNCATED:
         msg = f"{call}: expected complete JSON, {last.reason}; sent {times}. Run again later."
         return ProtocolError(msg)
-    msg = f"{call}: {host} gave no answer ({last.reason}); tried {times}. Check `api_url` and the network."
+    msg = (
+        f"{call}: {host} gave no answer ({last.reason}); tried {times}. Check `api_url` and the "
+        "network, then run again."
+    )
     return UnreachableError(msg)
 
 
@@ -218,8 +230,8 @@ def asks_too_long(reply: Reply, call: str, limit: float) -> TryLaterError:
 def not_json(reply: Reply, call: str) -> ProtocolError:
     """Make the error of a success whose body is something else than JSON."""
     msg = (
-        f"{call}: expected JSON, got {_kind(reply)} with status {reply.status}. Check `api_url` and "
-        "`integration_id`, and whether a proxy answers in the API's place."
+        f"{call}: expected JSON, got {_kind(reply)} with status {reply.status}. Check `api_url` "
+        "and `integration_id`, and whether a proxy answers in the API's place."
     )
     return ProtocolError(msg, request_id=reply.request_id)
 

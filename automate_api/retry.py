@@ -1,7 +1,8 @@
 """Whether a request is sent again, and after how long: a table and a function of values.
 
-Delays have full jitter (a random share of an exponential bound), so that clients that failed together do
-not come back together. A server's `Retry-After` is waited out in full, and the jitter comes on top.
+Delays have full jitter (a random share of an exponential bound), so that clients that failed
+together do not come back together. A server's `Retry-After` is waited out in full, and the jitter
+comes on top.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """One login for every process: which token is used now, and who renews it when.
 
-Tap and target, in any number of processes, share one session through its store. A token is renewed ahead of
-its end, in two windows scaled to its lifetime: with a quarter left one thread of one process renews it while
-the others go on, with a twelfth left all wait for it. The decision is taken inside a thread lock and the
-store's lock, after reading the store again, since another process may have been first.
+Tap and target, in any number of processes, share one session through its store. A token is renewed
+ahead of its end, in two windows scaled to its lifetime: with a quarter left one thread of one
+process renews it while the others go on, with a twelfth left all wait for it. The decision is taken
+inside a thread lock and the store's lock, after reading the store again, since another process may
+have been first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import threading
 import typing as t
 
 import msgspec
-from requests.cookies import RequestsCookieJar
 
 from automate_api import cookies, redaction
 from automate_api.clock import SYSTEM_CLOCK, Clock
@@ -88,7 +88,7 @@ class Session:
         chance: Callable[[], float] = random.random,
     ) -> None:
         stop = stop or threading.Event()
-        self.cookies = RequestsCookieJar()
+        self.cookies = cookies.SharedJar()
         self._clock = clock
         self._store: SessionStore = open_store(config, clock=clock, stop=stop)
         self._transport = Transport(
@@ -115,9 +115,11 @@ class Session:
         """Give a token that is valid as far as can be known.
 
         Raises:
-            AuthenticationError: When the DMS refuses the login, or did so before (`LockedOutError`).
+            AuthenticationError: When the DMS refuses the login, or did so before
+                (`LockedOutError`).
             TryLaterError: When the DMS is busy, or another process holds the session for too long.
-            ConfigError: When the store cannot be used, the integration does not exist, or TLS fails.
+            ConfigError: When the store cannot be used, the integration does not exist, or TLS
+                fails.
             ProtocolError: When an answer is not what the contract promises.
             StoppedError: When the stop event is set.
         """
@@ -191,7 +193,7 @@ class Session:
             self._adopt(state)
 
     def keep_cookies(self) -> None:
-        """Let other processes know cookies that an answer changed, unless somebody is busy with the session."""
+        """Share cookies that an answer changed, unless somebody is busy with the session."""
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -200,8 +202,11 @@ class Session:
                 return
             self._state = msgspec.structs.replace(self._state, cookies=held)
             with self._store.lock(wait_seconds=0) as locked:
-                if locked and self._store.load().token == self._state.token:
-                    self._store.save(self._state)
+                if not locked:
+                    return
+                kept = self._store.load()
+                if kept.token == self._state.token:
+                    self._store.save(msgspec.structs.replace(kept, cookies=held))
         finally:
             self._lock.release()
 

@@ -1,9 +1,12 @@
 """Where a session is kept between requests and between processes, and the lock around changing it.
 
-The file store is one file for each (API address, integration, username) in a directory of the user's own:
+The file store is one file for each (API address, integration, username) in a directory of the
+user's own:
 
-- directory 0700, file 0600; a symbolic link, another user's file, or one that others may read is refused;
-- every change is written aside, flushed to the disk and renamed, so a reader sees the old or the new state;
+- directory 0700, file 0600; a symbolic link, another user's file, or one that others may read is
+  refused;
+- every change is written aside, flushed to the disk and renamed, so a reader sees the old or the
+  new state;
 - whoever changes it holds the lock file beside it, which the kernel frees when a process dies.
 """
 
@@ -165,19 +168,19 @@ class FileStore:
             return SessionState()
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise self._unusable("is a symbolic link") from error
-            raise self._unusable(f"cannot be read ({error.strerror})") from error
-        with open(descriptor, "rb") as file:
+                self._refuse("is a symbolic link", error)
+            self._refuse(f"cannot be read ({error.strerror})", error)
+        with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise self._unusable("is not a regular file")
+                self._refuse("is not a regular file")
             if reason := _not_private(status):
-                raise self._unusable(reason)
+                self._refuse(reason)
             content = file.read()
         try:
             return msgspec.json.decode(content, type=SessionState)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._unusable("is not a session file of this version") from error
+            self._refuse("is not a session file of this version", error)
 
     def save(self, state: SessionState) -> None:
         """Write aside, flush, rename.
@@ -190,7 +193,7 @@ class FileStore:
             # A process that died while writing left it; the lock is ours now.
             aside.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-            with open(os.open(aside, flags, 0o600), "wb") as file:
+            with os.fdopen(os.open(aside, flags, 0o600), "wb") as file:
                 file.write(msgspec.json.encode(state))
                 file.flush()
                 os.fsync(file.fileno())
@@ -198,8 +201,8 @@ class FileStore:
             _sync_directory(self._directory)
         except OSError as error:
             msg = (
-                f"The session file {self._path} cannot be written ({error.strerror}). Make room or allow "
-                "writing there, or choose another directory with `session_path`."
+                f"The session file {self._path} cannot be written ({error.strerror}). Make room or "
+                "allow writing there, or choose another directory with `session_path`."
             )
             raise ConfigError(msg) from error
 
@@ -246,17 +249,18 @@ class FileStore:
             return False
         except OSError as error:
             msg = (
-                f"The session lock {self._lock.lock_file} cannot be made ({error.strerror}). Allow writing "
-                "there, or choose another directory with `session_path`."
+                f"The session lock {self._lock.lock_file} cannot be made ({error.strerror}). Allow "
+                "writing there, or choose another directory with `session_path`."
             )
             raise ConfigError(msg) from error
         return True
 
-    def _unusable(self, reason: str) -> ConfigError:
-        return ConfigError(
-            f"The session file {self._path} {reason}, so it is not used. Look at how it came about, "
-            "remove it, and run again."
+    def _refuse(self, reason: str, cause: Exception | None = None) -> t.NoReturn:
+        msg = (
+            f"The session file {self._path} {reason}, so it is not used. Find out how that came "
+            "about, then run `automate-dms login --reset`, which makes it anew."
         )
+        raise ConfigError(msg) from cause
 
 
 def open_store(config: ApiConfig, *, clock: Clock, stop: threading.Event) -> SessionStore:
@@ -280,15 +284,15 @@ def _private_directory(directory: Path) -> None:
         raise ConfigError(msg) from error
     except OSError as error:
         msg = (
-            f"The session directory {directory} cannot be made ({error.strerror}). Choose another with "
-            "`session_path`, or set `session_store: memory`."
+            f"The session directory {directory} cannot be made ({error.strerror}). Choose another "
+            "with `session_path`, or set `session_store: memory`."
         )
         raise ConfigError(msg) from error
     reason = "is a symbolic link" if stat.S_ISLNK(status.st_mode) else _not_private(status)
     if reason:
         msg = (
-            f"The session directory {directory} {reason}, so it is not used. Name a directory of its own "
-            "with `session_path`: one that does not exist yet is made."
+            f"The session directory {directory} {reason}, so it is not used. Name a directory of "
+            "its own with `session_path`: one that does not exist yet is made."
         )
         raise ConfigError(msg)
 

@@ -1,7 +1,7 @@
-"""Sends requests: one connection pool, pacing, retries, and the server's clock. Knows nothing of logins.
+"""Sends requests: one connection pool, pacing, retries, the server's clock; nothing of logins.
 
-Redirects are not followed, and TLS certificates are always verified. Proxies of the environment are used,
-except for loopback addresses: a plain request to those must not leave the machine.
+Redirects are not followed, and TLS certificates are always verified. Proxies of the environment are
+used, except for loopback addresses: a plain request to those must not leave the machine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import random
-import ssl
 import threading
 import typing as t
 
@@ -19,16 +18,16 @@ import requests.adapters
 import requests.auth
 import urllib3.exceptions
 
-from automate_api import replies, retry
+from automate_api import network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import ConfigError
+from automate_api.errors import TryLaterError
 from automate_api.pacing import Pacer
 from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
 
 if t.TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from requests.cookies import RequestsCookieJar
 
@@ -49,8 +48,8 @@ class Request:
     Attributes:
         method: HTTP method.
         path: As the contract names it, from the slash on.
-        auth: Sets the Authorization header. Always given, even to set none: without it, requests would take
-            one from a `.netrc` file.
+        auth: Sets the Authorization header. Always given, even to set none: without it, requests
+            would take one from a `.netrc` file.
         params: The query.
         body: Sent as JSON, decimals as their digits.
     """
@@ -147,7 +146,7 @@ class Transport:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds that the server's clock is ahead of this machine's; None before its first answer."""
+        """Seconds that the server's clock is ahead of ours; None before its first answer."""
         return self._skew
 
     @property
@@ -163,7 +162,8 @@ class Transport:
 
         Raises:
             UnreachableError: When there is no answer within the attempts.
-            TryLaterError: When the API is busy for longer than `max_wait_seconds`, or for too many attempts.
+            TryLaterError: When the API is busy for longer than `max_wait_seconds`, or for too many
+                attempts.
             RequestRefusedError: When it answers 500 each time.
             ProtocolError: When each answer is cut short.
             ConfigError: When TLS fails, or the address cannot be used.
@@ -215,11 +215,10 @@ class Transport:
 
         Raises:
             ConfigError: When TLS fails, or the address cannot be used.
+            TryLaterError: When another answer asked for a pause longer than `max_wait_seconds`.
             StoppedError: When `stop` is set.
         """
-        self.wait(self._pacer.turn())
-        while (held := self._pacer.held()) > 0:
-            self.wait(held)
+        self._take_turn(request)
         sent_at = self._clock.time()
         try:
             response = self._http.request(
@@ -234,7 +233,7 @@ class Transport:
                 allow_redirects=False,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            outcome: Reply | Failure = self._failure(error)
+            outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
             outcome = replies.read(response.status_code, response.headers, response.content)
         self._note(outcome, sent_at)
@@ -255,6 +254,21 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
+    def _take_turn(self, request: Request) -> None:
+        """Wait until this request may leave: nobody sends while the server wants a pause."""
+        limit = self._config.max_wait_seconds
+        while True:
+            held = self._pacer.held()
+            if held > limit:
+                msg = (
+                    f"{request}: the DMS asked for a pause of which {held:.0f} s are left; "
+                    f"`max_wait_seconds` allows {limit:.0f}. Run again later."
+                )
+                raise TryLaterError(msg)
+            self.wait(held if held > 0 else self._pacer.turn())
+            if held <= 0 and self._pacer.held() <= 0:
+                return
+
     def _note(self, outcome: Reply | Failure, sent_at: float) -> None:
         with self._lock:
             self._stats.requests += 1
@@ -266,64 +280,9 @@ class Transport:
                     server = outcome.date.timestamp() + DATE_RESOLUTION_SECONDS / 2
                     self._skew = server - middle
         if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
-            self._pacer.hold(min(outcome.retry_after, self._config.max_wait_seconds))
-
-    def _failure(self, error: Exception) -> Failure:
-        chain = list(_chain(error))
-        if untrusted := _first(chain, ssl.SSLCertVerificationError):
-            reason = untrusted.verify_message
-            msg = (
-                f"TLS: the certificate of {self._config.host} is not trusted ({reason}). If the API stands "
-                "behind a private certificate authority, name its PEM file in `ca_bundle`; otherwise check "
-                "`api_url`."
-            )
-            raise ConfigError(msg) from error
-        insecure = _first(chain, ssl.SSLError)
-        if insecure and not isinstance(insecure, ssl.SSLEOFError):
-            msg = (
-                f"TLS: no secure connection to {self._config.host} ({insecure.reason}). Check that `api_url` "
-                "names a host and port that speak TLS."
-            )
-            raise ConfigError(msg) from error
-        if _first(chain, requests.exceptions.InvalidURL):
-            msg = "`api_url` is not an address that can be used."
-            raise ConfigError(msg) from error
-        return _classify(chain)
+            self._pacer.hold(outcome.retry_after)
 
 
 def trouble_of(outcome: Reply | Failure) -> Trouble | None:
     """Tell what trouble an attempt met, None when its answer is worth looking at."""
     return outcome.trouble if isinstance(outcome, Failure) else retry.STATUSES.get(outcome.status)
-
-
-_REASONS: t.Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
-    (urllib3.exceptions.NameResolutionError, Trouble.UNSENT, "its name cannot be resolved"),
-    (ConnectionRefusedError, Trouble.UNSENT, "connection refused"),
-    (urllib3.exceptions.ProxyError, Trouble.UNSENT, "the proxy refused"),
-    (urllib3.exceptions.NewConnectionError, Trouble.UNSENT, "no connection"),
-    (urllib3.exceptions.ConnectTimeoutError, Trouble.UNSENT, "no connection in time"),
-    (urllib3.exceptions.TimeoutError, Trouble.TIMED_OUT, "no byte within the time allowed"),
-    (urllib3.exceptions.IncompleteRead, Trouble.TRUNCATED, "the answer broke off"),
-    (urllib3.exceptions.DecodeError, Trouble.TRUNCATED, "the answer broke off"),
-)
-"""What an exception says about the request; the first that fits, since some are kinds of others."""
-
-
-def _classify(chain: list[BaseException]) -> Failure:
-    for kind, trouble, reason in _REASONS:
-        if _first(chain, kind):
-            return Failure(trouble, reason)
-    return Failure(Trouble.CUT, "connection cut")
-
-
-_E = t.TypeVar("_E", bound=BaseException)
-
-
-def _first(chain: list[BaseException], kind: type[_E]) -> _E | None:
-    return next((error for error in chain if isinstance(error, kind)), None)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -19,8 +19,8 @@ PREFIX = "TAP_AUTOMATE_"
     "sources",
     multiple=True,
     metavar="FILE",
-    help=f"Configuration file (JSON), or ENV for {PREFIX}... variables; may be repeated, the last wins. "
-    "Default: ENV.",
+    help=f"Configuration file (JSON), or ENV for {PREFIX}* variables. May be repeated, the last "
+    "wins. Default: ENV.",
 )
 @click.option(
     "--reset",
