@@ -1,0 +1,33 @@
+# Two commands do everything on a machine with Python 3.11 or newer and make: `make demo`, `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help demo nightly test check clean
+
+PYTHON ?= python3
+BOOTSTRAP := .bootstrap
+UV := $(or $(shell command -v uv 2>/dev/null),$(BOOTSTRAP)/bin/uv)
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(UV)  ## A sandbox dealership, loaded into output/warehouse.duckdb and shown
+	$(UV) run meltano run demo
+
+nightly: $(UV)  ## What a scheduler runs every night, in the environment prod
+	$(UV) run meltano --environment prod run nightly
+
+test: $(UV)  ## All tests but the slow ones; SLOW=1 runs those as well
+	$(UV) run pytest $(if $(SLOW),-m "slow or not slow",-m "not slow")
+
+check: $(UV)  ## Lint, formatting and types
+	$(UV) run ruff check
+	$(UV) run ruff format --check
+	$(UV) run mypy
+
+clean:  ## Stop the sandbox; remove what demo and Meltano made
+	@if [ -x .venv/bin/automate-dms ]; then .venv/bin/automate-dms sandbox down; fi
+	rm -rf output .meltano
+
+# uv comes from PyPI into a folder of the project where the machine has none.
+$(BOOTSTRAP)/bin/uv:
+	$(PYTHON) -m venv $(BOOTSTRAP)
+	$(BOOTSTRAP)/bin/python -m pip install --quiet "uv>=0.8,<1"
