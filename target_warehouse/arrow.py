@@ -98,6 +98,12 @@ def kind_of(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
     return names.get(type(value)) or ("an array" if isinstance(value, list) else "an object")
 
 
+def _quick_integer(_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
+    if Decimal in set(map(type, values)):
+        raise ValueError  # pyarrow would cut the fraction off without a word
+    return pa.array(values, pa.int64())
+
+
 def _quick_decimal(column_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
     return pa.array(values, pa.decimal128(column_type.precision, column_type.scale))
 
@@ -124,7 +130,7 @@ def _quick_json(_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
 
 QUICK: t.Final[dict[Kind, Callable[[ColumnType, Sequence[t.Any]], pa.Array]]] = {
     Kind.BOOLEAN: lambda _type, values: pa.array(values, pa.bool_()),
-    Kind.BIGINT: lambda _type, values: pa.array(values, pa.int64()),
+    Kind.BIGINT: _quick_integer,
     Kind.DECIMAL: _quick_decimal,
     Kind.VARCHAR: lambda _type, values: pa.array(values, pa.string()),
     Kind.DATE: lambda _type, values: pa.array(values, pa.string()).cast(pa.date32()),

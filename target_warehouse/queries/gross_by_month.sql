@@ -1,0 +1,14 @@
+-- Gross by month: delivered deals, the last twelve months that have any
+-- Front and back are cast one by one before they are added, so that every sum is exact.
+-- needs deals: status, soldDate, deliveredAt, gross
+SELECT
+    strftime(coalesce(CAST("soldDate" AS DATE), CAST("deliveredAt" AS DATE)), '%Y-%m') AS "month",
+    count(*) AS "deals",
+    sum(CAST("gross" ->> '$.front' AS DECIMAL(18, 2))) AS "front",
+    sum(CAST("gross" ->> '$.back' AS DECIMAL(18, 2))) AS "back",
+    sum(CAST("gross" ->> '$.total' AS DECIMAL(18, 2))) AS "total"
+FROM deals
+WHERE "status" IN ('delivered', 'finalized')
+GROUP BY 1
+ORDER BY 1 DESC NULLS LAST
+LIMIT 12

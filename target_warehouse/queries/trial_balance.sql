@@ -1,0 +1,16 @@
+-- Trial balance: the difference has to be 0.00
+-- A line counts when it belongs to its entry's present version (parentUpdatedAt), and an entry when it
+-- is posted or has been reversed since: its reversal is an entry of its own.
+-- needs gl_entries: journalEntryId, updatedAt, status
+-- needs gl_entry_lines: journalEntryId, parentUpdatedAt, debit, credit
+SELECT
+    count(DISTINCT lines."journalEntryId") AS "entries",
+    count(*) AS "lines",
+    coalesce(sum(lines."debit"), 0.00) AS "debit",
+    coalesce(sum(lines."credit"), 0.00) AS "credit",
+    coalesce(sum(lines."debit"), 0.00) - coalesce(sum(lines."credit"), 0.00) AS "difference"
+FROM gl_entry_lines AS lines
+JOIN gl_entries AS entries
+    ON entries."journalEntryId" = lines."journalEntryId"
+    AND entries."updatedAt" = lines."parentUpdatedAt"
+WHERE entries."status" IN ('posted', 'reversed')
