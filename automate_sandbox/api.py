@@ -1,0 +1,159 @@
+"""The API's own paths: sessions, lists, details, writes; the rest of the contract answers 501."""
+
+from __future__ import annotations
+
+import typing as t
+
+from starlette.responses import Response
+from starlette.routing import Mount, Route, Router
+
+from automate_sandbox import contract_file, writes
+from automate_sandbox.money import Record, encode
+from automate_sandbox.problems import Problem
+from automate_sandbox.resources import Resource, resources
+from automate_sandbox.sessions import COOKIE, bearer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from automate_sandbox.contract_file import Operation
+    from automate_sandbox.sandbox import Sandbox
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+JSON: t.Final = "application/json"
+
+WRITES: t.Final = {
+    "upsertCustomer": writes.upsert_customer,
+    "createDeal": writes.create_deal,
+    "createAppointment": writes.create_appointment,
+}
+"""Operation of the contract to what carries it out."""
+
+
+class Api:
+    """The paths below `/integrations/<integration id>`."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Make the routes that the contract names.
+
+        Args:
+            sandbox: What they act on.
+        """
+        self._sandbox = sandbox
+        self._resources = {resource.path: resource for resource in resources().values()}
+        # Literal paths first: /deals/recaps is not the deal with the id "recaps".
+        ordered = sorted(contract_file.operations(), key=lambda operation: "{" in operation.path)
+        paths: dict[str, dict[str, Endpoint]] = {}
+        for operation in ordered:
+            paths.setdefault(operation.path, {})[operation.method] = self._endpoint(operation)
+        routes = [
+            Route(path, _by_method(endpoints), methods=list(endpoints))
+            for path, endpoints in paths.items()
+        ]
+        inner = Router(routes, default=_no_such_path, redirect_slashes=False)
+        mount = Mount(f"/integrations/{sandbox.rules.integration_id}", app=inner)
+        self.router = Router([mount], default=_no_such_path, redirect_slashes=False)
+        self.paths = frozenset(paths)
+
+    def _endpoint(self, operation: Operation) -> Endpoint:
+        if operation.operation_id == "createSession":
+            return self._create_session
+        if operation.operation_id == "refreshSession":
+            return self._refresh_session
+        base = operation.path.removesuffix("/{id}")
+        resource = self._resources.get(base)
+        if resource and operation.method == "GET":
+            return self._list(resource) if base == operation.path else self._detail(resource)
+        if operation.operation_id in WRITES:
+            return self._write(operation)
+        return self._not_offered(operation)
+
+    def _admit(self, request: Request, entitlements: frozenset[str]) -> None:
+        """Let a request pass that has a valid token and one of the entitlements."""
+        sessions = self._sandbox.sessions
+        token = bearer(request.headers.get("authorization", ""))
+        sessions.check(token)
+        sessions.see_cookie(token, request.cookies.get(COOKIE))
+        if entitlements and not entitlements & set(sessions.login.entitlements):
+            names = " or ".join(sorted(entitlements))
+            raise Problem(403, f"The user lacks the entitlement {names}.")
+
+    async def _create_session(self, request: Request) -> Response:
+        payload = writes.read_payload(await request.body(), "createSession")
+        answer = self._sandbox.sessions.create(request.headers.get("authorization", ""), payload)
+        return _session_response(*answer)
+
+    async def _refresh_session(self, request: Request) -> Response:
+        token = bearer(request.headers.get("authorization", ""))
+        return _session_response(*self._sandbox.sessions.refresh(token))
+
+    def _list(self, resource: Resource) -> Endpoint:
+        table = self._sandbox.ledger.tables[resource.stream]
+
+        async def endpoint(request: Request) -> Response:
+            self._admit(request, resource.entitlements)
+            return Response(self._sandbox.pager.page(table, request.query_params), media_type=JSON)
+
+        return endpoint
+
+    def _detail(self, resource: Resource) -> Endpoint:
+        rows = self._sandbox.ledger.tables[resource.stream].rows
+
+        async def endpoint(request: Request) -> Response:
+            self._admit(request, resource.entitlements)
+            row = rows.get(request.path_params["id"])
+            if row is None:
+                raise Problem(
+                    404, f"There is no such record in {resource.path}.", "record_not_found"
+                )
+            return Response(row.body, media_type=JSON)
+
+        return endpoint
+
+    def _write(self, operation: Operation) -> Endpoint:
+        carry_out = WRITES[operation.operation_id]
+
+        async def endpoint(request: Request) -> Response:
+            self._admit(request, operation.entitlements)
+            payload = writes.read_payload(await request.body(), operation.operation_id)
+            status, answer, stream, record = carry_out(self._sandbox, payload)
+            facts: Record = {"status": status, "payload": payload, "answer": answer}
+            self._sandbox.ledger.commit(
+                [(stream, record)],
+                self._sandbox.clock.now(),
+                cause="api",
+                request_id=request.scope["request_id"],
+                write=(f"{operation.method} {operation.path}", facts),
+            )
+            return Response(encode(answer), status, media_type=JSON)
+
+        return endpoint
+
+    def _not_offered(self, operation: Operation) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            self._admit(request, operation.entitlements)
+            raise Problem(501, f"This tenant does not offer {operation.method} {operation.path}.")
+
+        return endpoint
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await endpoints[method](request)
+
+    return endpoint
+
+
+def _session_response(answer: Record, cookie: str) -> Response:
+    response = Response(encode(answer), media_type=JSON)
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="lax")
+    return response
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
+    raise Problem(404, "There is no such path.", "path_not_found")

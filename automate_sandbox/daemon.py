@@ -1,0 +1,228 @@
+"""The demo's sandbox as a background process: one per folder, started once, stopped for certain.
+
+The server holds a lock on `sandbox.lock` for as long as it lives, so that a pid file left behind by a killed
+server, or a pid that another program got since, is never taken for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import typing as t
+
+from filelock import FileLock, Timeout
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+DEFAULT_PORT: t.Final = 8765
+HOST: t.Final = "127.0.0.1"
+START_SECONDS: t.Final = 60.0
+STOP_SECONDS: t.Final = 10.0
+ANSWER_SECONDS: t.Final = 5.0
+POLL_SECONDS: t.Final = 0.05
+LOG_LINES: t.Final = 5
+
+
+class DaemonError(Exception):
+    """The background sandbox cannot be started or stopped; the message says why and what to do."""
+
+
+class Place:
+    """The files of a background sandbox in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name them.
+
+        Args:
+            folder: `output` in the demo.
+        """
+        self.folder = folder.absolute()
+        self.config = self.folder / "sandbox.json"
+        self.log = self.folder / "sandbox.log"
+        self.store = self.folder / "sandbox.db"
+        self.pid = self.folder / "sandbox.pid"
+        self.starting = self.folder / "sandbox.starting.lock"
+
+
+def _life_lock(pid_file: Path) -> FileLock:
+    return FileLock(pid_file.with_suffix(".lock"))
+
+
+@contextlib.contextmanager
+def claim(pid_file: Path, port: int) -> Iterator[None]:
+    """Hold the folder's lock while serving, and say in the pid file who serves it.
+
+    Args:
+        pid_file: Of the folder.
+        port: That is served.
+    """
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    with _life_lock(pid_file).acquire(timeout=STOP_SECONDS):
+        aside = pid_file.with_name(f".{pid_file.name}.{os.getpid()}")
+        aside.write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+        aside.replace(pid_file)
+        try:
+            yield
+        finally:
+            pid_file.unlink(missing_ok=True)
+
+
+def up(folder: Path, port: int, idle_exit: int, world: Sequence[str]) -> str:
+    """Start a sandbox in the background, unless it is up.
+
+    Args:
+        folder: For config, log, world and pid.
+        port: On loopback.
+        idle_exit: Seconds without a request after which it ends by itself.
+        world: Options of `serve` that say which world.
+
+    Returns:
+        What to tell the user.
+
+    Raises:
+        DaemonError: The port is taken, or the server did not start.
+    """
+    place = Place(folder)
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.starting, timeout=START_SECONDS):
+            running = _running(place)
+            if running is None:
+                return _start(place, port, idle_exit, world)
+    except Timeout:
+        message = f"Another `sandbox up` is at work in {place.folder}; try again when it has ended."
+        raise DaemonError(message) from None
+    except OSError as error:
+        message = f"The folder {place.folder} cannot be used: {error.strerror}."
+        raise DaemonError(message) from None
+    if running["port"] != port:
+        message = (
+            f"The sandbox of {place.folder} is up on port {running['port']}, asked for is {port}; "
+            "run `automate-dms sandbox down` first."
+        )
+        raise DaemonError(message)
+    _wait_for_answer(place, running["pid"], port, None)
+    return (
+        f"The sandbox is already up on port {port} (pid {running['pid']}); config: {place.config}"
+    )
+
+
+def down(folder: Path) -> str:
+    """Stop the sandbox of a folder, if it is up; returns once its process has ended.
+
+    Returns:
+        What to tell the user.
+
+    Raises:
+        DaemonError: It does not end.
+    """
+    place = Place(folder)
+    running = _running(place) if place.folder.is_dir() else None
+    if running is None:
+        place.pid.unlink(missing_ok=True)
+        return f"No sandbox is up in {place.folder}."
+    pid = running["pid"]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        try:
+            with _life_lock(place.pid).acquire(timeout=STOP_SECONDS):
+                place.pid.unlink(missing_ok=True)
+        except Timeout:
+            continue
+        return f"The sandbox (pid {pid}) is down; its world stays in {place.store}."
+    message = f"The sandbox (pid {pid}) does not end; look at {place.log}."
+    raise DaemonError(message)
+
+
+def _running(place: Place) -> dict[str, int] | None:
+    """Tell who serves the folder: nobody unless the lock is held."""
+    try:
+        with _life_lock(place.pid).acquire(timeout=0):
+            return None
+    except Timeout:
+        pass
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            content: dict[str, int] = json.loads(place.pid.read_text("utf-8"))
+            return content
+        time.sleep(POLL_SECONDS)
+    # Taken and given back within the moment between the two looks: it has ended.
+    return None
+
+
+def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str:
+    if _is_taken(port):
+        message = f"Port {port} is in use by something else; stop it, or set AUTOMATE_SANDBOX_PORT to a free port."
+        raise DaemonError(message)
+    command = [
+        sys.executable,
+        "-m",
+        "automate_sandbox",
+        "serve",
+        "--demo-login",
+        f"--port={port}",
+        f"--store={place.store}",
+        f"--config-out={place.config}",
+        f"--pid-file={place.pid}",
+        f"--idle-exit={idle_exit}",
+        *world,
+    ]
+    with place.log.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _wait_for_answer(place, process.pid, port, process)
+    return f"The sandbox is up on port {port} (pid {process.pid}); config: {place.config}"
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(ANSWER_SECONDS)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _wait_for_answer(
+    place: Place, pid: int, port: int, process: subprocess.Popen[bytes] | None
+) -> None:
+    """Wait until the server with this pid answers on its port and its config is there."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            message = f"The sandbox did not start:\n{_last_lines(place.log)}"
+            raise DaemonError(message)
+        if _pid_that_answers(port) == pid and place.config.is_file():
+            return
+        time.sleep(POLL_SECONDS)
+    message = f"The sandbox (pid {pid}) does not answer on port {port}; look at {place.log}."
+    raise DaemonError(message)
+
+
+def _pid_that_answers(port: int) -> int | None:
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/__sandbox__/info")
+        content = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return content.get("pid") if isinstance(content, dict) else None
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:])

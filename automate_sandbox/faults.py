@@ -1,0 +1,161 @@
+"""Faults by rule: what goes wrong, for which requests, how often.
+
+A rule is a JSON object:
+
+    {"kind": "rate_limit", "match": {"method": "GET", "path": "/vehicles*"}, "count": 3, "retry_after": 2}
+
+`match.method` and `match.path` (a shell pattern on the path after the integration's prefix) default to all;
+`probability` (default 1) is drawn from the seed; `count` is how many requests it strikes (default: no end);
+`skip` leaves the first so many matching requests alone.
+
+| kind | what happens | further fields |
+|---|---|---|
+| latency | the answer waits | `milliseconds` |
+| rate_limit | 429 with `Retry-After` | `retry_after` (seconds), `form`: seconds or http_date |
+| server_error | a 5xx | `status` 500, 502, 503; `when`: before or after the request is processed |
+| cut | the connection ends | `when`: before (not processed), unanswered (processed, no answer), during (half of the answer), after (whole answer, then closed) |
+| html | a web page instead of JSON | `status`, default 200 |
+| expired_token | this request's token expires before it is looked at | |
+| killed_session | every session is forgotten before the request is looked at | |
+| unknown_field | each item and record has a field that the contract does not know | |
+| unknown_enum | `status` of each item that has one is a value that the contract does not know | |
+| malformed | the envelope is broken | `form`: no_total, text_total, items_object, truncated |
+| status | the error envelope with a status | `status` 403, 404, 501, ... |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import random
+import typing as t
+
+from automate_sandbox.problems import Problem
+
+if t.TYPE_CHECKING:
+    from automate_sandbox.money import Record
+
+FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "latency": {"milliseconds": 100},
+    "rate_limit": {"retry_after": 1, "form": ("seconds", "http_date")},
+    "server_error": {"status": (500, 502, 503), "when": ("before", "after")},
+    "cut": {"when": ("before", "unanswered", "during", "after")},
+    "html": {"status": 200},
+    "expired_token": {},
+    "killed_session": {},
+    "unknown_field": {},
+    "unknown_enum": {},
+    "malformed": {"form": ("no_total", "text_total", "items_object", "truncated")},
+    "status": {"status": 404},
+}
+"""Kind to its fields: the default number, or the allowed values with the default first."""
+
+COMMON: t.Final = frozenset({"kind", "match", "probability", "count", "skip"})
+
+
+@dataclasses.dataclass
+class Rule:
+    """A fault and where it strikes.
+
+    Attributes:
+        kind: One of `FIELDS`.
+        method: In capitals, or `*`.
+        path: Shell pattern.
+        probability: Of striking a matching request.
+        count: Strikes that are left; None has no end.
+        skip: Matching requests that are still left alone.
+        fields: The kind's own, defaults filled in.
+        strikes: How often it has struck.
+    """
+
+    kind: str
+    method: str
+    path: str
+    probability: float
+    count: int | None
+    skip: int
+    fields: Record
+    strikes: int = 0
+
+
+class Faults:
+    """The rules in force."""
+
+    def __init__(self, seed: int) -> None:
+        """Start without rules.
+
+        Args:
+            seed: Decides what probabilities come to.
+        """
+        self.rules: list[Rule] = []
+        self._seed = seed
+        self._rng = random.Random(f"faults/{seed}")  # noqa: S311 - faults, not secrets
+
+    def add(self, rules: list[Record]) -> None:
+        """Put rules in force, all or none.
+
+        Raises:
+            Problem: 422 naming the field that is wrong.
+        """
+        self.rules += [_read(rule) for rule in rules]
+
+    def reset(self) -> None:
+        """Drop all rules; probabilities start over."""
+        self.rules.clear()
+        self._rng = random.Random(f"faults/{self._seed}")  # noqa: S311 - as above
+
+    def strike(self, method: str, path: str) -> list[Rule]:
+        """Choose the faults of a request, in the order of their rules."""
+        return [rule for rule in self.rules if self._strikes(rule, method, path)]
+
+    def _strikes(self, rule: Rule, method: str, path: str) -> bool:
+        if rule.method not in {"*", method} or not fnmatch.fnmatchcase(path, rule.path):
+            return False
+        if rule.skip:
+            rule.skip -= 1
+            return False
+        if rule.count == 0 or self._rng.random() >= rule.probability:
+            return False
+        rule.count = None if rule.count is None else rule.count - 1
+        rule.strikes += 1
+        return True
+
+
+def _read(rule: object) -> Rule:
+    if not isinstance(rule, dict):
+        raise Problem.invalid(422, "rules", "expected objects")
+    kind = rule.get("kind")
+    if kind not in FIELDS:
+        raise Problem.invalid(422, "kind", f"expected one of {', '.join(FIELDS)}")
+    known = FIELDS[kind]
+    unknown = sorted(set(rule) - COMMON - set(known))
+    if unknown:
+        raise Problem.invalid(422, unknown[0], f"{kind} has no such field")
+    match = rule.get("match", {})
+    if not isinstance(match, dict) or set(match) - {"method", "path"}:
+        raise Problem.invalid(422, "match", "expected an object with method and path")
+    return Rule(
+        kind=kind,
+        method=str(match.get("method", "*")).upper(),
+        path=str(match.get("path", "*")),
+        probability=_number(rule, "probability", 1),
+        count=None if rule.get("count") is None else int(_number(rule, "count", 0)),
+        skip=int(_number(rule, "skip", 0)),
+        fields={name: _field(rule, name, default) for name, default in known.items()},
+    )
+
+
+def _field(rule: Record, name: str, default: t.Any) -> t.Any:  # noqa: ANN401 - a number or a word
+    if not isinstance(default, tuple):
+        return _number(rule, name, default)
+    value = rule.get(name, default[0])
+    if value not in default:
+        raise Problem.invalid(422, name, f"expected one of {', '.join(map(str, default))}")
+    return value
+
+
+def _number(rule: Record, name: str, default: float) -> t.Any:  # noqa: ANN401 - int or Decimal, as it came
+    value = rule.get(name, default)
+    if isinstance(value, (str, bool, list, dict)) or value is None or value < 0:
+        raise Problem.invalid(422, name, "expected a number from 0")
+    return value

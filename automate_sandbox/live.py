@@ -1,0 +1,217 @@
+"""Time goes on: prices change, customers come, deals and repair orders take their steps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import typing as t
+from collections import deque
+
+from automate_sandbox.instants import SECOND
+from automate_sandbox.money import Record
+from automate_sandbox.world import deals, service
+from automate_sandbox.world.customers import edit_customer, make_customer
+from automate_sandbox.world.vehicles import age_in_stock, reprice
+from automate_sandbox.world.vin import make_vin
+
+if t.TYPE_CHECKING:
+    from automate_sandbox.sandbox import Sandbox
+    from automate_sandbox.world.rooftops import Rooftop
+
+Changes = list[tuple[str, Record]]
+"""Stream and new version."""
+
+TICK: t.Final = 0.02
+"""Seconds between two looks at how many changes are due."""
+
+TRIES: t.Final = 40
+"""Rows that are looked at before an action is given up."""
+
+REMEMBERED: t.Final = 200
+
+logger = logging.getLogger(__name__)
+
+
+class Live:
+    """Changes records at a steady rate; what it chooses follows from the seed.
+
+    Attributes:
+        rate: Changed records a second; 0 stands still.
+        changed: Records changed so far.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Stand still until a rate is set.
+
+        Args:
+            sandbox: Whose world moves.
+        """
+        self.rate = 0
+        self.changed = 0
+        self._sandbox = sandbox
+        self._rng = random.Random(f"live/{sandbox.seed}")  # noqa: S311 - a world, not a secret
+        self._delivered: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
+        self._task: asyncio.Task[None] | None = None
+        self._actions: dict[t.Callable[[int], Changes], int] = {
+            self._reprice: 50,
+            self._new_customer: 6,
+            self._edit_customer: 10,
+            self._new_deal: 8,
+            self._advance_deal: 12,
+            self._unwind_deal: 1,
+            self._write_up: 5,
+            self._advance_order: 8,
+        }
+
+    def set_rate(self, rate: int) -> None:
+        """Change the rate; 0 stops. To be called inside the event loop."""
+        self.rate = rate
+        if rate and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        elif not rate and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def step(self) -> int:
+        """Do one thing now.
+
+        Returns:
+            How many records it changed.
+        """
+        now = self._sandbox.clock.now()
+        changes: Changes = []
+        while not changes:
+            action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
+            changes = action(now // SECOND)
+        self._sandbox.ledger.commit(changes, now, cause="live")
+        self.changed += len(changes)
+        return len(changes)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due, then = 0.0, loop.time()
+        while True:
+            await asyncio.sleep(TICK)
+            now = loop.time()
+            due, then = min(due + (now - then) * self.rate, self.rate + 1.0), now
+            while due >= 1:
+                try:
+                    due -= self.step()
+                except Exception:
+                    logger.exception("A live change failed; the others go on")
+                    due -= 1
+
+    def _pick(
+        self, stream: str, parameter: str = "", wanted: frozenset[str] = frozenset()
+    ) -> Record | None:
+        """Choose a record, among those whose filter value is wanted."""
+        table = self._sandbox.ledger.tables[stream]
+        position = table.resource.filters[parameter].position if parameter else 0
+        for _ in range(TRIES if table.by_time else 0):
+            _, key = table.by_time[self._rng.randrange(len(table.by_time))]
+            if not parameter or table.rows[key].values[position] in wanted:
+                return self._sandbox.ledger.record(stream, key)
+        return None
+
+    def _rooftop(self) -> Rooftop:
+        return self._rng.choice(list(self._sandbox.rooftops.values()))
+
+    def _reprice(self, at: int) -> Changes:
+        vehicle = self._pick("vehicles", "status", frozenset({"in_stock"}))
+        if vehicle is None:
+            return []
+        reprice(self._rng, vehicle, at)
+        age_in_stock(vehicle, self._sandbox.rooftop(vehicle["rooftopId"]), at)
+        return [("vehicles", vehicle)]
+
+    def _new_customer(self, at: int) -> Changes:
+        return [("customers", make_customer(self._rng, self._sandbox.numbers, self._rooftop(), at))]
+
+    def _edit_customer(self, at: int) -> Changes:
+        customer = self._pick("customers")
+        if customer is None or customer["mergedIntoCustomerId"]:
+            return []
+        edit_customer(self._rng, customer, at)
+        return [("customers", customer)]
+
+    def _new_deal(self, at: int) -> Changes:
+        vehicle = self._pick("vehicles", "status", frozenset({"in_stock"}))
+        buyer = self._pick("customers", "customerType", frozenset({"retail", "fleet"}))
+        if vehicle is None or buyer is None or buyer["mergedIntoCustomerId"]:
+            return []
+        rooftop = self._sandbox.rooftop(vehicle["rooftopId"])
+        customer = (buyer["customerId"], bool(buyer["taxExempt"]))
+        return [
+            (
+                "deals",
+                deals.pencil(self._rng, self._sandbox.numbers, rooftop, vehicle, customer, at),
+            )
+        ]
+
+    def _advance_deal(self, at: int) -> Changes:
+        deal = self._pick("deals", "status", frozenset({"penciled", "contracted", "delivered"}))
+        if deal is None:
+            return []
+        rooftop = self._sandbox.rooftop(deal["rooftopId"])
+        vehicle = self._sandbox.ledger.record("vehicles", deal["vehicle"]["vehicleId"])
+        if deal["status"] == "delivered":
+            deals.finalize(deal, at)
+        elif vehicle is None or vehicle["status"] != "in_stock":
+            deals.lose(deal, at)
+        elif deal["status"] == "penciled":
+            deals.contract(deal, rooftop, at)
+        else:
+            entry = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, at)
+            self._delivered.append((deal["dealId"], entry["journalEntryId"]))
+            return [("deals", deal), ("vehicles", vehicle), ("gl_entries", entry)]
+        return [("deals", deal)]
+
+    def _unwind_deal(self, at: int) -> Changes:
+        """Take back a deal that was delivered while the sandbox runs."""
+        if not self._delivered:
+            return []
+        deal_id, entry_id = self._delivered.popleft()
+        ledger = self._sandbox.ledger
+        deal, entry = ledger.record("deals", deal_id), ledger.record("gl_entries", entry_id)
+        vehicle = ledger.record("vehicles", deal["vehicle"]["vehicleId"]) if deal else None
+        if not (deal and entry and vehicle) or deal["status"] not in {"delivered", "finalized"}:
+            return []
+        rooftop = self._sandbox.rooftop(deal["rooftopId"])
+        reversal = deals.unwind(self._rng, self._sandbox.numbers, rooftop, deal, vehicle, entry, at)
+        return [
+            ("deals", deal),
+            ("vehicles", vehicle),
+            ("gl_entries", entry),
+            ("gl_entries", reversal),
+        ]
+
+    def _write_up(self, at: int) -> Changes:
+        owner = self._pick("customers", "customerType", frozenset({"retail", "fleet"}))
+        if owner is None or owner["mergedIntoCustomerId"]:
+            return []
+        vin = make_vin(
+            self._rng, "5YJ", self._rng.randrange(2012, 2025), self._rng.randrange(10**7)
+        )
+        car = service.Car(vin, None, owner["customerId"], self._rng.randrange(4_000, 140_000))
+        rooftop = self._sandbox.rooftop(owner["rooftopId"])
+        order = service.write_up(self._rng, self._sandbox.numbers, rooftop, car, at)
+        return [("repair_orders", order)]
+
+    def _advance_order(self, at: int) -> Changes:
+        wanted = frozenset(
+            {"open", "in_progress", "waiting_parts", "on_hold", "completed", "partially_closed"}
+        )
+        order = self._pick("repair_orders", "status", wanted)
+        if order is None:
+            return []
+        if order["status"] == "open":
+            service.begin(order, at)
+        elif order["status"] in {"in_progress", "waiting_parts", "on_hold"}:
+            service.complete(order, at)
+        else:
+            rooftop = self._sandbox.rooftop(order["rooftopId"])
+            pay_type = service.open_pay_types(order)[0]
+            entry = service.close(self._sandbox.numbers, rooftop, order, pay_type, at)
+            return [("repair_orders", order), ("gl_entries", entry)]
+        return [("repair_orders", order)]

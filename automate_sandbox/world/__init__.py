@@ -1,0 +1,1 @@
+"""The dealership that the sandbox serves: who is in it, and what happens there."""

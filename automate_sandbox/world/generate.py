@@ -1,0 +1,322 @@
+"""A dealer group with a past, made from a seed: the order in which everything happens to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import typing as t
+from datetime import date, timedelta
+from decimal import Decimal
+
+from automate_sandbox.instants import SECOND, render
+from automate_sandbox.money import cents, dollars
+from automate_sandbox.world import deals, service
+from automate_sandbox.world.calendar import DAY, HOUR
+from automate_sandbox.world.chart import build_accounts
+from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
+from automate_sandbox.world.journals import Header, Posting, post
+from automate_sandbox.world.numbers import Numbers
+from automate_sandbox.world.rooftops import Rooftop, build_rooftops
+from automate_sandbox.world.vehicles import make_vehicle, reprice
+from automate_sandbox.world.vin import make_vin
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from automate_sandbox.money import Record
+
+Produced = tuple[str, dict[str, t.Any]]
+"""Stream and record."""
+
+SAME_SECOND: t.Final = 90
+"""Vehicles that one run of the pricing feed touches in the same second."""
+
+FATES: t.Final = {
+    "sold": 46,
+    "penciled": 4,
+    "lost": 4,
+    "voided": 1,
+    "wholesale": 3,
+    "transit": 5,
+    "repriced": 12,
+    "fed": 6,
+    "quiet": 19,
+}
+"""What becomes of a vehicle, in percent; `fed` ones get a price from the nightly feed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How large a world is.
+
+    Attributes:
+        rooftops: Dealerships of the group.
+        vehicles: Vehicles over all rooftops, sold ones included.
+        days: Days that the changes of all records are spread over.
+    """
+
+    rooftops: int = 2
+    vehicles: int = 2000
+    days: int = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Buyer:
+    """What a deal or a repair order needs to know of a customer; `created` in seconds since 1970."""
+
+    customer_id: str
+    created: int
+    tax_exempt: bool
+    active: bool
+
+
+class Generator:
+    """Makes the records of a world one after the other; memory holds only what later ones refer to."""
+
+    def __init__(self, seed: int, size: Size, anchor: int) -> None:
+        """Set the scene.
+
+        Args:
+            seed: Same seed, size and anchor make the same records, byte by byte.
+            size: How many.
+            anchor: Seconds since 1970; nothing has happened after it.
+        """
+        self.rng = random.Random(f"world/{seed}")  # noqa: S311 - a world, not a secret
+        self.size = size
+        self.anchor = anchor
+        self.numbers = Numbers(seed)
+        self.rooftops: list[Rooftop] = []
+        self.buyers: list[list[Buyer]] = []
+        self.cars: list[list[service.Car]] = []
+        self.feeds = [
+            anchor - 2 * HOUR - self.rng.randrange(size.days * DAY)
+            for _ in range(max(1, size.vehicles * FATES["fed"] // 100 // SAME_SECOND))
+        ]
+
+    def records(self) -> Iterator[Produced]:
+        """Make every record in its last version, each once."""
+        yield from self._organization()
+        yield from self._customers()
+        for index in range(self.size.vehicles):
+            yield from self._vehicle(self.rooftops[index % len(self.rooftops)])
+        for index in range(self.size.vehicles * 3 // 4):
+            yield from self._repair_order(self.rooftops[index % len(self.rooftops)])
+        for rooftop in self.rooftops:
+            yield from self._general_journal(rooftop)
+
+    def _organization(self) -> Iterator[Produced]:
+        made = build_rooftops(self.rng, self.numbers, self.size.rooftops, self.anchor)
+        for stream, record, rooftop in made:
+            yield stream, record
+            if stream == "rooftops":
+                self.rooftops.append(rooftop)
+                self.buyers.append([])
+                self.cars.append([])
+        for rooftop in self.rooftops:
+            for account in build_accounts(self.numbers, rooftop, self.anchor):
+                yield "gl_accounts", account
+
+    def _customers(self) -> Iterator[Produced]:
+        """Most customers are older than the period, so that every deal finds a buyer."""
+        rng, days = self.rng, self.size.days
+        for index in range(max(self.size.vehicles, 4 * self.size.rooftops)):
+            rooftop = self.rooftops[index % self.size.rooftops]
+            buyers = self.buyers[rooftop.index]
+            is_old = rng.random() < 0.7 or len(buyers) < 2  # noqa: PLR2004 - one to merge, one to stay
+            moment = rooftop.calendar.moment(rng, days)
+            created = moment - days * DAY - rng.randrange(700 * DAY) if is_old else moment
+            first = index < 2 * self.size.rooftops
+            customer = make_customer(
+                rng, self.numbers, rooftop, created, "retail" if first else None
+            )
+            if is_old and rng.random() < 0.6:  # noqa: PLR2004 - the rest has not changed for long
+                edit_customer(rng, customer, moment)
+            survivor = rng.choice(buyers) if buyers else None
+            if survivor and survivor.active and not first and rng.random() < 0.02:  # noqa: PLR2004
+                merge_customer(customer, survivor.customer_id, max(moment, created))
+            if customer["customerType"] != "lead":
+                buyers.append(
+                    Buyer(
+                        customer["customerId"], created, customer["taxExempt"], customer["isActive"]
+                    )
+                )
+            yield "customers", customer
+
+    def _buyer(self, rooftop: Rooftop, at: int) -> Buyer:
+        buyers = self.buyers[rooftop.index]
+        for _ in range(8):
+            buyer = self.rng.choice(buyers)
+            if buyer.active and buyer.created <= at:
+                return buyer
+        return buyers[0]
+
+    def _vehicle(self, rooftop: Rooftop) -> Iterator[Produced]:
+        rng = self.rng
+        moment = rooftop.calendar.moment(rng, self.size.days)
+        vehicle = make_vehicle(
+            rng, self.numbers, rooftop, moment - rng.randrange(3 * DAY, 90 * DAY)
+        )
+        fate = rng.choices(tuple(FATES), tuple(FATES.values()))[0]
+        if fate == "sold":
+            yield from self._sale(rooftop, vehicle, moment)
+        elif fate in {"penciled", "lost", "voided"}:
+            yield from self._no_sale(rooftop, vehicle, moment, fate)
+        elif fate in {"wholesale", "transit"}:
+            vehicle |= {
+                "status": fate,
+                "isWholesale": fate == "wholesale",
+                "updatedAt": render(moment * SECOND),
+            }
+        elif fate == "repriced":
+            reprice(rng, vehicle, moment)
+        elif fate == "fed":
+            reprice(rng, vehicle, rng.choice(self.feeds))
+        if vehicle["status"] == "in_stock" and vehicle["condition"] != "new":
+            car = service.Car(
+                vehicle["vin"], vehicle["vehicleId"], None, vehicle["odometer"]["value"]
+            )
+            self.cars[rooftop.index].append(car)
+        yield "vehicles", vehicle
+
+    def _no_sale(self, rooftop: Rooftop, vehicle: Record, at: int, fate: str) -> Iterator[Produced]:
+        buyer = self._buyer(rooftop, at)
+        deal = deals.pencil(
+            self.rng, self.numbers, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
+        )
+        ended = at + self.rng.randrange(HOUR, 4 * DAY)
+        if fate == "lost" and ended < self.anchor:
+            deals.lose(deal, ended)
+        elif fate == "voided" and ended < self.anchor:
+            deals.void(deal, ended)
+        yield "deals", deal
+
+    def _sale(
+        self, rooftop: Rooftop, vehicle: Record, at: int, previous: Record | None = None
+    ) -> Iterator[Produced]:
+        """Lead a deal through its steps as far as time allows; a few are unwound and sold again."""
+        rng, numbers = self.rng, self.numbers
+        buyer = self._buyer(rooftop, at)
+        deal = deals.pencil(
+            rng, numbers, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
+        )
+        deal["previousDealId"] = previous["dealId"] if previous else None
+        entries: list[Record] = []
+        unwound_at = 0
+        contracted = at + rng.randrange(HOUR, DAY)
+        delivered = contracted + rng.randrange(HOUR, 2 * DAY)
+        if contracted < self.anchor:
+            deals.contract(deal, rooftop, contracted)
+        if delivered < self.anchor:
+            back_dated = self._back_date(rooftop, delivered)
+            entry = deals.deliver(numbers, rooftop, deal, vehicle, delivered, back_dated)
+            entries.append(entry)
+            closing = delivered + rng.randrange(3 * DAY, 11 * DAY)
+            if rng.random() < 0.03 and closing < self.anchor:  # noqa: PLR2004 - few are unwound
+                unwound_at = closing
+                entries.append(deals.unwind(rng, numbers, rooftop, deal, vehicle, entry, closing))
+            elif closing < self.anchor:
+                deals.finalize(deal, closing)
+            if not unwound_at:
+                car = service.Car(
+                    vehicle["vin"],
+                    vehicle["vehicleId"],
+                    buyer.customer_id,
+                    vehicle["odometer"]["value"],
+                )
+                self.cars[rooftop.index].append(car)
+        yield "deals", deal
+        for entry in entries:
+            yield "gl_entries", entry
+        again = unwound_at + 2 * DAY
+        if unwound_at and previous is None and again < self.anchor and rng.random() < 0.6:  # noqa: PLR2004
+            yield from self._sale(rooftop, vehicle, again, deal)
+
+    def _back_date(self, rooftop: Rooftop, at: int) -> date | None:
+        """Choose, for one entry in thirty, the last day of the month before."""
+        if self.rng.random() > 1 / 30:
+            return None
+        return rooftop.calendar.date_of(at).replace(day=1) - timedelta(days=1)
+
+    def _car(self, rooftop: Rooftop) -> service.Car:
+        """Choose a car that the dealer sold or owns, or one that was bought elsewhere."""
+        rng, cars = self.rng, self.cars[rooftop.index]
+        if cars and rng.random() < 0.45:  # noqa: PLR2004 - the rest was bought elsewhere
+            return rng.choice(cars)
+        buyer = rng.choice(self.buyers[rooftop.index])
+        vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
+        return service.Car(vin, None, buyer.customer_id, rng.randrange(4_000, 140_000))
+
+    def _repair_order(self, rooftop: Rooftop) -> Iterator[Produced]:
+        """Lead an order through its steps as far as time allows."""
+        rng, numbers, calendar = self.rng, self.numbers, rooftop.calendar
+        opened = calendar.moment(rng, self.size.days)
+        if rng.random() < 0.02:  # noqa: PLR2004 - the night drop box
+            opened = calendar.late_evening(rng, opened)
+        order = service.write_up(rng, numbers, rooftop, self._car(rooftop), opened)
+        entries: list[Record] = []
+        begun, completed = opened + rng.randrange(600, HOUR), opened + rng.randrange(HOUR, 9 * HOUR)
+        if rng.random() < 0.03 and begun < self.anchor:  # noqa: PLR2004 - entered twice
+            service.void(order, begun)
+        elif completed < self.anchor:
+            service.complete(order, completed)
+            entries = self._closings(rooftop, order, completed)
+        elif begun < self.anchor:
+            service.begin(order, begun, rng.choice(("in_progress", "waiting_parts", "on_hold")))
+        yield "repair_orders", order
+        for entry in entries:
+            yield "gl_entries", entry
+
+    def _closings(self, rooftop: Rooftop, order: Record, completed: int) -> list[Record]:
+        rng, numbers = self.rng, self.numbers
+        entries = []
+        at = completed
+        for pay_type in service.open_pay_types(order):
+            is_claim = pay_type in service.CLAIMED
+            at += service.warranty_wait(rng) if is_claim else rng.randrange(300, 4 * HOUR)
+            if at < self.anchor:
+                entries.append(service.close(numbers, rooftop, order, pay_type, at))
+        reopened = at + rng.randrange(DAY, 5 * DAY)
+        if order["status"] == "closed" and reopened < self.anchor and rng.random() < 0.03:  # noqa: PLR2004
+            entries += service.reopen(numbers, rooftop, order, entries, reopened)
+            for pay_type in service.open_pay_types(order):
+                closed_again = reopened + rng.randrange(HOUR, DAY)
+                if closed_again < self.anchor:
+                    entries.append(service.close(numbers, rooftop, order, pay_type, closed_again))
+        return entries
+
+    def _general_journal(self, rooftop: Rooftop) -> Iterator[Produced]:
+        """Monthly expenses, the 13th period of last year, an unposted and a voided entry."""
+        rng, calendar = self.rng, rooftop.calendar
+        for days_ago in range(0, self.size.days, 15):
+            at = calendar.noon(days_ago)
+            if at < self.anchor:
+                amount = cents(rng.randrange(40_000, 900_000))
+                yield "gl_entries", self._general(rooftop, at, amount, "utilities")
+        year_end = date(calendar.today.year - 1, 12, 31)
+        at = calendar.moment(rng, self.size.days)
+        for _ in range(3):
+            amount = cents(rng.randrange(100_000, 5_000_000))
+            yield "gl_entries", self._general(rooftop, at, amount, "interest", year_end)
+        for status in ("unposted", "voided"):
+            entry = self._general(
+                rooftop, calendar.moment(rng, self.size.days), dollars(120), "policy"
+            )
+            entry["status"] = status
+            if status == "unposted":
+                entry["postedAt"] = None
+            yield "gl_entries", entry
+
+    def _general(
+        self, rooftop: Rooftop, at: int, amount: Decimal, role: str, year_end: date | None = None
+    ) -> Record:
+        header = Header(
+            code="090",
+            journal_type="general",
+            module="accounting",
+            document=None,
+            posted=at,
+            accounting_date=year_end,
+            adjusting=year_end is not None,
+        )
+        lines = [Posting(role, amount, "Monthly entry"), Posting("bank", -amount, "Monthly entry")]
+        return post(self.numbers, rooftop, header, lines)

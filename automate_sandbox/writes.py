@@ -1,0 +1,263 @@
+"""The writes that the API documents: customers are upserted, deals penciled, appointments booked."""
+
+from __future__ import annotations
+
+import typing as t
+from decimal import Decimal
+
+import msgspec
+
+from automate_sandbox import contract_file
+from automate_sandbox.instants import SECOND, render
+from automate_sandbox.money import ZERO, Record, decode
+from automate_sandbox.problems import Problem
+from automate_sandbox.world.deals import blank_deal
+from automate_sandbox.world.customers import customer_number
+from automate_sandbox.world.rooftops import stamp
+from automate_sandbox.world.worksheet import fill_totals, tax_rates
+
+if t.TYPE_CHECKING:
+    from automate_sandbox.sandbox import Sandbox
+
+Outcome = tuple[int, Record, str, Record]
+"""Status and answer, stream and record."""
+
+BLANK_CUSTOMER: t.Final[Record] = {
+    "externalId": None,
+    "customerType": "lead",
+    "companyName": None,
+    "firstName": None,
+    "middleName": None,
+    "lastName": None,
+    "emails": [],
+    "phones": [],
+    "address": None,
+    "driversLicense": None,
+    "dateOfBirth": None,
+    "marketingOptIn": None,
+    "preferredContact": None,
+    "language": None,
+    "source": None,
+    "notes": None,
+    "salespersonId": None,
+    "arAccountNumber": None,
+    "taxExempt": False,
+    "isActive": True,
+    "mergedIntoCustomerId": None,
+}
+
+
+def read_payload(body: bytes, operation_id: str) -> Record:
+    """Read a request's body and hold it to the contract.
+
+    Args:
+        body: As it came.
+        operation_id: Whose schema it must keep.
+
+    Raises:
+        Problem: 400 for what is no JSON, 422 with the fields that break the schema.
+    """
+    try:
+        plain = msgspec.json.decode(body)
+        payload = decode(body)
+    except msgspec.DecodeError as error:
+        raise Problem(400, "The body is no JSON.") from error
+    schema = contract_file.validator(contract_file.payload_schema(operation_id))
+    details = [
+        {"field": ".".join(map(str, error.instance_path)), "message": error.message}
+        for error in schema.iter_errors(plain)
+    ]
+    if details:
+        raise Problem(422, "The body does not keep the contract.", details=details)
+    return t.cast("Record", payload)
+
+
+def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
+    """Create a customer, or update the one with this `externalId` or with this name and contact."""
+    at = sandbox.clock.now() // SECOND
+    found, matched_by = _match(sandbox, payload)
+    if found:
+        record = found | payload | {"updatedAt": render(at * SECOND)}
+    else:
+        number, customer_id = sandbox.numbers.take("customers")
+        record = {
+            "customerId": customer_id,
+            "rooftopId": sandbox.rooftop(None).rooftop_id,
+            "customerNumber": customer_number(number),
+            **BLANK_CUSTOMER,
+            **payload,
+            **stamp(at),
+        }
+    answer = {
+        "customerId": record["customerId"],
+        "status": "upserted",
+        "matchedBy": matched_by,
+        "updatedAt": record["updatedAt"],
+    }
+    return 200, answer, "customers", record
+
+
+def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
+    """Pencil a deal on a vehicle that is in stock or on its way; the same body twice makes two deals."""
+    at = sandbox.clock.now() // SECOND
+    customer = _customer(sandbox, payload["customerId"])
+    vehicle = _available(sandbox, payload["vehicle"].get("vin") or "")
+    for field in ("salespersonId", "fniManagerId"):
+        _hold_user(sandbox, field, payload.get(field))
+    rooftop = sandbox.rooftop(vehicle["rooftopId"])
+    deal = blank_deal(sandbox.numbers, rooftop, vehicle, customer["customerId"], at)
+    pricing, finance = payload.get("pricing") or {}, payload.get("finance") or {}
+    trade = payload.get("tradeIn")
+    term = finance.get("termMonths")
+    deal |= {
+        "referenceId": payload.get("referenceId"),
+        "salespersonId": payload.get("salespersonId"),
+        "fniManagerId": payload.get("fniManagerId"),
+        "dealType": "finance" if term else "cash",
+        "fundingStatus": "unfunded" if term else "not_applicable",
+        "pricing": {
+            "salePrice": _amount(pricing, "salePrice", vehicle["salePrice"] or ZERO),
+            "discounts": _amount(pricing, "discounts"),
+            "rebates": _amount(pricing, "rebates"),
+            "msrp": vehicle["msrp"],
+            "incentives": ZERO,
+            "accessories": ZERO,
+        },
+        "tradeIns": [
+            {
+                "vin": trade.get("vin"),
+                "acv": _amount(trade, "acv"),
+                "payoff": _amount(trade, "payoff"),
+                "lienholder": trade.get("lienholder"),
+            }
+        ]
+        if trade
+        else [],
+        "finance": {
+            "cashDown": _amount(finance, "cashDown"),
+            "termMonths": term,
+            "aprPercent": _amount(finance, "aprPercent", Decimal(0)) if term else None,
+            "lenderCode": finance.get("lenderCode"),
+            "lenderName": None,
+            "buyRatePercent": None,
+            "products": [
+                {
+                    "code": product.get("code"),
+                    "name": product.get("name"),
+                    "price": _amount(product, "price"),
+                    "type": None,
+                    "provider": None,
+                    "contractNumber": None,
+                    "cost": ZERO,
+                    "cancelledOn": None,
+                }
+                for product in finance.get("products") or ()
+                if product
+            ],
+        },
+        "fees": [
+            {
+                "code": fee.get("code"),
+                "description": fee.get("description"),
+                "amount": _amount(fee, "amount"),
+                "cost": ZERO,
+                "taxable": False,
+            }
+            for fee in payload.get("fees") or ()
+            if fee
+        ],
+    }
+    deal["tradeIn"] = deal["tradeIns"][0] if trade else None
+    rate = (payload.get("taxes") or {}).get("ratePercent")
+    rates = tax_rates(rooftop) if rate is None else (("SALES", "Sales tax", Decimal(rate)),)
+    fill_totals(deal, vehicle["cost"], () if customer["taxExempt"] else rates)
+    answer = {name: deal[name] for name in ("dealId", "dealNumber", "status", "createdAt")}
+    return 201, answer, "deals", deal
+
+
+def create_appointment(sandbox: Sandbox, payload: Record) -> Outcome:
+    """Book an appointment; nothing tells a retried booking from a second one."""
+    at = sandbox.clock.now() // SECOND
+    customer = _customer(sandbox, payload["customerId"])
+    _hold_user(sandbox, "advisorId", payload.get("advisorId"))
+    vehicles = sandbox.ledger.tables["vehicles"].find("vin", payload["vin"])
+    number, appointment_id = sandbox.numbers.take("service_appointments")
+    record = {
+        "appointmentId": appointment_id,
+        "rooftopId": sandbox.rooftop(customer["rooftopId"]).rooftop_id,
+        "appointmentNumber": f"A{number + 1:06d}",
+        "externalId": None,
+        "vehicleId": min(vehicles, default=None),
+        "status": "scheduled",
+        "durationMinutes": 60,
+        "repairOrderId": None,
+        "roNumber": None,
+        "cancelledAt": None,
+        "cancelReason": None,
+        "department": "service",
+        **payload,
+        **stamp(at),
+    }
+    answer = {name: record[name] for name in ("appointmentId", "status", "department", "createdAt")}
+    return 201, answer, "service_appointments", record
+
+
+def _match(sandbox: Sandbox, payload: Record) -> tuple[Record | None, str | None]:
+    """Find the customer that a payload means: `externalId` first, then name and a contact."""
+    table = sandbox.ledger.tables["customers"]
+    external_id = payload.get("externalId")
+    for key in sorted(table.find("externalId", external_id)) if external_id else ():
+        return _survivor(sandbox, key), "externalId"
+    contacts = [("email", email) for email in payload.get("emails") or () if email]
+    contacts += [
+        ("phone", (phone or {}).get("number") or "") for phone in payload.get("phones") or ()
+    ]
+    name = _name(payload)
+    candidates = {key for parameter, value in contacts for key in table.find(parameter, value)}
+    for key in sorted(candidates):
+        record = _survivor(sandbox, key)
+        other = record.get("externalId")
+        if all(name) and _name(record) == name and not (external_id and other):
+            return record, "nameAndContact"
+    return None, None
+
+
+def _survivor(sandbox: Sandbox, key: str) -> Record:
+    """Follow merges to the customer that is left."""
+    record = sandbox.ledger.record("customers", key) or {}
+    while record["mergedIntoCustomerId"]:
+        record = sandbox.ledger.record("customers", record["mergedIntoCustomerId"]) or {}
+    return record
+
+
+def _name(record: Record) -> tuple[str, str]:
+    first, last = record.get("firstName") or "", record.get("lastName") or ""
+    return first.strip().casefold(), last.strip().casefold()
+
+
+def _customer(sandbox: Sandbox, key: str) -> Record:
+    record = sandbox.ledger.record("customers", key)
+    if record is None:
+        raise Problem.invalid(422, "customerId", "there is no such customer")
+    if record["mergedIntoCustomerId"]:
+        raise Problem.invalid(422, "customerId", "this customer has been merged into another")
+    return record
+
+
+def _available(sandbox: Sandbox, vin: str) -> Record:
+    for key in sandbox.ledger.tables["vehicles"].find("vin", vin):
+        vehicle = sandbox.ledger.record("vehicles", key) or {}
+        if vehicle["status"] in {"in_stock", "transit"}:
+            return vehicle
+        raise Problem.invalid(422, "vehicle.vin", "this vehicle is no longer for sale")
+    raise Problem.invalid(422, "vehicle.vin", "the inventory has no such vehicle")
+
+
+def _hold_user(sandbox: Sandbox, field: str, key: str | None) -> None:
+    if key and key not in sandbox.ledger.tables["users"].rows:
+        raise Problem.invalid(422, field, "there is no such user")
+
+
+def _amount(record: Record, field: str, default: Decimal = ZERO) -> Decimal:
+    value = record.get(field)
+    return default if value is None else Decimal(value)
