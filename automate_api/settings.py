@@ -136,7 +136,13 @@ def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[s
     Returns:
         Sentences without values; none when everything fits.
     """
-    validator = jsonschema.Draft202012Validator(schema)
+    # singer-sdk 0.54 describes stream maps by a schema that is none (a bare "null" in an anyOf), which
+    # ends in a traceback; its mapper checks them better when it reads them.
+    properties = {
+        name: {"type": rule["type"]} if name == "stream_maps" else rule
+        for name, rule in schema["properties"].items()
+    }
+    validator = jsonschema.Draft202012Validator({**schema, "properties": properties})
     return sorted({_problem(error) for error in validator.iter_errors(dict(values))})
 
 

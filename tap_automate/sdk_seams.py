@@ -15,9 +15,11 @@ import datetime as dt
 import typing as t
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib import RecordMessage
 
+from automate_api.errors import ConfigError
 from tap_automate.records import inferred_type
 
 if t.TYPE_CHECKING:
@@ -45,8 +47,18 @@ class RowStream(Stream):
     """A stream whose rows come already conformed, from its own loop or its parent's."""
 
     def write_row(self, record: Record) -> None:
-        """Write a record as Singer message, through selection and stream maps."""
-        self._write_record_message(record)
+        """Write a record as Singer message, through selection and stream maps.
+
+        Raises:
+            ConfigError: When an expression of a stream map fails on the record.
+        """
+        try:
+            self._write_record_message(record)
+        except MapExpressionError as error:
+            msg = (
+                f"Stream '{self.name}': {error} Check `stream_maps`, and that no field is missing."
+            )
+            raise ConfigError(msg) from None
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields

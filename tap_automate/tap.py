@@ -10,6 +10,7 @@ import threading
 import typing as t
 
 from singer_sdk import Tap
+from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from automate_api import contract, program, redaction, settings
@@ -160,7 +161,11 @@ class TapAutomate(Tap):
         )
         self.stop = threading.Event()
         self._stopped_by: int | None = None
-        super().__init__(config=values, validate_config=False, **options)
+        try:
+            super().__init__(config=values, validate_config=False, **options)
+        except StreamMapConfigError as error:
+            msg = f"{self.name}: `stream_maps` cannot be used: {error}"
+            raise ConfigError(msg) from None
         self._check_catalog()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._ask_to_stop)

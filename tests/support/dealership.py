@@ -1,0 +1,139 @@
+"""A sandbox as a process of its own, and our programs run against it as a user runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from decimal import Decimal
+from pathlib import Path
+
+import requests
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BIN = Path(sys.executable).parent
+
+
+class Dealership:
+    """A running sandbox.
+
+    Attributes:
+        facts: The first line that `sandbox serve` printed.
+        directory: Where configurations, sessions and outputs of the test lie.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
+        self.process = process
+        self.directory = directory
+        assert process.stdout is not None
+        self.facts: dict[str, t.Any] = json.loads(process.stdout.readline())
+
+    def config(self, name: str = "tap", **changes: t.Any) -> Path:  # noqa: ANN401 - settings
+        """Write a configuration for tap-automate and return its path; None removes a setting."""
+        values = json.loads((self.directory / "sandbox.json").read_text())
+        values |= {"cooldown_seconds": 2, "overlap_seconds": 60, **changes}
+        path = self.directory / f"{name}.json"
+        path.write_text(json.dumps({k: v for k, v in values.items() if v is not None}))
+        return path
+
+    def settings(self, **changes: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - settings
+        values: dict[str, t.Any] = json.loads(self.config("settings", **changes).read_text())
+        return values
+
+    def control(self, call: str, body: t.Any = None) -> t.Any:  # noqa: ANN401 - JSON
+        """Ask the control interface; a body makes it a POST."""
+        url = f"{self.facts['control_url'].rstrip('/')}/{call}"
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = (
+                session.get(url, timeout=60)
+                if body is None
+                else session.post(url, json=body, timeout=60)
+            )
+        answer.raise_for_status()
+        return json.loads(answer.text, parse_float=Decimal) if answer.text else None
+
+    def records(self, stream: str) -> dict[tuple[str, ...], dict[str, t.Any]]:
+        """Return the current records of a resource by key."""
+        raise NotImplementedError
+
+    def stats(self) -> dict[str, t.Any]:
+        stats: dict[str, t.Any] = self.control("stats")
+        return stats
+
+    def faults(self, *rules: dict[str, t.Any]) -> None:
+        self.control("faults", list(rules))
+
+
+@contextlib.contextmanager
+def dealership(directory: Path, *arguments: str) -> Iterator[Dealership]:
+    """Serve a sandbox on a free port until the block ends."""
+    command = [
+        str(BIN / "automate-dms"),
+        "sandbox",
+        "serve",
+        "--port",
+        "0",
+        "--config-out",
+        str(directory / "sandbox.json"),
+        *arguments,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+        try:
+            yield Dealership(process, directory)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+class Run(t.NamedTuple):
+    """What a finished program left: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    def messages(self, kind: str | None = None) -> list[dict[str, t.Any]]:
+        lines = [json.loads(line, parse_float=Decimal) for line in self.out.splitlines()]
+        return [line for line in lines if kind is None or line["type"] == kind]
+
+    def records(self, stream: str) -> list[dict[str, t.Any]]:
+        return [m["record"] for m in self.messages("RECORD") if m["stream"] == stream]
+
+    def state(self) -> dict[str, t.Any]:
+        value: dict[str, t.Any] = self.messages("STATE")[-1]["value"]
+        return value
+
+
+def run(
+    program: str, *arguments: str | Path, env: dict[str, str] | None = None, stdin: str = ""
+) -> Run:
+    """Run one of our programs to its end, with an environment that holds no settings."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        command(program, *arguments),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment(env),
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def command(program: str, *arguments: str | Path) -> Sequence[str]:
+    return [str(BIN / program), *map(str, arguments)]
+
+
+def environment(changes: dict[str, str] | None = None) -> dict[str, str]:
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TAP_", "TARGET_", "MELTANO_", "AUTOMATE_"))
+    }
+    return {**plain, "PYTHONDONTWRITEBYTECODE": "", **(changes or {})}

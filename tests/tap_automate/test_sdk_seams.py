@@ -1,0 +1,163 @@
+"""Messages written by the tap's own loop are those that the SDK's path would write."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+from decimal import Decimal
+
+import pytest
+from singer_sdk import Stream
+from singer_sdk.singerlib import RecordMessage, SchemaMessage
+
+from automate_api.errors import ConfigError
+from tap_automate.sdk_seams import RowStream
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk.singerlib import Message
+
+    from tap_automate.tap import TapAutomate
+
+VEHICLE: dict[str, t.Any] = {
+    "vehicleId": "veh_28f93a",
+    "rooftopId": "rt_1",
+    "vin": "1FTFW1E50NFA00001",
+    "year": 2024,
+    "isWholesale": False,
+    "listPrice": Decimal("41250.00"),
+    "odometer": {"value": 12, "unit": "mi"},
+    "lot": {"lotId": "lot_1", "name": "Main"},
+    "photos": [{"url": "https://example.com/1.jpg"}],
+    "acquisitionDate": "2026-01-02",
+    "updatedAt": "2026-01-20T13:45:00Z",
+    "deletedAt": None,
+}
+
+
+class Heard:
+    """Keeps the messages that a tap writes."""
+
+    def __init__(self, tap: TapAutomate, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: list[Message] = []
+        monkeypatch.setattr(tap.message_writer, "write_message", self.messages.append)
+
+    def records(self) -> list[dict[str, t.Any]]:
+        return [m.record for m in self.messages if isinstance(m, RecordMessage)]
+
+    def schemas(self) -> list[dict[str, t.Any]]:
+        return [m.schema for m in self.messages if isinstance(m, SchemaMessage)]
+
+
+def stream_of(tap: TapAutomate, name: str = "vehicles") -> RowStream:
+    stream = tap.streams[name]
+    assert isinstance(stream, RowStream)
+    return stream
+
+
+def select(catalog: dict[str, t.Any], *fields: str) -> dict[str, t.Any]:
+    """Return the catalog with only these fields of vehicles selected, `odometer.unit` never."""
+    entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == "vehicles")
+    for metadata in entry["metadata"]:
+        crumb = metadata["breadcrumb"]
+        if crumb:
+            metadata["metadata"]["selected"] = crumb[1] in fields and crumb[-1] != "unit"
+        else:
+            metadata["metadata"]["selected"] = True
+    return catalog
+
+
+STREAM_MAPS = {
+    "vehicles": {"vin_end": "vin[-6:]", "exteriorColor": None, "__filter__": "year > 2000"},
+    "new_cars": {"__source__": "vehicles", "__filter__": "year > 2023"},
+}
+
+
+FLATTENING = {"flattening_enabled": True, "flattening_max_depth": 1}
+
+
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"stream_maps": STREAM_MAPS}, {"flattening_enabled": True, "flattening_max_depth": 1}],
+)
+def test_record_messages_equal_those_of_the_sdk(
+    make_tap: Callable[..., TapAutomate],
+    selected: bool,  # noqa: FBT001 - a parameter of the test
+    settings: dict[str, t.Any],
+) -> None:
+    catalog = select(make_tap().catalog_dict, "vin", "odometer", "year") if selected else None
+    stream = stream_of(make_tap(catalog=catalog, **copy.deepcopy(settings)))
+    record = {**dict.fromkeys(stream.schema["properties"]), **VEHICLE}
+    ours = list(stream._generate_record_messages(copy.deepcopy(record)))  # noqa: SLF001
+    theirs = list(Stream._generate_record_messages(stream, copy.deepcopy(record)))  # noqa: SLF001
+    assert [(m.stream, m.record, m.version) for m in ours] == [
+        (m.stream, m.record, m.version) for m in theirs
+    ]
+    assert ours
+
+
+def test_a_stream_map_that_fails_is_named_without_the_record(
+    make_tap: Callable[..., TapAutomate],
+) -> None:
+    maps = {"vehicles": {"age": "2026 - first_year"}}
+    stream = stream_of(make_tap(stream_maps=maps))
+    with pytest.raises(ConfigError, match=r"'vehicles'.*2026 - first_year") as raised:
+        stream.write_row(dict(VEHICLE))
+    assert "1FTFW1E50NFA00001" not in str(raised.value)
+
+
+def test_stream_maps_that_are_none_are_refused(make_tap: Callable[..., TapAutomate]) -> None:
+    with pytest.raises(ConfigError, match="stream_maps"):
+        make_tap(stream_maps={"__else__": "keep"})
+
+
+def test_a_field_without_a_schema_gets_one_before_its_first_record(
+    make_tap: Callable[..., TapAutomate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = make_tap()
+    heard = Heard(tap, monkeypatch)
+    stream = stream_of(tap)
+    stream.write_row({**VEHICLE, "ownerScore": None})
+    stream.write_row({**VEHICLE, "ownerScore": 7})
+    stream.write_row({**VEHICLE, "ownerScore": "A"})
+    stream.write_row({**VEHICLE, "ownerScore": 8})
+    kinds = [
+        m.schema["properties"]["ownerScore"]["type"]
+        for m in heard.messages
+        if isinstance(m, SchemaMessage)
+    ]
+    assert kinds == [["number", "null"], ["number", "string", "null"]]
+    assert [type(m) for m in heard.messages] == [
+        RecordMessage,
+        SchemaMessage,
+        RecordMessage,
+        SchemaMessage,
+        RecordMessage,
+        RecordMessage,
+    ]
+    assert [record.get("ownerScore") for record in heard.records()] == [None, 7, "A", 8]
+
+
+def test_who_chose_fields_one_by_one_gets_no_others(
+    make_tap: Callable[..., TapAutomate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = make_tap(catalog=select(make_tap().catalog_dict, "vin"))
+    heard = Heard(tap, monkeypatch)
+    stream_of(tap).write_row({**VEHICLE, "ownerScore": 7})
+    assert heard.schemas() == []
+    assert set(heard.records()[0]) == {"vehicleId", "updatedAt", "vin"}
+
+
+def test_a_field_that_the_catalogs_author_took_out_stays_out(
+    make_tap: Callable[..., TapAutomate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = make_tap().catalog_dict
+    entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == "vehicles")
+    del entry["schema"]["properties"]["vin"]
+    tap = make_tap(catalog=catalog)
+    heard = Heard(tap, monkeypatch)
+    stream_of(tap).write_row(dict(VEHICLE))
+    assert heard.schemas() == []
+    assert "vin" not in heard.records()[0]
