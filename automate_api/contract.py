@@ -101,7 +101,8 @@ class Contract:
             LookupError: The contract has no list there.
         """
         operation = self._operation("get", path)
-        page = self._answer(operation, "200")
+        answer = operation["responses"]["200"]
+        page = self._inline(answer["content"]["application/json"]["schema"], operation["x-origin"])
         if "items" not in page.get("properties", {}):
             msg = f"The contract has no list at {path}."
             raise LookupError(msg)
@@ -112,11 +113,7 @@ class Contract:
             entitlements=frozenset(operation["x-entitlements"]),
             key=tuple(record["x-key"]),
             record_schema=record,
-            parameters=frozenset(
-                parameter["name"]
-                for parameter in map(self._resolve, operation["parameters"])
-                if parameter["in"] == "query"
-            ),
+            parameters=frozenset(self._resolve(p)["name"] for p in operation["parameters"]),
         )
 
     def payload(self, operation_id: str) -> Schema:
@@ -128,10 +125,11 @@ class Contract:
         Raises:
             LookupError: The contract has no such operation, or it takes no body.
         """
-        for _, _, operation in self._operations():
-            if operation["operationId"] == operation_id and "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
-                return self._inline(content["schema"], operation["x-origin"])
+        for item in self.document["paths"].values():
+            for operation in item.values():
+                if operation["operationId"] == operation_id and "requestBody" in operation:
+                    content = operation["requestBody"]["content"]["application/json"]
+                    return self._inline(content["schema"], operation["x-origin"])
         msg = f"The contract has no operation {operation_id!r} that takes a body."
         raise LookupError(msg)
 
@@ -167,16 +165,11 @@ class Contract:
     def pii_fields(self) -> frozenset[str]:
         """The names of all fields, of any record or write, that hold personal data."""
         return frozenset(
-            name
+            path.rpartition(".")[2]
             for component in self.document["components"]["schemas"].values()
-            for name, field in _fields(component)
+            for path, field in fields(component)
             if field.get("x-pii")
         )
-
-    def _operations(self) -> Iterator[tuple[str, str, Mapping[str, t.Any]]]:
-        for path, item in self.document["paths"].items():
-            for method, operation in item.items():
-                yield method, path, operation
 
     def _operation(self, method: str, path: str) -> Mapping[str, t.Any]:
         operation: Mapping[str, t.Any] | None
@@ -185,11 +178,6 @@ class Contract:
             msg = f"The contract has no {method.upper()} {path}."
             raise LookupError(msg)
         return operation
-
-    def _answer(self, operation: Mapping[str, t.Any], status: str) -> Schema:
-        answer = operation["responses"].get(status, {}).get("content", {})
-        schema = answer.get("application/json", {}).get("schema", {})
-        return self._inline(schema, operation["x-origin"])
 
     def _resolve(self, part: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
         if "$ref" not in part:
@@ -253,6 +241,21 @@ def stream_schema(record_schema: Schema, *, key: Collection[str] | None = None) 
     }
 
 
+def fields(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """Go through the fields of a record, or of a part of one, at every level.
+
+    Args:
+        schema: The record's schema.
+
+    Yields:
+        Dotted path, through arrays too (`lines.payType`), and the field's schema.
+    """
+    for name, field in schema.get("properties", {}).items():
+        yield name, field
+        for path, part in fields(field.get("items", field)):
+            yield f"{name}.{path}", part
+
+
 def enums(record_schema: Schema) -> dict[str, frozenset[t.Any]]:
     """Collect the values that the contract knows, for counting those that it does not.
 
@@ -260,9 +263,13 @@ def enums(record_schema: Schema) -> dict[str, frozenset[t.Any]]:
         record_schema: One record's schema.
 
     Returns:
-        Dotted path of a field, through arrays too (`lines.payType`), to its values without null.
+        Dotted path of a field, as `fields` has it, to its values without null.
     """
-    return dict(_enums(record_schema, ""))
+    return {
+        path: frozenset(field["enum"]) - {None}
+        for path, field in fields(record_schema)
+        if "enum" in field
+    }
 
 
 def _fold(branch: Schema, *, into: Schema) -> None:
@@ -285,20 +292,3 @@ def _column(field: Schema, *, nullable: bool) -> Schema:
     if "items" in field:
         column["items"] = _column(field["items"], nullable=True)
     return column
-
-
-def _enums(schema: Schema, path: str) -> Iterator[tuple[str, frozenset[t.Any]]]:
-    if "enum" in schema:
-        yield path, frozenset(schema["enum"]) - {None}
-    if "items" in schema:
-        yield from _enums(schema["items"], path)
-    for name, field in schema.get("properties", {}).items():
-        yield from _enums(field, f"{path}.{name}" if path else name)
-
-
-def _fields(schema: Mapping[str, t.Any]) -> Iterator[tuple[str, Mapping[str, t.Any]]]:
-    for name, field in schema.get("properties", {}).items():
-        yield name, field
-        yield from _fields(field)
-    if "items" in schema:
-        yield from _fields(schema["items"])

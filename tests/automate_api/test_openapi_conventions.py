@@ -42,19 +42,10 @@ def walk(part: object) -> Iterator[Schema]:
             yield from walk(inner)
 
 
-def fields(schema: Schema, prefix: str) -> Iterator[tuple[str, Schema]]:
-    """Dotted path and schema of every field, through arrays."""
-    for name, field in schema.get("properties", {}).items():
-        yield f"{prefix}{name}", field
-        yield from fields(field, f"{prefix}{name}.")
-    if "items" in schema:
-        yield from fields(schema["items"], prefix)
-
-
 RECORD_FIELDS = {
-    where: field
+    f"{path} {name}": field
     for path in LISTS
-    for where, field in fields(API.resource(path).record_schema, f"{path} ")
+    for name, field in contract.fields(API.resource(path).record_schema)
 }
 
 
@@ -155,6 +146,15 @@ def test_every_example_validates() -> None:
     assert len(contents) == 9
     for content in contents:
         judge(content["schema"]).validate(content["example"])
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_takes_query_parameters_alone(path: str) -> None:
+    parameters = OPERATIONS[f"GET {path}"]["parameters"]
+    shared = DOCUMENT["components"]["parameters"]
+    resolved = [shared[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in parameters]
+
+    assert {parameter["in"] for parameter in resolved} == {"query"}
 
 
 @pytest.mark.parametrize("path", LISTS)

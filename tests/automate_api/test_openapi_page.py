@@ -10,8 +10,6 @@ import pytest
 from automate_api import contract
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from automate_api.contract import Schema
 
 API = contract.load()
@@ -233,15 +231,6 @@ PAGE_ANSWERS: dict[str, Schema] = {
 }
 
 
-def fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
-    """Dotted path and schema of every field, through arrays."""
-    for name, field in schema.get("properties", {}).items():
-        yield f"{prefix}{name}", field
-        yield from fields(field, f"{prefix}{name}.")
-    if "items" in schema:
-        yield from fields(schema["items"], prefix)
-
-
 def test_exactly_the_six_calls_of_the_public_page_are_documented() -> None:
     documented = {name for name, op in OPERATIONS.items() if op["x-origin"] == "documented"}
 
@@ -268,7 +257,9 @@ def test_a_list_has_the_key_the_entitlements_and_the_filters_of_the_design(path:
 @pytest.mark.parametrize("name", DOCUMENTED_FIELDS)
 def test_the_documented_fields_are_those_of_the_public_page(name: str) -> None:
     documented = {
-        field for field, schema in fields(API.schema(name)) if schema["x-origin"] == "documented"
+        field
+        for field, schema in contract.fields(API.schema(name))
+        if schema["x-origin"] == "documented"
     }
 
     assert documented == set(DOCUMENTED_FIELDS[name].split())
@@ -304,7 +295,7 @@ def test_money_has_cents_and_finer_numbers_have_four_decimals() -> None:
     digits = {
         f"{path} {name}": field.get("x-sql-datatype-properties")
         for path in RESOURCES
-        for name, field in fields(API.resource(path).record_schema)
+        for name, field in contract.fields(API.resource(path).record_schema)
         if "number" in field["type"]
     }
 
