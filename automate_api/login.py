@@ -153,6 +153,7 @@ class Authenticator:
 
         Raises:
             TryLaterError: When the DMS is busy, or cannot be reached.
+            RequestRefusedError: When it answers 500.
             ProtocolError: When the answer is not what the contract promises.
             ConfigError: When TLS fails.
             StoppedError: When `stop` is set.

@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-SECRET: t.Final = "[secret]"  # noqa: S105 - what stands in the place of one
-PERSONAL: t.Final = "[personal]"
+SECRET: t.Final = "<secret>"  # noqa: S105 - what stands in the place of one
+PERSONAL: t.Final = "<personal>"
 
 _SHORT: t.Final = 4
 """Registered values shorter than this are replaced only where they stand alone."""
@@ -77,7 +77,7 @@ def redact(text: str) -> str:
         text: Anything that is about to be shown to a person or written to a log.
 
     Returns:
-        The same text with `[secret]` and `[personal]` in place of values.
+        The same text with `<secret>` and `<personal>` in place of values.
     """
     if _pattern is not None:
         text = _pattern.sub(SECRET, text)

@@ -19,7 +19,12 @@ import msgspec
 
 from automate_api import cookies, redaction
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import ConfigError, TryLaterError
+from automate_api.errors import (
+    ConfigError,
+    ProtocolError,
+    RequestRefusedError,
+    TryLaterError,
+)
 from automate_api.login import LONGEST_CODE_WAIT_SECONDS, Authenticator
 from automate_api.mfa import usable_step
 from automate_api.session_store import SessionState, SessionStore, open_store
@@ -178,17 +183,14 @@ class Session:
         """
         with self._lock, self._store.lock(wait_seconds=self._patience):
             step: int | None = None
-            skew: float | None = None
             try:
-                known = self._store.load()
+                step = self._store.load().last_totp_step
             except ConfigError:
                 self._store.discard()
-            else:
-                step, skew = known.last_totp_step, known.clock_skew
-            _, wait = usable_step(self._clock.time() + (skew or 0.0), step)
-            if wait > LONGEST_CODE_WAIT_SECONDS:
+            # A step far ahead was used by a wrong clock; keeping it would bar logins until then.
+            if usable_step(self._clock.time(), step)[1] > LONGEST_CODE_WAIT_SECONDS:
                 step = None
-            state = SessionState(last_totp_step=step, clock_skew=skew)
+            state = SessionState(last_totp_step=step)
             self._store.save(state)
             self._adopt(state)
 
@@ -258,7 +260,7 @@ class Session:
     def _refreshed(self, state: SessionState, *, patient: bool) -> SessionState | None:
         try:
             renewed = self._authenticator.refresh(state, patient=patient)
-        except TryLaterError as error:
+        except (TryLaterError, RequestRefusedError, ProtocolError) as error:
             logger.debug("The token could not be refreshed: %s", error)
             return None
         if renewed is not None:
