@@ -117,7 +117,7 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def _opening_error(path: Path, text: str) -> AutomateError:
-    if "lock" in text:
+    if "set lock" in text:
         holder = re.search(r"\(PID (\d+)\)", text)
         who = f" (process {holder[1]})" if holder else ""
         return TryLaterError(
@@ -148,6 +148,11 @@ def _writing_error(path: Path, error: duckdb.Error) -> WarehouseError:
     if isinstance(error, duckdb.IOException):
         return WarehouseError(
             f"DuckDB failed on {path}; nothing of the batch was kept: {text.splitlines()[0]}"
+        )
+    if isinstance(error, duckdb.ConversionException):
+        return WarehouseError(
+            f"A value does not fit the type of its column in a table that the loader did not make, "
+            f"in {path}; nothing of the batch was kept. Change that column's type or drop the table"
         )
     return WarehouseError(
         f"DuckDB refused to write to {path} ({type(error).__name__}); nothing of the batch was "

@@ -118,7 +118,7 @@ class SeamedTarget(Target):
                 if mapped is None:
                     continue
                 taken = mapped
-            if sink.include_sdc_metadata_properties:
+            if sink.adds_metadata:
                 context = {"batch_start_time": dt.datetime.now(tz=dt.UTC)}
                 sink._add_sdc_metadata_to_record(taken, message, context)  # noqa: SLF001 - the seam
             sink.take(taken, version)
@@ -157,7 +157,7 @@ class SeamedTarget(Target):
         routes = self._find_routes(message_dict)
         self.drain()
         for sink, _ in routes:
-            if sink.process_activate_version_messages:
+            if sink.tracks_versions:
                 sink.activate_version(version)
 
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:

@@ -69,6 +69,8 @@ class WarehouseSink(Sink):
         self._warehouse: Callable[[], Warehouse] = target.open_warehouse
         target.claim_table(self.table, stream_name)
         self.keys = self._key_columns()
+        self.adds_metadata = self.include_sdc_metadata_properties
+        self.tracks_versions = self.process_activate_version_messages
         self.unknown_fields: Counter[str] = target.unknown_fields[stream_name]
         self._seen: Counter[str] = target.records_seen
         self._rows: list[Record] = []
@@ -117,7 +119,7 @@ class WarehouseSink(Sink):
         """
         if version is None:
             self._unversioned_records = True
-        elif self.process_activate_version_messages:
+        elif self.tracks_versions:
             if not self._versioned:
                 self._track_versions()
             record[VERSION_COLUMN] = version

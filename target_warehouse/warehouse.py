@@ -15,6 +15,7 @@ import itertools
 import string
 import typing as t
 
+import duckdb
 import pyarrow as pa
 
 from automate_api.errors import ConfigError
@@ -270,7 +271,9 @@ class Warehouse:
             yield " UNION ALL ".join(parts)
         finally:
             for view in views:
-                self._connection.unregister(view)
+                # After a failure the transaction refuses this too, and the first error counts.
+                with contextlib.suppress(duckdb.Error):
+                    self._connection.unregister(view)
 
     def _refuse_view(self, table: str) -> None:
         if self._run(

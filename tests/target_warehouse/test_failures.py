@@ -1,0 +1,314 @@
+"""Every failure: a clear message, the right exit code, nothing half-written, no value repeated."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import duckdb
+import pytest
+from support.singer import Loader, record, schema, state
+
+from automate_api.errors import AutomateError, ConfigError, TryLaterError
+from target_warehouse.database import WarehouseError, connect, explained
+from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
+from target_warehouse.target import TargetWarehouse
+
+PRIVATE = "kept-private"
+HOLD_OPEN = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+LOAD_ON_A_SMALL_DISK = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+from target_warehouse.target import main
+main()
+"""
+LOAD = [schema("s", ["k"], k="integer", v="integer"), record("s", k=1, v=1)]
+
+
+def fails(loader: Loader, messages: list[t.Any], error: type[AutomateError]) -> str:
+    """Load, expect the error, and give back its message, in which no value may stand."""
+    with pytest.raises(error) as failure:
+        loader.run(messages)
+    assert PRIVATE not in str(failure.value)
+    return str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f'{{"type": "RECORD", "{PRIVATE}', "Line 3 of the input is not valid JSON"),
+        (f'["{PRIVATE}"]', "Line 3 of the input is JSON but no object"),
+        (f'{{"type": "{PRIVATE}"}}', "Line 3 of the input has no known type"),
+        (f'{{"stream": "{PRIVATE}"}}', "Line 3 of the input has no known type"),
+        (f'{{"type": "RECORD", "record": "{PRIVATE}"}}', "a record that is an object"),
+        (f'{{"type": "RECORD", "record": {{"a": "{PRIVATE}"}}}}', "the name of a stream"),
+        (f'{{"type": "SCHEMA", "schema": "{PRIVATE}"}}', "a stream and a schema with properties"),
+        ('{"type": "SCHEMA", "stream": "s", "schema": {}}', "a schema with properties"),
+        (
+            '{"type": "SCHEMA", "stream": "s", "schema": {"properties": {}}, "key_properties": 5}',
+            "key_properties as a list",
+        ),
+        (f'{{"type": "STATE", "{PRIVATE}": 1}}', "expected a value"),
+        ('{"type": "ACTIVATE_VERSION", "stream": "s", "version": "1"}', "a version that is an int"),
+        ('{"type": "BATCH", "stream": "s"}', "an encoding and a manifest"),
+        (
+            '{"type": "BATCH", "stream": "s", "manifest": [], "encoding": {"format": "parquet"}}',
+            "an encoding that the loader does not read",
+        ),
+    ],
+)
+def test_a_line_that_is_no_message_is_named_by_its_number(
+    loader: Loader,
+    line: str,
+    expected: str,
+) -> None:
+    message = fails(loader, [*LOAD, line, state(1)], InputError)
+    assert expected in message
+    assert loader.states() == []
+    assert loader.query("SELECT * FROM s") == []
+
+
+def test_bytes_that_are_no_unicode_are_a_malformed_line(loader: Loader) -> None:
+    target = loader.target()
+    with pytest.raises(InputError, match="Line 1 of the input is not valid JSON"):
+        target.listen(io.BytesIO(b'{"type": "STATE", "value": "\xff"}\n'))  # type: ignore[arg-type]
+
+
+def test_blank_lines_and_carriage_returns_are_no_mistake(loader: Loader) -> None:
+    lines = [json.dumps(message) + "\r" for message in LOAD]
+    assert loader.run([lines[0], "", " \t", lines[1], json.dumps(state(1)) + "\r"]) == [1]
+
+
+@pytest.mark.parametrize("kind", ["RECORD", "ACTIVATE_VERSION", "BATCH"])
+def test_a_message_before_its_schema_says_so(loader: Loader, kind: str) -> None:
+    message = {
+        "type": kind,
+        "stream": "early",
+        "record": {"a": PRIVATE},
+        "version": 1,
+        "manifest": ["file:///nowhere/x.jsonl"],
+        "encoding": {"format": "jsonl"},
+    }
+    if kind == "BATCH":
+        fails(loader, [message], AutomateError)
+    else:
+        text = fails(loader, [message], NoSchemaError)
+        assert f"A {kind} for stream 'early' came before its SCHEMA" in text
+
+
+def test_a_record_that_does_not_fit_leaves_nothing_of_its_batch_and_no_state(
+    loader: Loader,
+) -> None:
+    first = [*LOAD, state("first")]
+    loader.run(first)
+    messages = [
+        LOAD[0],
+        *[record("s", k=k, v=k) for k in range(5000)],
+        state("second"),
+        record("s", k=5001, v=PRIVATE),
+    ]
+    message = fails(loader, messages, UnfitRecordError)
+    assert (
+        "Stream 's', record 5001, field 'v': expected integer for BIGINT, got a string" in message
+    )
+    assert loader.states() == []
+    assert loader.query("SELECT * FROM s") == [(1, 1)]
+
+
+def test_committed_batches_and_their_state_stand_when_a_later_one_fails(loader: Loader) -> None:
+    records = [record("s", k=k, v=k) for k in range(5)]
+    bad = [record("s", k=5, v=PRIVATE), state("all")]
+    messages = [LOAD[0], *records[:4], state("half"), *records[4:], *bad]
+    with pytest.raises(UnfitRecordError, match="record 6, field 'v'"):
+        loader.run(messages, batch_size_rows=5)
+    assert loader.states() == ["half"]
+    assert loader.query("SELECT count(*) FROM s") == [(5,)]
+
+
+def test_key_properties_outside_the_schema_are_refused(loader: Loader) -> None:
+    text = fails(loader, [schema("s", ["gone"], k="integer")], ConfigError)
+    assert "key properties ['gone'] are not in its SCHEMA" in text
+    loader.run([schema("s", ["gone"], k="integer"), record("s", k=1)], load_method="append-only")
+    assert loader.query("SELECT * FROM s") == [(1,)]
+
+
+def test_a_view_with_the_streams_name_is_not_touched(loader: Loader) -> None:
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute("CREATE VIEW s AS SELECT 1 AS k").fetchall()
+    assert "is a view" in fails(loader, LOAD, ConfigError)
+
+
+def test_a_value_that_someone_elses_type_cannot_hold_is_refused_without_its_text(
+    loader: Loader,
+) -> None:
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute("CREATE TABLE s (k UUID)").fetchall()
+    text = fails(loader, [schema("s", [], k="string"), record("s", k=PRIVATE)], WarehouseError)
+    assert "a table that the loader did not make" in text
+    assert loader.query("SELECT * FROM s") == []
+
+
+class TestTheFile:
+    """A path that cannot be a warehouse is named, and never overwritten."""
+
+    @pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" + bytes(8192), b"\0" * 9])
+    def test_a_file_that_is_not_duckdbs_is_left_as_it_is(
+        self,
+        loader: Loader,
+        content: bytes,
+    ) -> None:
+        loader.path.write_bytes(content)
+        assert "is not a DuckDB database" in fails(loader, LOAD, ConfigError)
+        assert loader.path.read_bytes() == content
+
+    def test_an_empty_file_becomes_the_warehouse(self, loader: Loader) -> None:
+        loader.path.touch()
+        loader.run(LOAD)
+        assert loader.query("SELECT * FROM s") == [(1, 1)]
+
+    def test_missing_directories_are_made(self, tmp_path: Path) -> None:
+        path = tmp_path / "a" / "b" / "warehouse.duckdb"
+        connect(path).close()
+        assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+    def test_a_directory_is_no_warehouse(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="is a directory"):
+            connect(tmp_path, read_only=True)
+
+    def test_a_directory_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(WarehouseError, match="Cannot create the warehouse"):
+            connect(tmp_path / "file" / "warehouse.duckdb")
+
+    def test_a_newer_storage_version_says_to_upgrade(self, loader: Loader) -> None:
+        loader.run(LOAD)
+        content = bytearray(loader.path.read_bytes())
+        content[12:20] = struct.pack("<Q", 1 << 40)
+        content[:8] = struct.pack("<Q", checksum(content[8:4096]))
+        loader.path.write_bytes(content)
+        assert "written by a newer DuckDB" in fails(loader, LOAD, ConfigError)
+        assert loader.path.read_bytes() == content
+
+    def test_a_damaged_file_is_reported_as_such(self, loader: Loader) -> None:
+        loader.run(LOAD)
+        content = bytearray(loader.path.read_bytes())
+        content[100] ^= 1
+        loader.path.write_bytes(content)
+        assert "DuckDB cannot open" in fails(loader, LOAD, WarehouseError)
+
+    def test_a_file_that_another_process_has_open_is_left_to_it(self, loader: Loader) -> None:
+        loader.run(LOAD)
+        holder = subprocess.Popen(  # noqa: S603 - our own words
+            [
+                sys.executable,
+                "-c",
+                HOLD_OPEN,
+                str(loader.path),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert holder.stdout
+            holder.stdout.readline()
+            text = fails(loader, LOAD, TryLaterError)
+            assert f"process {holder.pid}" in text
+            assert str(loader.path) in text
+        finally:
+            holder.communicate()
+        assert loader.run([*LOAD, state(2)]) == [2]
+
+    @pytest.mark.skipif(os.name == "nt", reason="file size limits are POSIX")
+    def test_a_full_disk_keeps_what_was_committed_and_says_so(self, loader: Loader) -> None:
+        loader.run(LOAD)
+        full = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                LOAD_ON_A_SMALL_DISK,
+                "--config=ENV",
+            ],
+            input="\n".join(
+                json.dumps(message)
+                for message in [
+                    schema("s", ["k"], k="integer", note="string"),
+                    *[record("s", k=k, note=os.urandom(600).hex()) for k in range(5000)],
+                    state("never"),
+                ]
+            ),
+            env={**os.environ, "TARGET_WAREHOUSE_FILEPATH": str(loader.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert full.returncode == 1
+        assert full.stdout == ""
+        assert "is full or refuses to be written; nothing of the batch was kept" in full.stderr
+        assert "Traceback" not in full.stderr
+        assert loader.query("SELECT k, v FROM s") == [(1, 1)]
+
+
+def checksum(block: bytes | bytearray) -> int:
+    """DuckDB's checksum of a header block (src/common/checksum.cpp)."""
+    result = 5381
+    for (word,) in struct.iter_unpack("<Q", block):
+        result ^= (word * 0xBF58476D1CE4E5B9) % (1 << 64)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (duckdb.OutOfMemoryException(PRIVATE), "smaller `batch_size_rows`"),
+        (duckdb.IOException("Could not write file: No space left on device"), "Make room"),
+        (duckdb.IOException("Could not read block 5"), "Could not read block 5"),
+        (duckdb.InternalException(PRIVATE), "InternalException"),
+    ],
+)
+def test_errors_of_duckdb_while_writing_are_explained_without_values(
+    error: duckdb.Error,
+    expected: str,
+) -> None:
+    with pytest.raises(WarehouseError) as failure, explained(Path("w.duckdb")):
+        raise error
+    assert expected in str(failure.value)
+    assert PRIVATE not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "`filepath` is required"),
+        ({"filepath": ""}, "`filepath` must be not empty"),
+        ({"filepath": "f", "column_names": PRIVATE}, "`column_names` must be one of as_is"),
+        ({"filepath": "f", "load_method": "overwrite"}, "one of upsert, append-only"),
+        ({"filepath": "f", "batch_size_rows": 0}, "`batch_size_rows` must be at least 1"),
+        (
+            {"filepath": "f", "batch_size_rows": PRIVATE},
+            "`batch_size_rows` must be of type integer",
+        ),
+        ({"filepath": "f", "flattening_enabled": True}, "flattening_max_depth is required"),
+        ({"filepath": "f", "stream_maps": {"__x__": {}}}, "is not expected"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named_without_their_value(
+    settings: dict[str, t.Any],
+    expected: str,
+) -> None:
+    with pytest.raises(ConfigError) as failure:
+        TargetWarehouse(config=settings)
+    assert expected in str(failure.value)
+    assert PRIVATE not in str(failure.value)
+    assert failure.value.exit_code == 2
