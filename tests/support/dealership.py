@@ -56,18 +56,25 @@ class Dealership:
                 else session.post(url, json=body, timeout=60)
             )
         answer.raise_for_status()
-        return json.loads(answer.text, parse_float=Decimal) if answer.text else None
+        if answer.headers["Content-Type"].startswith("application/x-ndjson"):
+            return [json.loads(line, parse_float=Decimal) for line in answer.text.splitlines()]
+        return json.loads(answer.text, parse_float=Decimal)
 
-    def records(self, stream: str) -> dict[tuple[str, ...], dict[str, t.Any]]:
-        """Return the current records of a resource by key."""
-        raise NotImplementedError
+    def records(self, stream: str) -> list[dict[str, t.Any]]:
+        """Return the current records of a resource."""
+        records: list[dict[str, t.Any]] = self.control(f"records/{stream}")
+        return records
+
+    def live(self, rate: int) -> None:
+        """Change so many records a second from now on."""
+        self.control("live", {"rate": rate})
 
     def stats(self) -> dict[str, t.Any]:
         stats: dict[str, t.Any] = self.control("stats")
         return stats
 
     def faults(self, *rules: dict[str, t.Any]) -> None:
-        self.control("faults", list(rules))
+        self.control("faults", {"rules": list(rules)})
 
 
 @contextlib.contextmanager
@@ -124,6 +131,30 @@ def run(
         env=environment(env),
     )
     return Run(done.returncode, done.stdout, done.stderr)
+
+
+def pipe(tap: Path, warehouse: Path, state: Path, **options: t.Any) -> Run:  # noqa: ANN401
+    """Run tap into loader as a shell pipe does, from the state and back into it.
+
+    Args:
+        tap: The tap's configuration.
+        warehouse: The DuckDB file.
+        state: The last state; read when it is there, and replaced by the new one.
+        options: For both processes.
+
+    Returns:
+        The worse exit code; what the tap wrote and both logs.
+    """
+    arguments: list[str | Path] = ["--config", tap]
+    if state.exists():
+        arguments += ["--state", state]
+    extracted = run("tap-automate", *arguments, **options)
+    loader = warehouse.with_suffix(".json")
+    loader.write_text(json.dumps({"filepath": str(warehouse)}))
+    loaded = run("target-warehouse", "--config", loader, stdin=extracted.out, **options)
+    if loaded.out:
+        state.write_text(loaded.out.splitlines()[-1])
+    return Run(extracted.code or loaded.code, extracted.out, extracted.err + loaded.err)
 
 
 def command(program: str, *arguments: str | Path) -> Sequence[str]:
