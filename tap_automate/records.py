@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import collections
+import logging
 import re
 import typing as t
 
@@ -46,16 +47,17 @@ class Drift:
         self.unknown_values: collections.Counter[str] = collections.Counter()
         self.sentinels: collections.Counter[str] = collections.Counter()
 
-    def lines(self) -> Iterator[str]:
-        """Say each kind in one line; nothing when all was as the contract has it."""
-        for label, counter in (
-            ("fields the contract does not know, passed through", self.unknown_fields),
-            ("values its closed lists do not have, passed through", self.unknown_values),
-            ("sentinel dates set to null", self.sentinels),
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Say each kind in one line with its log level; nothing where all was as expected."""
+        unknown = logging.WARNING
+        for level, label, counter in (
+            (unknown, "fields the contract does not know, passed through", self.unknown_fields),
+            (unknown, "values its closed lists do not have, passed through", self.unknown_values),
+            (logging.INFO, "sentinel dates set to null", self.sentinels),
         ):
             if counter:
                 seen = ", ".join(f"{name} ({rows} rows)" for name, rows in sorted(counter.items()))
-                yield f"{label}: {seen}"
+                yield level, f"{label}: {seen}"
 
 
 Step = t.Callable[[t.Any], t.Any]

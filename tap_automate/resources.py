@@ -101,8 +101,8 @@ class ResourceStream(FamilyStream):
             )
             raise TryLaterError(msg) from None
         finally:
-            for line in normalise.drift.lines():
-                self.logger.warning("Stream '%s': %s", self.name, line)
+            for level, line in normalise.drift.lines():
+                self.logger.log(level, "Stream '%s': %s", self.name, line)
 
     def _entitled(self) -> bool:
         needed = self.resource.entitlements

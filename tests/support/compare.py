@@ -1,7 +1,7 @@
 """Whether a warehouse holds what the sandbox holds, row by row and field by field.
 
-Written without any code of tap or loader: it knows the promises alone (sentinel dates become null, two
-personal fields are dropped, lines belong to their parent's last version).
+Written without any code of tap or loader: it knows the promises alone (sentinel dates become null,
+two personal fields are dropped, lines belong to their parent's last version).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 from decimal import Decimal
 
@@ -29,7 +30,8 @@ def test_sentinel_dates_become_null_and_are_counted(sentinel: str) -> None:
     normalise = normaliser("/vehicles")
     record = normalise({"vehicleId": "v", "acquisitionDate": sentinel})
     assert record["acquisitionDate"] is None
-    assert list(normalise.drift.lines()) == ["sentinel dates set to null: acquisitionDate (1 rows)"]
+    said = "sentinel dates set to null: acquisitionDate (1 rows)"
+    assert list(normalise.drift.lines()) == [(logging.INFO, said)]
 
 
 def test_a_sentinel_with_a_time_counts_as_one_too_and_a_real_date_does_not() -> None:
@@ -100,7 +102,7 @@ def test_unknown_fields_and_values_pass_through_and_are_counted_without_values()
         )
     assert record["status"] == "on_loan"
     assert record["windowSticker"] == "private text"
-    said = "\n".join(normalise.drift.lines())
+    said = "\n".join(line for _, line in normalise.drift.lines())
     assert "windowSticker (2 rows)" in said
     assert "odometer.read (2 rows)" in said
     assert "status=on_loan (2 rows)" in said
