@@ -22,11 +22,14 @@ from automate_sandbox.store import StoreError
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from automate_sandbox.sessions import Login
+
 POSITIVE: t.Final = click.IntRange(min=1)
 COUNT: t.Final = click.IntRange(min=0)
+GREATEST_PORT: t.Final = 65_535
 
 
-class UsageFault(click.ClickException):  # noqa: N818 - click's naming
+class UsageFault(click.ClickException):
     """A mistake of configuration or usage, told without a traceback."""
 
     exit_code = 2
@@ -120,7 +123,8 @@ def serve_command(**options: t.Any) -> None:  # noqa: ANN401 - what click read
         def ready() -> None:
             if options["config_out"]:
                 credentials.write_config(options["config_out"], said)
-            print(json.dumps(said), flush=True)  # noqa: T201 - the promised first line
+            click.echo(json.dumps(said))
+            sys.stdout.flush()
 
         code = serve(world, listener, idle_exit=options["idle_exit"], ready=ready)
     sys.exit(code)
@@ -158,13 +162,13 @@ def down(folder: Path) -> None:
 
 def _demo_port() -> int:
     text = os.environ.get("AUTOMATE_SANDBOX_PORT") or str(daemon.DEFAULT_PORT)
-    if not text.isdigit() or not 0 < int(text) <= 65_535:  # noqa: PLR2004 - TCP's ports
+    if not text.isdigit() or not 0 < int(text) <= GREATEST_PORT:
         message = "AUTOMATE_SANDBOX_PORT: expected a port from 1 to 65535."
         raise UsageFault(message)
     return int(text)
 
 
-def _login(options: dict[str, t.Any]) -> credentials.Login:
+def _login(options: dict[str, t.Any]) -> Login:
     names = ("username", "password", "platform_token", "totp_secret", "mfa_type")
     if options["demo_login"]:
         login = credentials.DEMO_LOGIN
@@ -179,7 +183,7 @@ def _login(options: dict[str, t.Any]) -> credentials.Login:
         raise UsageFault(message) from None
 
 
-def _sandbox(options: dict[str, t.Any], login: credentials.Login) -> Sandbox:
+def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
     try:
         clock = Clock.starting_at(parse(options["now"])) if options["now"] else Clock()
     except ValueError:

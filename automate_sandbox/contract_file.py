@@ -1,7 +1,7 @@
 """The contract as the sandbox reads it: the file alone, none of the client's code.
 
 Paths, parameters, keys, entitlements and the schemas of records and payloads come from
-`automate_api/openapi.yaml`, so that a mistake of the client's reader cannot hide in the sandbox too.
+`automate_api/openapi.yaml`, so that a mistake of the client's reader cannot hide in here too.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""What a test or a person may ask of the sandbox itself, below `/__sandbox__`; no part of the contract.
+"""What a test or a person may ask of the sandbox itself: no part of the contract.
 
-Only loopback peers that name a loopback host are served, so that no page in a browser can reach it.
+All below `/__sandbox__`. Only loopback peers that name a loopback host are served, so that no
+page in a browser can reach it.
 
 | call | what it does |
 |---|---|
 | `GET info` | which world, how large, pid, store |
-| `GET history?since=SEQ&limit=N` | accepted writes and versions of records after `SEQ`, in order, one JSON object a line |
+| `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests by path, logins, refreshes, rejected logins, codes and tokens, live changes, faults |
+| `GET stats` | requests by path, logins, tokens, what was rejected, live changes, faults |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |

@@ -1,4 +1,4 @@
-"""How a client reaches a sandbox: the line that `serve` prints, and a config that tap and target take."""
+"""How a client reaches a sandbox: the line that `serve` prints, and a config for tap and target."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if t.TYPE_CHECKING:
 
 DEMO_INTEGRATION: t.Final = "sandbox"
 DEMO_LOGIN: t.Final = Login(
-    platform_token="sandbox-platform-token",  # noqa: S106 - published, opens nothing but the demo
+    platform_token="sandbox-platform-token",  # noqa: S106 - published, opens only the demo
     username="demo@dealer.example",
-    password="sandbox-only",  # noqa: S106 - as above
+    password="sandbox-only",  # noqa: S106 - published, opens only the demo
     mfa_type="totp",
-    totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",  # noqa: S106 - as above
+    totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",  # noqa: S106 - published, opens only the demo
 )
 """Fixed, so that Meltano's `sandbox` environment can name them."""
 
@@ -39,7 +39,14 @@ def random_login(**given: str | None) -> Login:
         "mfa_type": "totp",
         "totp_secret": pyotp.random_base32(),
     }
-    return Login(**parts | {name: text for name, text in given.items() if text is not None})
+    parts |= {name: text for name, text in given.items() if text is not None}
+    return Login(
+        platform_token=parts["platform_token"],
+        username=parts["username"],
+        password=parts["password"],
+        mfa_type=parts["mfa_type"],
+        totp_secret=parts["totp_secret"],
+    )
 
 
 def with_entitlements(login: Login, names: str) -> Login:
@@ -76,7 +83,7 @@ def announcement(login: Login, integration_id: str, port: int) -> dict[str, str]
 
 
 def write_config(path: Path, said: dict[str, str]) -> None:
-    """Write a config that tap and target take as it is; old or new, never half, readable by its owner alone.
+    """Write a config that tap and target take as it is: never half, for its owner's eyes alone.
 
     Args:
         path: Of the file. Session files go into a folder of their own beside it.

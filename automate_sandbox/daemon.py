@@ -1,7 +1,7 @@
 """The demo's sandbox as a background process: one per folder, started once, stopped for certain.
 
-The server holds a lock on `sandbox.lock` for as long as it lives, so that a pid file left behind by a killed
-server, or a pid that another program got since, is never taken for it.
+The server holds a lock on `sandbox.lock` for as long as it lives, so that a pid file left behind
+by a killed server, or a pid that another program got since, is never taken for it.
 """
 
 from __future__ import annotations
@@ -163,7 +163,10 @@ def _running(place: Place) -> dict[str, int] | None:
 
 def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str:
     if _is_taken(port):
-        message = f"Port {port} is in use by something else; stop it, or set AUTOMATE_SANDBOX_PORT to a free port."
+        message = (
+            f"Port {port} is in use by something else; stop it, "
+            "or set AUTOMATE_SANDBOX_PORT to a free port."
+        )
         raise DaemonError(message)
     command = [
         sys.executable,
@@ -179,7 +182,7 @@ def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str
         *world,
     ]
     with place.log.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+        process = subprocess.Popen(  # noqa: S603 - our own program, our own arguments
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -2,25 +2,28 @@
 
 A rule is a JSON object:
 
-    {"kind": "rate_limit", "match": {"method": "GET", "path": "/vehicles*"}, "count": 3, "retry_after": 2}
+    {"kind": "rate_limit", "match": {"method": "GET", "path": "/deals*"}, "count": 3}
 
-`match.method` and `match.path` (a shell pattern on the path after the integration's prefix) default to all;
-`probability` (default 1) is drawn from the seed; `count` is how many requests it strikes (default: no end);
-`skip` leaves the first so many matching requests alone.
+`match.method` and `match.path` (a shell pattern on the path after the integration's prefix) default
+to all; `probability` (default 1) is drawn from the seed; `count` is how many requests it strikes
+(default: no end); `skip` leaves the first so many matching requests alone.
 
-| kind | what happens | further fields |
+| kind | what happens | further fields, the default first |
 |---|---|---|
-| latency | the answer waits | `milliseconds` |
-| rate_limit | 429 with `Retry-After` | `retry_after` (seconds), `form`: seconds or http_date |
-| server_error | a 5xx | `status` 500, 502, 503; `when`: before or after the request is processed |
-| cut | the connection ends | `when`: before (not processed), unanswered (processed, no answer), during (half of the answer), after (whole answer, then closed) |
-| html | a web page instead of JSON | `status`, default 200 |
-| expired_token | this request's token expires before it is looked at | |
-| killed_session | every session is forgotten before the request is looked at | |
-| unknown_field | each item and record has a field that the contract does not know | |
-| unknown_enum | `status` of each item that has one is a value that the contract does not know | |
+| latency | the answer waits | `milliseconds`: 100 |
+| rate_limit | 429 with `Retry-After` | `retry_after`: 1 (s), `form`: seconds, http_date |
+| server_error | a 5xx, before or after processing | `status`: 500, 502, 503; `when` |
+| cut | the connection ends | `when`: before, unanswered, during, after |
+| html | a web page instead of JSON | `status`: 200 |
+| expired_token | the request's token expires before it is looked at | |
+| killed_session | all sessions are forgotten before the request is looked at | |
+| unknown_field | records have a field that the contract does not know | |
+| unknown_enum | records have a `status` that the contract does not know | |
 | malformed | the envelope is broken | `form`: no_total, text_total, items_object, truncated |
-| status | the error envelope with a status | `status` 403, 404, 501, ... |
+| status | the error envelope | `status`: 404 |
+
+A connection is cut before the request is processed, after that but without an answer (unanswered),
+in the middle of the answer (during), or after a whole one.
 """
 
 from __future__ import annotations
@@ -102,7 +105,7 @@ class Faults:
     def reset(self) -> None:
         """Drop all rules; probabilities start over."""
         self.rules.clear()
-        self._rng = random.Random(f"faults/{self._seed}")  # noqa: S311 - as above
+        self._rng = random.Random(f"faults/{self._seed}")  # noqa: S311 - faults, not secrets
 
     def strike(self, method: str, path: str) -> list[Rule]:
         """Choose the faults of a request, in the order of their rules."""
@@ -145,7 +148,7 @@ def _read(rule: object) -> Rule:
     )
 
 
-def _field(rule: Record, name: str, default: t.Any) -> t.Any:  # noqa: ANN401 - a number or a word
+def _field(rule: Record, name: str, default: t.Any) -> t.Any:  # noqa: ANN401 - number or word
     if not isinstance(default, tuple):
         return _number(rule, name, default)
     value = rule.get(name, default[0])
@@ -154,7 +157,7 @@ def _field(rule: Record, name: str, default: t.Any) -> t.Any:  # noqa: ANN401 - 
     return value
 
 
-def _number(rule: Record, name: str, default: float) -> t.Any:  # noqa: ANN401 - int or Decimal, as it came
+def _number(rule: Record, name: str, default: float) -> t.Any:  # noqa: ANN401 - int or Decimal
     value = rule.get(name, default)
     if isinstance(value, (str, bool, list, dict)) or value is None or value < 0:
         raise Problem.invalid(422, name, "expected a number from 0")

@@ -9,6 +9,7 @@ import logging
 import time
 import typing as t
 from email.utils import formatdate
+from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
@@ -139,12 +140,12 @@ class Front:
         except Problem as problem:
             return Answer.of_problem(problem, scope["request_id"])
         except HTTPException as error:
-            problem = Problem(error.status_code, error.detail, headers=error.headers or {})
-            return Answer.of_problem(problem, scope["request_id"])
+            refusal = Problem(error.status_code, error.detail, headers=error.headers or {})
+            return Answer.of_problem(refusal, scope["request_id"])
         except Exception:
             logger.exception("%s %s failed", scope["method"], self._template(scope["path"]))
-            problem = Problem(500, "The sandbox failed; its log has the reason.")
-            return Answer.of_problem(problem, scope["request_id"])
+            failure = Problem(500, "The sandbox failed; its log has the reason.")
+            return Answer.of_problem(failure, scope["request_id"])
         return answer
 
     async def _before(self, strikes: list[Rule], scope: Scope, request_id: str) -> Answer | None:
@@ -171,7 +172,7 @@ class Front:
     def _rate_limit(self, rule: Rule) -> Problem:
         seconds = int(rule.fields["retry_after"])
         if rule.fields["form"] == "http_date":
-            # A date has whole seconds: the next one, so that the wait is never shorter than asked for.
+            # A date has whole seconds: the next one, lest the wait is shorter than asked for.
             at = -(-self._sandbox.clock.now() // SECOND) + seconds
             value = formatdate(at, usegmt=True)
         else:
@@ -217,7 +218,7 @@ def _spoil(rule: Rule, answer: Answer, request_id: str) -> Answer:
     if rule.kind == "server_error" and rule.fields["when"] == "after":
         problem = Problem(int(rule.fields["status"]), "A fault of the sandbox.")
         return Answer.of_problem(problem, request_id)
-    is_good = answer.status < 300  # noqa: PLR2004 - only what succeeded has records to spoil
+    is_good = answer.status < HTTPStatus.MULTIPLE_CHOICES
     if not is_good or JSON_HEADER not in answer.headers or rule.kind not in SPOILERS:
         return answer
     if rule.kind == "malformed" and rule.fields["form"] == "truncated":

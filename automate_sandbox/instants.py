@@ -17,8 +17,8 @@ SECOND: t.Final = 1000
 class Clock:
     """The server's time: the machine's clock moved by an offset.
 
-    With an offset a test can give a whole world a fixed date, or a server whose clock is wrong; the `Date`
-    header and the sessions follow the same clock.
+    With an offset a test can give a whole world a fixed date, or a server whose clock is wrong; the
+    `Date` header and the sessions follow the same clock.
     """
 
     def __init__(self, offset: int = 0) -> None:

@@ -1,7 +1,8 @@
 """Every version of every record, and the indexes that pages are cut from.
 
-The truth of the sandbox: an append-only history, and per resource the current rows, encoded once, sorted by
-change time and (for the page orders that need it) by a rank of the key. All of it belongs to one thread.
+The truth of the sandbox: an append-only history, and per resource the current rows, encoded once,
+sorted by change time and (for the page orders that need it) by a rank of the key. All of it belongs
+to one thread.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from automate_sandbox.instants import SECOND
 from automate_sandbox.money import Record
 from automate_sandbox.world import deals, service
 from automate_sandbox.world.customers import edit_customer, make_customer
+from automate_sandbox.world.numbers import Source
 from automate_sandbox.world.vehicles import age_in_stock, reprice
 from automate_sandbox.world.vin import make_vin
 
@@ -50,7 +51,8 @@ class Live:
         self.rate = 0
         self.changed = 0
         self._sandbox = sandbox
-        self._rng = random.Random(f"live/{sandbox.seed}")  # noqa: S311 - a world, not a secret
+        self._rng = random.Random(f"live/{sandbox.seed}")  # noqa: S311 - no secret
+        self._source = Source(self._rng, sandbox.numbers)
         self._delivered: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         self._task: asyncio.Task[None] | None = None
         self._actions: dict[t.Callable[[int], Changes], int] = {
@@ -145,7 +147,7 @@ class Live:
         return [
             (
                 "deals",
-                deals.pencil(self._rng, self._sandbox.numbers, rooftop, vehicle, customer, at),
+                deals.pencil(self._source, rooftop, vehicle, customer, at),
             )
         ]
 
@@ -162,9 +164,9 @@ class Live:
         elif deal["status"] == "penciled":
             deals.contract(deal, rooftop, at)
         else:
-            entry = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, at)
-            self._delivered.append((deal["dealId"], entry["journalEntryId"]))
-            return [("deals", deal), ("vehicles", vehicle), ("gl_entries", entry)]
+            sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
+            self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
+            return [("deals", deal), ("vehicles", vehicle), ("gl_entries", sale.entry)]
         return [("deals", deal)]
 
     def _unwind_deal(self, at: int) -> Changes:
@@ -178,7 +180,7 @@ class Live:
         if not (deal and entry and vehicle) or deal["status"] not in {"delivered", "finalized"}:
             return []
         rooftop = self._sandbox.rooftop(deal["rooftopId"])
-        reversal = deals.unwind(self._rng, self._sandbox.numbers, rooftop, deal, vehicle, entry, at)
+        reversal = deals.unwind(self._source, rooftop, deals.Sale(deal, vehicle, entry), at)
         return [
             ("deals", deal),
             ("vehicles", vehicle),

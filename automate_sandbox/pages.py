@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 PageOrder = t.Literal["ascending", "descending", "by_id", "opaque", "unstable"]
 PAGE_ORDERS: t.Final[tuple[PageOrder, ...]] = t.get_args(PageOrder)
-"""By change time, back in time, by id, by something that no one can see, and anew in each answer."""
+"""By change time, back in time, by id, by what no one can see, and anew in each answer."""
 
 RANKS: t.Final[Mapping[PageOrder, Callable[[str], Rank]]] = {
     "by_id": key_rank,
@@ -56,8 +56,8 @@ class Query:
 class Pager:
     """Cuts pages from tables.
 
-    A stable order is cut from sorted indexes, so that a page costs as much as it holds. What has to be
-    filtered or sorted anew is kept until the table changes.
+    A stable order is cut from sorted indexes, so that a page costs as much as it holds. What has to
+    be filtered or sorted anew is kept until the table changes.
     """
 
     def __init__(self, order: PageOrder, max_page_size: int, *, exclusive: bool, seed: int) -> None:
@@ -73,7 +73,7 @@ class Pager:
         self.rank = RANKS.get(order)
         self.max_page_size = max_page_size
         self.exclusive = exclusive
-        self._rng = random.Random(f"pages/{seed}")  # noqa: S311 - page order, not a secret
+        self._rng = random.Random(f"pages/{seed}")  # noqa: S311 - page order, no secret
         self._selections: OrderedDict[tuple[object, ...], Sequence[str]] = OrderedDict()
 
     def page(self, table: Table, parameters: Mapping[str, str]) -> bytes:

@@ -29,7 +29,7 @@ CODES: t.Final = {
 
 
 @dataclasses.dataclass
-class Problem(Exception):  # noqa: N818 - it is an answer of the API, not a fault of the program
+class Problem(Exception):  # noqa: N818 - an answer of the API, no fault of the program
     """An answer with the error envelope.
 
     Attributes:

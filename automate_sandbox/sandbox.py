@@ -10,7 +10,7 @@ from collections import Counter
 from automate_sandbox.faults import Faults
 from automate_sandbox.instants import SECOND, Clock, render
 from automate_sandbox.ledger import Ledger
-from automate_sandbox.pages import Pager, PageOrder
+from automate_sandbox.pages import PageOrder, Pager
 from automate_sandbox.resources import resources
 from automate_sandbox.sessions import Login, Sessions
 from automate_sandbox.store import Store, StoreError
@@ -105,7 +105,7 @@ class Sandbox:
             seed=self.seed,
         )
         self.ledger = Ledger(resources(), self.pager.rank, self.store)
-        # A large world is millions of objects that never die; collecting them takes most of the time.
+        # A large world is millions of objects that never die; no need to look through them again.
         gc.disable()
         if facts:
             self.ledger.restore()

@@ -45,7 +45,17 @@ def bind(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A server whose signals are handled by who runs it."""
+    """A server that tells when it is ready, and leaves signals to who runs it."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        """Take what to call once the port answers."""
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -96,31 +106,22 @@ async def _serve(
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=512,
     )
-    server = _Server(config)
+    server = _Server(config, ready)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, shut_down, number)
     live.set_rate(sandbox.rules.live)
-    watchers = [loop.create_task(_announce(server, ready))]
-    if idle_exit:
-        watchers.append(loop.create_task(_watch_idle(server, front, idle_exit)))
+    idle = loop.create_task(_watch_idle(server, front, idle_exit))
     try:
         await server.serve(sockets=[listener])
     finally:
         live.set_rate(0)
-        for watcher in watchers:
-            watcher.cancel()
+        idle.cancel()
     return 128 + caught[0] if caught else 0
 
 
-async def _announce(server: uvicorn.Server, ready: Callable[[], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.005)
-    ready()
-
-
 async def _watch_idle(server: uvicorn.Server, front: Front, idle_exit: float) -> None:
-    while not server.should_exit:
+    while idle_exit and not server.should_exit:
         await asyncio.sleep(min(1.0, idle_exit / 4))
         if not front.in_flight and time.monotonic() - front.last_request >= idle_exit:
             server.should_exit = True

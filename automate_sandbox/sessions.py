@@ -1,4 +1,4 @@
-"""Logins and tokens: a platform token, a DMS login, a TOTP code that counts once, lock-out, rotation."""
+"""Logins and tokens: platform token, DMS login, TOTP codes that count once, lock-out, rotation."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Sessions:
             raise Problem(401, "The token has expired.", "token_expired")
 
     def see_cookie(self, token: str, cookie: str | None) -> None:
-        """Count requests that do not bring the cookie of their session; they are served all the same."""
+        """Count requests without the cookie of their session; they are served all the same."""
         known = self._tokens.get(token)
         if known is not None and known.cookie != cookie:
             self.counts["requests_without_cookie"] += 1

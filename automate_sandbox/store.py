@@ -1,7 +1,7 @@
 """The history on disk: a SQLite file that holds a whole transaction or none of it.
 
-Write-ahead logging keeps the file consistent through `kill -9`; the exclusive lock, held while a server runs,
-keeps a second server away.
+Write-ahead logging keeps the file consistent through `kill -9`; the exclusive lock, held while a
+server runs, keeps a second server away.
 """
 
 from __future__ import annotations

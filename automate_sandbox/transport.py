@@ -1,7 +1,7 @@
 """Connections: each answer leaves in one write, and a fault can cut one.
 
-The server writes head, body and end of an answer separately. Joined, they are one packet for a small answer,
-and a client never waits for a delayed acknowledgement between them.
+The server writes head, body and end of an answer separately. Joined, they are one packet for a
+small answer, and a client never waits for a delayed acknowledgement between them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class OneWriteTransport(asyncio.Transport):
         """Tell whether the connection is closing."""
         return self._inner.is_closing()
 
-    def get_extra_info(self, name: str, default: t.Any = None) -> t.Any:  # noqa: ANN401 - asyncio's signature
+    def get_extra_info(self, name: str, default: t.Any = None) -> t.Any:  # noqa: ANN401 - asyncio's
         """Ask the socket's transport."""
         return self._inner.get_extra_info(name, default)
 

@@ -1,4 +1,4 @@
-"""The writes that the API documents: customers are upserted, deals penciled, appointments booked."""
+"""The documented writes: customers are upserted, deals penciled, appointments booked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from automate_sandbox import contract_file
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO, Record, decode
 from automate_sandbox.problems import Problem
-from automate_sandbox.world.deals import blank_deal
 from automate_sandbox.world.customers import customer_number
+from automate_sandbox.world.deals import blank_deal
 from automate_sandbox.world.rooftops import stamp
 from automate_sandbox.world.worksheet import fill_totals, tax_rates
 
@@ -98,7 +98,7 @@ def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
 
 
 def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
-    """Pencil a deal on a vehicle that is in stock or on its way; the same body twice makes two deals."""
+    """Pencil a deal on a vehicle that is for sale; the same body twice makes two deals."""
     at = sandbox.clock.now() // SECOND
     customer = _customer(sandbox, payload["customerId"])
     vehicle = _available(sandbox, payload["vehicle"].get("vin") or "")
@@ -206,8 +206,9 @@ def _match(sandbox: Sandbox, payload: Record) -> tuple[Record | None, str | None
     """Find the customer that a payload means: `externalId` first, then name and a contact."""
     table = sandbox.ledger.tables["customers"]
     external_id = payload.get("externalId")
-    for key in sorted(table.find("externalId", external_id)) if external_id else ():
-        return _survivor(sandbox, key), "externalId"
+    known = table.find("externalId", external_id) if external_id else set()
+    if known:
+        return _survivor(sandbox, min(known)), "externalId"
     contacts = [("email", email) for email in payload.get("emails") or () if email]
     contacts += [
         ("phone", (phone or {}).get("number") or "") for phone in payload.get("phones") or ()

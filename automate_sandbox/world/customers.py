@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from automate_sandbox.instants import SECOND, render
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.names import CITIES, FIRST_NAMES, LAST_NAMES, SOURCES, STREETS
 from automate_sandbox.world.rooftops import Rooftop, stamp
 
@@ -15,6 +16,8 @@ if t.TYPE_CHECKING:
     from automate_sandbox.world.numbers import Numbers
 
 SENTINEL_BIRTHDAYS: t.Final = ("1000-01-01", "1910-01-01")
+BIRTHDAY_UNKNOWN: t.Final = 0.02
+BIRTHDAY_NOT_ASKED: t.Final = 0.3
 
 
 def customer_number(number: int) -> str:
@@ -50,13 +53,13 @@ def make_customer(
         "customerId": customer_id,
         "rooftopId": rng.choices((rooftop.rooftop_id, None, ""), (985, 10, 5))[0],
         "customerNumber": customer_number(number),
-        "externalId": f"crm-{number:07d}" if rng.random() < 0.6 else None,  # noqa: PLR2004 - from a CRM
+        "externalId": f"crm-{number:07d}" if happens(rng, 60) else None,
         "customerType": customer_type,
         "companyName": f"{last} Logistics LLC" if is_fleet else None,
         "firstName": first,
         "middleName": rng.choice((None, None, None, "J.", "")),
         "lastName": last,
-        "emails": [f"{handle}{number}@example.com"] if rng.random() < 0.85 else [],  # noqa: PLR2004
+        "emails": [f"{handle}{number}@example.com"] if happens(rng, 85) else [],
         "phones": [
             {
                 "type": kind_of_phone,
@@ -77,8 +80,8 @@ def make_customer(
         else {"number": f"{region}{rng.randrange(10**8):08d}", "state": region},
         "dateOfBirth": _birthday(rng),
         "marketingOptIn": {
-            "email": rng.random() < 0.5,  # noqa: PLR2004 - a coin
-            "sms": rng.random() < 0.3,  # noqa: PLR2004 - fewer want texts
+            "email": happens(rng, 50),
+            "sms": happens(rng, 30),
             "phone": False,
         },
         "preferredContact": rng.choice(("email", "phone", "sms", None)),
@@ -87,7 +90,7 @@ def make_customer(
         "notes": None,
         "salespersonId": rng.choice(rooftop.staff["salesperson"]),
         "arAccountNumber": "0220" if is_fleet else None,
-        "taxExempt": is_fleet and rng.random() < 0.3,  # noqa: PLR2004 - some are cities
+        "taxExempt": is_fleet and happens(rng, 30),
         "isActive": True,
         "mergedIntoCustomerId": None,
         **stamp(created),
@@ -117,8 +120,8 @@ AREA_CODES: t.Final = ("518", "480", "562", "309", "303", "337", "973")
 
 def _birthday(rng: random.Random) -> str | None:
     draw = rng.random()
-    if draw < 0.02:  # noqa: PLR2004 - a clerk had to type something
+    if draw < BIRTHDAY_UNKNOWN:
         return rng.choice(SENTINEL_BIRTHDAYS)
-    if draw < 0.3:  # noqa: PLR2004 - not asked
+    if draw < BIRTHDAY_NOT_ASKED:
         return None
     return f"{rng.randrange(1940, 2006)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.world.calendar import utc_year
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.journals import Header, Posting, post, reverse
 from automate_sandbox.world.rooftops import Rooftop, stamp
 from automate_sandbox.world.worksheet import draw_terms, fill_totals, tax_rates
 
 if t.TYPE_CHECKING:
-    import random
     from datetime import date
     from decimal import Decimal
 
     from automate_sandbox.money import Record
-    from automate_sandbox.world.numbers import Numbers
+    from automate_sandbox.world.numbers import Numbers, Source
 
 SALES_JOURNALS: t.Final = {"new": "010", "used": "020", "certified": "020"}
 SENTINEL_DATE: t.Final = "1000-01-01"
@@ -78,30 +79,25 @@ def blank_deal(
 
 
 def pencil(
-    rng: random.Random,
-    numbers: Numbers,
-    rooftop: Rooftop,
-    vehicle: Record,
-    customer: tuple[str, bool],
-    at: int,
+    source: Source, rooftop: Rooftop, vehicle: Record, customer: tuple[str, bool], at: int
 ) -> Record:
     """Make a penciled deal with terms.
 
     Args:
-        rng: Of the world.
-        numbers: Gives id and deal number.
+        source: Gives id, deal number and terms.
         rooftop: Where it is written.
         vehicle: In stock.
         customer: Id of the buyer and whether they are exempt from sales tax.
         at: Seconds since 1970.
     """
+    rng = source.rng
     customer_id, tax_exempt = customer
-    deal = blank_deal(numbers, rooftop, vehicle, customer_id, at)
+    deal = blank_deal(source.numbers, rooftop, vehicle, customer_id, at)
     deal_type = rng.choices(("finance", "cash", "lease"), (70, 18, 12))[0]
     deal |= draw_terms(rng, vehicle, deal_type, numbers_of(deal)) | {
         "dealType": deal_type,
         "fundingStatus": "not_applicable" if deal_type == "cash" else "unfunded",
-        "referenceId": f"web-{numbers_of(deal):08d}" if rng.random() < 0.2 else None,  # noqa: PLR2004
+        "referenceId": f"web-{numbers_of(deal):08d}" if happens(rng, 20) else None,
         "salespersonId": rng.choice(rooftop.staff["salesperson"]),
         "fniManagerId": rng.choice(rooftop.staff["fni_manager"]),
     }
@@ -123,27 +119,32 @@ def contract(deal: Record, rooftop: Rooftop, at: int) -> None:
     _step(deal, at, status="contracted", contractDate=signed, fundingStatus=funding)
 
 
+@dataclasses.dataclass
+class Sale:
+    """A deal with what it moves: the vehicle, and once delivered the journal entry."""
+
+    deal: Record
+    vehicle: Record
+    entry: Record
+
+
 def deliver(
     numbers: Numbers,
     rooftop: Rooftop,
     deal: Record,
     vehicle: Record,
-    at: int,
-    accounting_date: date | None = None,
-) -> Record:
-    """Hand the vehicle over: the deal is sold, the vehicle leaves the inventory, the journal is posted.
+    delivery: tuple[int, date | None],
+) -> Sale:
+    """Hand the vehicle over: the deal is sold, the vehicle leaves the stock, the journal is posted.
 
     Args:
         numbers: Gives the entry's id.
         rooftop: Whose deal it is.
         deal: Contracted; changed in place.
         vehicle: In stock; changed in place.
-        at: Seconds since 1970.
-        accounting_date: For an entry that is back-dated into a closed month.
-
-    Returns:
-        The journal entry.
+        delivery: When, in seconds since 1970, and the accounting date if the entry is back-dated.
     """
+    at, accounting_date = delivery
     _step(
         deal,
         at,
@@ -165,11 +166,11 @@ def deliver(
         posted=at,
         accounting_date=accounting_date,
     )
-    return post(numbers, rooftop, header, sale_postings(deal, vehicle["cost"]))
+    return Sale(deal, vehicle, post(numbers, rooftop, header, sale_postings(deal, vehicle["cost"])))
 
 
 def sale_postings(deal: Record, cost: Decimal) -> list[Posting]:
-    """Derive the journal of a delivered deal; each product and fee has a line of its own, on the same account."""
+    """Derive the journal of a delivered deal; products and fees have lines on the same account."""
     pricing, finance, stock = deal["pricing"], deal["finance"], deal["vehicle"]["stockNumber"]
     side = "new" if deal["saleClass"] == "new" else "used"
     customer = deal["customerId"]
@@ -213,40 +214,30 @@ def finalize(deal: Record, at: int) -> None:
     )
 
 
-def unwind(
-    rng: random.Random,
-    numbers: Numbers,
-    rooftop: Rooftop,
-    deal: Record,
-    vehicle: Record,
-    entry: Record,
-    at: int,
-) -> Record:
+def unwind(source: Source, rooftop: Rooftop, sale: Sale, at: int) -> Record:
     """Take a delivered deal back: the vehicle returns to stock, the journal is reversed.
 
     Args:
-        rng: Of the world.
-        numbers: Gives the id of the reversal.
+        source: Gives the reason and the id of the reversal.
         rooftop: Whose deal it is.
-        deal: Delivered; changed in place.
-        vehicle: Sold; changed in place.
-        entry: The deal's journal; changed in place.
+        sale: Changed in place, all three records.
         at: Seconds since 1970.
 
     Returns:
         The reversing entry.
     """
+    deal = sale.deal
     _step(
         deal,
         at,
         status="unwound",
         unwoundAt=render(at * SECOND),
-        unwindReason=rng.choice(UNWIND_REASONS),
+        unwindReason=source.rng.choice(UNWIND_REASONS),
         accountingStatus="reversed",
         fundingStatus="not_applicable" if deal["dealType"] == "cash" else "returned",
     )
-    vehicle |= {"status": "in_stock", "updatedAt": render(at * SECOND)}
-    return reverse(numbers, rooftop, entry, at)
+    sale.vehicle |= {"status": "in_stock", "updatedAt": render(at * SECOND)}
+    return reverse(source.numbers, rooftop, sale.entry, at)
 
 
 def void(deal: Record, at: int) -> None:

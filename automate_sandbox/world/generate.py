@@ -6,22 +6,23 @@ import dataclasses
 import random
 import typing as t
 from datetime import date, timedelta
-from decimal import Decimal
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import cents, dollars
 from automate_sandbox.world import deals, service
 from automate_sandbox.world.calendar import DAY, HOUR
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.chart import build_accounts
 from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
 from automate_sandbox.world.journals import Header, Posting, post
-from automate_sandbox.world.numbers import Numbers
+from automate_sandbox.world.numbers import Numbers, Source
 from automate_sandbox.world.rooftops import Rooftop, build_rooftops
 from automate_sandbox.world.vehicles import make_vehicle, reprice
 from automate_sandbox.world.vin import make_vin
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from automate_sandbox.money import Record
 
@@ -62,7 +63,7 @@ class Size:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Buyer:
-    """What a deal or a repair order needs to know of a customer; `created` in seconds since 1970."""
+    """What a deal or a repair order needs to know of a customer; `created` in seconds."""
 
     customer_id: str
     created: int
@@ -71,7 +72,7 @@ class Buyer:
 
 
 class Generator:
-    """Makes the records of a world one after the other; memory holds only what later ones refer to."""
+    """Makes the records of a world one by one; memory holds only what later ones refer to."""
 
     def __init__(self, seed: int, size: Size, anchor: int) -> None:
         """Set the scene.
@@ -85,6 +86,7 @@ class Generator:
         self.size = size
         self.anchor = anchor
         self.numbers = Numbers(seed)
+        self.source = Source(self.rng, self.numbers)
         self.rooftops: list[Rooftop] = []
         self.buyers: list[list[Buyer]] = []
         self.cars: list[list[service.Car]] = []
@@ -122,17 +124,17 @@ class Generator:
         for index in range(max(self.size.vehicles, 4 * self.size.rooftops)):
             rooftop = self.rooftops[index % self.size.rooftops]
             buyers = self.buyers[rooftop.index]
-            is_old = rng.random() < 0.7 or len(buyers) < 2  # noqa: PLR2004 - one to merge, one to stay
+            is_old = happens(rng, 70) or len(buyers) <= 1
             moment = rooftop.calendar.moment(rng, days)
             created = moment - days * DAY - rng.randrange(700 * DAY) if is_old else moment
             first = index < 2 * self.size.rooftops
             customer = make_customer(
                 rng, self.numbers, rooftop, created, "retail" if first else None
             )
-            if is_old and rng.random() < 0.6:  # noqa: PLR2004 - the rest has not changed for long
+            if is_old and happens(rng, 60):
                 edit_customer(rng, customer, moment)
             survivor = rng.choice(buyers) if buyers else None
-            if survivor and survivor.active and not first and rng.random() < 0.02:  # noqa: PLR2004
+            if survivor and survivor.active and not first and happens(rng, 2):
                 merge_customer(customer, survivor.customer_id, max(moment, created))
             if customer["customerType"] != "lead":
                 buyers.append(
@@ -181,7 +183,7 @@ class Generator:
     def _no_sale(self, rooftop: Rooftop, vehicle: Record, at: int, fate: str) -> Iterator[Produced]:
         buyer = self._buyer(rooftop, at)
         deal = deals.pencil(
-            self.rng, self.numbers, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
+            self.source, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
         )
         ended = at + self.rng.randrange(HOUR, 4 * DAY)
         if fate == "lost" and ended < self.anchor:
@@ -197,7 +199,7 @@ class Generator:
         rng, numbers = self.rng, self.numbers
         buyer = self._buyer(rooftop, at)
         deal = deals.pencil(
-            rng, numbers, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
+            self.source, rooftop, vehicle, (buyer.customer_id, buyer.tax_exempt), at
         )
         deal["previousDealId"] = previous["dealId"] if previous else None
         entries: list[Record] = []
@@ -208,12 +210,12 @@ class Generator:
             deals.contract(deal, rooftop, contracted)
         if delivered < self.anchor:
             back_dated = self._back_date(rooftop, delivered)
-            entry = deals.deliver(numbers, rooftop, deal, vehicle, delivered, back_dated)
-            entries.append(entry)
+            sale = deals.deliver(numbers, rooftop, deal, vehicle, (delivered, back_dated))
+            entries.append(sale.entry)
             closing = delivered + rng.randrange(3 * DAY, 11 * DAY)
-            if rng.random() < 0.03 and closing < self.anchor:  # noqa: PLR2004 - few are unwound
+            if happens(rng, 3) and closing < self.anchor:
                 unwound_at = closing
-                entries.append(deals.unwind(rng, numbers, rooftop, deal, vehicle, entry, closing))
+                entries.append(deals.unwind(self.source, rooftop, sale, closing))
             elif closing < self.anchor:
                 deals.finalize(deal, closing)
             if not unwound_at:
@@ -228,7 +230,7 @@ class Generator:
         for entry in entries:
             yield "gl_entries", entry
         again = unwound_at + 2 * DAY
-        if unwound_at and previous is None and again < self.anchor and rng.random() < 0.6:  # noqa: PLR2004
+        if unwound_at and previous is None and again < self.anchor and happens(rng, 60):
             yield from self._sale(rooftop, vehicle, again, deal)
 
     def _back_date(self, rooftop: Rooftop, at: int) -> date | None:
@@ -240,7 +242,7 @@ class Generator:
     def _car(self, rooftop: Rooftop) -> service.Car:
         """Choose a car that the dealer sold or owns, or one that was bought elsewhere."""
         rng, cars = self.rng, self.cars[rooftop.index]
-        if cars and rng.random() < 0.45:  # noqa: PLR2004 - the rest was bought elsewhere
+        if cars and happens(rng, 45):
             return rng.choice(cars)
         buyer = rng.choice(self.buyers[rooftop.index])
         vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
@@ -250,12 +252,12 @@ class Generator:
         """Lead an order through its steps as far as time allows."""
         rng, numbers, calendar = self.rng, self.numbers, rooftop.calendar
         opened = calendar.moment(rng, self.size.days)
-        if rng.random() < 0.02:  # noqa: PLR2004 - the night drop box
+        if happens(rng, 2):
             opened = calendar.late_evening(rng, opened)
         order = service.write_up(rng, numbers, rooftop, self._car(rooftop), opened)
         entries: list[Record] = []
         begun, completed = opened + rng.randrange(600, HOUR), opened + rng.randrange(HOUR, 9 * HOUR)
-        if rng.random() < 0.03 and begun < self.anchor:  # noqa: PLR2004 - entered twice
+        if happens(rng, 3) and begun < self.anchor:
             service.void(order, begun)
         elif completed < self.anchor:
             service.complete(order, completed)
@@ -276,7 +278,7 @@ class Generator:
             if at < self.anchor:
                 entries.append(service.close(numbers, rooftop, order, pay_type, at))
         reopened = at + rng.randrange(DAY, 5 * DAY)
-        if order["status"] == "closed" and reopened < self.anchor and rng.random() < 0.03:  # noqa: PLR2004
+        if order["status"] == "closed" and reopened < self.anchor and happens(rng, 3):
             entries += service.reopen(numbers, rooftop, order, entries, reopened)
             for pay_type in service.open_pay_types(order):
                 closed_again = reopened + rng.randrange(HOUR, DAY)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from datetime import date
-from decimal import Decimal
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO
@@ -14,6 +12,8 @@ from automate_sandbox.world.rooftops import Rooftop, stamp
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
+    from decimal import Decimal
 
     from automate_sandbox.money import Record
     from automate_sandbox.world.numbers import Numbers

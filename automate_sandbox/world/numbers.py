@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 import zlib
 from collections import Counter
 
 if t.TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Mapping
 
 PREFIXES: t.Final = {
@@ -31,8 +33,8 @@ _EIGHT_DIGITS: t.Final = 1 << 32
 class Numbers:
     """Hands out the next number of each stream.
 
-    Ids do not follow the order of creation, so that sorting by id is not sorting by time; multiplying by
-    an odd number is a bijection modulo a power of two, so they never collide.
+    Ids do not follow the order of creation, so that sorting by id is not sorting by time.
+    Multiplying by an odd number is a bijection modulo a power of two, so they never collide.
     """
 
     def __init__(
@@ -72,3 +74,11 @@ class Numbers:
             f"{mixed % _SIX_DIGITS:06x}" if number < _SIX_DIGITS else f"{mixed % _EIGHT_DIGITS:08x}"
         )
         return number, f"{PREFIXES[stream]}_{digits}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where new records take their chances and their numbers from."""
+
+    rng: random.Random
+    numbers: Numbers

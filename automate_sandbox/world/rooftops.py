@@ -7,6 +7,7 @@ import typing as t
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.world.calendar import DAY, Calendar
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.names import FIRST_NAMES, LAST_NAMES
 
 if t.TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _user(
         "salespersonNumber": code if role == "salesperson" else None,
         "advisorNumber": code if role == "advisor" else None,
         "technicianNumber": code if role == "technician" else None,
-        "isActive": rng.random() > 0.1,  # noqa: PLR2004 - one in ten has left
+        "isActive": happens(rng, 90),
         "createdAt": rooftop.record["createdAt"],
         "updatedAt": rooftop.record["updatedAt"],
         "deletedAt": None,

@@ -9,6 +9,7 @@ from decimal import Decimal
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO, dollars, percent_of, round_cents
 from automate_sandbox.world.calendar import DAY, HOUR
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.journals import Header, Posting, post, reverse
 from automate_sandbox.world.rooftops import Rooftop, stamp
 from automate_sandbox.world.worksheet import STATE_RATE
@@ -108,13 +109,13 @@ def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, a
         "odometerIn": car.miles,
         "odometerOut": None,
         "transportation": rng.choice(("shuttle", "loaner", "none", None)),
-        "isWaiter": rng.random() < 0.3,  # noqa: PLR2004 - three in ten wait
-        "isComeback": rng.random() < 0.03,  # noqa: PLR2004 - few come back
+        "isWaiter": happens(rng, 30),
+        "isComeback": happens(rng, 3),
         "department": "service" if car.customer_id else "internal",
         "lines": lines,
         **stamp(at),
     }
-    _fill_totals(order, discounted=rng.random() < 0.05)  # noqa: PLR2004 - coupons are rare
+    _fill_totals(order, discounted=happens(rng, 5))
     return order
 
 

@@ -24,6 +24,7 @@ CERTIFIED_SHARE: t.Final = 0.12
 SENTINEL_SHARE: t.Final = 0.004
 SENTINEL_DATE: t.Final = "0001-01-01"
 MILES_A_YEAR: t.Final = 12_400
+PHOTO_URL: t.Final = "https://photos.example.com/{}/{}.jpg?expires={}"
 
 
 def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquired: int) -> Record:
@@ -75,9 +76,7 @@ def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquire
         "agingDays": (rooftop.calendar.today - today).days,
         "lot": rng.choice(rooftop.lots),
         "photos": [
-            {
-                "url": f"https://photos.example.com/{vehicle_id}/{shot}.jpg?expires={acquired + 30 * DAY}"
-            }
+            {"url": PHOTO_URL.format(vehicle_id, shot, acquired + 30 * DAY)}
             for shot in range(rng.randrange(4))
         ],
         "fuelType": fuel,

@@ -25,7 +25,7 @@ def check_digit(vin: str) -> str:
     remainder = (
         sum(VALUES[letter] * weight for letter, weight in zip(vin, WEIGHTS, strict=True)) % 11
     )
-    return "X" if remainder == 10 else str(remainder)  # noqa: PLR2004 - modulo 11 as the rule says
+    return "0123456789X"[remainder]
 
 
 def make_vin(rng: random.Random, maker: str, year: int, serial: int) -> str:

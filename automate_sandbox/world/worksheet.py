@@ -1,4 +1,4 @@
-"""The numbers of a deal: price, products, fees, tax, what is financed, and what the dealer earns."""
+"""The numbers of a deal: price, products, fees, tax, what is financed, what the dealer earns."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import typing as t
 from decimal import Decimal
 
 from automate_sandbox.money import ZERO, cents, dollars, percent_of, round_cents
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.vin import make_vin
 
 if t.TYPE_CHECKING:
@@ -46,9 +47,9 @@ def draw_terms(rng: random.Random, vehicle: Record, deal_type: str, number: int)
     price = vehicle["salePrice"]
     is_new = vehicle["condition"] == "new"
     trade = []
-    if rng.random() < 0.38:  # noqa: PLR2004 - four in ten trade a car in
+    if happens(rng, 38):
         acv = percent_of(dollars(rng.randrange(8, 45)), price)
-        owes = rng.random() < 0.5  # noqa: PLR2004 - half of them still pay for it
+        owes = happens(rng, 50)
         trade.append(
             {
                 "vin": make_vin(rng, "2HG", 2016, number),
@@ -160,17 +161,13 @@ def payment(principal: Decimal, apr: Decimal, months: int) -> Decimal:
 
 
 def _taxes(taxable: Decimal, rates: TaxRates) -> Record:
+    amounts = [percent_of(rate, taxable) for _, _, rate in rates]
     items = [
-        {
-            "code": code,
-            "description": text,
-            "ratePercent": rate,
-            "amount": percent_of(rate, taxable),
-        }
-        for code, text, rate in rates
+        {"code": code, "description": text, "ratePercent": rate, "amount": amount}
+        for (code, text, rate), amount in zip(rates, amounts, strict=True)
     ]
     return {
-        "ratePercent": sum((rate for _, _, rate in rates), Decimal(0)),
-        "amount": sum((item["amount"] for item in items), ZERO),
+        "ratePercent": sum((rate for _, _, rate in rates), start=Decimal()),
+        "amount": sum(amounts, ZERO),
         "items": items,
     }
