@@ -62,7 +62,7 @@ class Request:
 
     def __str__(self) -> str:
         """Method and path, for messages."""
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.path or '/'}"
 
 
 class NoAuth(requests.auth.AuthBase):

@@ -10,7 +10,7 @@ import threading
 import typing as t
 
 from singer_sdk import Tap
-from singer_sdk.exceptions import StreamMapConfigError
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from automate_api import contract, program, redaction, settings
@@ -18,6 +18,7 @@ from automate_api.client import Client
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.session import Session
+from tap_automate.bookmark import Bookmark
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS, Privacy
 from tap_automate.resources import stream_types
@@ -155,6 +156,7 @@ class TapAutomate(Tap):
         if validate_config:
             found = [*settings.problems(schema, values), *_date_problems(values)]
             settings.refuse(found, program=self.name)
+            ApiConfig.from_settings(values, program=self.name)
         self.contract = contract.load()
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
@@ -163,7 +165,7 @@ class TapAutomate(Tap):
         self._stopped_by: int | None = None
         try:
             super().__init__(config=values, validate_config=False, **options)
-        except StreamMapConfigError as error:
+        except MappingError as error:
             msg = f"{self.name}: `stream_maps` cannot be used: {error}"
             raise ConfigError(msg) from None
         self._check_catalog()
@@ -174,7 +176,7 @@ class TapAutomate(Tap):
     @functools.cached_property
     def api(self) -> ApiConfig:
         """The settings that say how to reach the API."""
-        return ApiConfig.from_settings(self.config)
+        return ApiConfig.from_settings(self.config, program=self.name)
 
     @functools.cached_property
     def session(self) -> Session:
@@ -219,23 +221,26 @@ class TapAutomate(Tap):
         Raises:
             ConfigError: When a file is not JSON, or what it holds cannot be used.
         """
-        super().invoke(state=_json_file(state), catalog=_json_file(catalog), **options)
+        super().invoke(
+            state=_json_file(state), catalog=_catalog_file(_json_file(catalog)), **options
+        )
 
     def load_state(self, state: dict[str, t.Any]) -> None:
         """Take over the state of the run before.
 
         Raises:
-            ConfigError: When it does not have the form of Singer state.
+            ConfigError: When it does not have the form of Singer state, or a bookmark is none.
         """
-        bookmarks: object = state.get("bookmarks", {})
-        if not isinstance(bookmarks, dict) or not all(
-            isinstance(bookmark, dict) for bookmark in bookmarks.values()
-        ):
+        bookmarks: object = state.get("bookmarks") if state else {}
+        if not isinstance(bookmarks, dict) or not all(map(_is_bookmark, bookmarks.values())):
             msg = (
                 'The state cannot be used: expected {"bookmarks": {"<stream>": {...}}}. Give the '
                 "last state that this tap wrote, or none to load from the start."
             )
             raise ConfigError(msg)
+        for name in bookmarks.keys() & self.streams.keys():
+            for bookmark in (bookmarks[name], *bookmarks[name].get("partitions", ())):
+                Bookmark.from_state(bookmark, overlap_seconds=0, name=name)
         super().load_state(state)
 
     def _check_catalog(self) -> None:
@@ -290,6 +295,37 @@ def _json_file(file: t.IO[str] | None) -> io.StringIO | None:
         )
         raise ConfigError(msg) from None
     return io.StringIO(content)
+
+
+def _catalog_file(file: io.StringIO | None) -> io.StringIO | None:
+    """Hold a catalog to its form; the SDK would take a strange one for an empty selection."""
+    if file is None:
+        return None
+    streams = json.loads(file.getvalue()).get("streams")
+    if not isinstance(streams, list) or not all(map(_is_entry, streams)):
+        msg = (
+            'The catalog cannot be used: expected {"streams": [{"tap_stream_id": "<stream>", '
+            '"schema": {...}, "metadata": [...]}]}. '
+            f"Make a new one with `{TapAutomate.name} --discover`."
+        )
+        raise ConfigError(msg)
+    return file
+
+
+def _is_entry(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("tap_stream_id"), str)
+        and isinstance(entry.get("schema", {}), dict)
+        and isinstance(entry.get("metadata", []), list)
+    )
+
+
+def _is_bookmark(bookmark: object) -> bool:
+    if not isinstance(bookmark, dict):
+        return False
+    partitions = bookmark.get("partitions", [])
+    return isinstance(partitions, list) and all(isinstance(part, dict) for part in partitions)
 
 
 def main() -> t.NoReturn:

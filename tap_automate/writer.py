@@ -7,6 +7,7 @@ wait for.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import typing as t
@@ -14,6 +15,8 @@ import typing as t
 import msgspec
 from singer_sdk.singerlib import Message, RecordMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+
+from automate_api.errors import AutomateError
 
 BUFFER_BYTES: t.Final = 64 * 1024
 """Bytes after which the buffer is written: the size of a pipe."""
@@ -53,8 +56,23 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
             self.flush()
 
     def flush(self) -> None:
-        """Write out what is buffered."""
-        sys.stdout.buffer.write(self._buffer)
-        sys.stdout.buffer.flush()
-        self._buffer.clear()
+        """Write out what is buffered.
+
+        Raises:
+            AutomateError: When the reader of the messages has ended.
+        """
+        try:
+            sys.stdout.buffer.write(self._buffer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # What is buffered would fail again when Python ends, and change the exit code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            msg = (
+                "The target ended before the tap: nobody reads the messages on standard output "
+                "any more. See the target's own log; the next run continues from the last state "
+                "that it wrote."
+            )
+            raise AutomateError(msg) from None
+        finally:
+            self._buffer.clear()
         self._written_at = time.monotonic()
