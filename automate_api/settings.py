@@ -136,14 +136,25 @@ def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[s
     Returns:
         Sentences without values; none when everything fits.
     """
-    # singer-sdk 0.54 describes stream maps by a schema that is none (a bare "null" in an anyOf), which
-    # ends in a traceback; its mapper checks them better when it reads them.
+    # In singer-sdk 0.54 the schema of stream maps is none: a bare "null" in the anyOf of `__else__`
+    # ends in a traceback. All else in them is checked by its mapper.
     properties = {
         name: {"type": rule["type"]} if name == "stream_maps" else rule
         for name, rule in schema["properties"].items()
     }
     validator = jsonschema.Draft202012Validator({**schema, "properties": properties})
-    return sorted({_problem(error) for error in validator.iter_errors(dict(values))})
+    found = {_problem(error) for error in validator.iter_errors(dict(values))}
+    return sorted(found | _else_problems(values.get("stream_maps"), "stream_maps"))
+
+
+def _else_problems(maps: object, where: str) -> set[str]:
+    """Check the one rule of stream maps, at both levels, that the SDK cannot check."""
+    if not isinstance(maps, dict):
+        return set()
+    found = set().union(*(_else_problems(maps[name], f"{where}.{name}") for name in maps))
+    if maps.get("__else__") not in {None, "__NULL__"}:
+        found.add(f"`{where}.__else__` must be null or __NULL__")
+    return found
 
 
 def refuse(problems: Sequence[str], *, program: str) -> None:
