@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
 ADVISORY_SHARE: t.Final = 0.25
 MANDATORY_SHARE: t.Final = 0.08
 PAUSE_SHARE: t.Final = 0.04
-"""Share of the lifetime without a further try after an early renewal that failed."""
+"""Share of the lifetime without a further try after a renewal that failed while the token holds."""
 
 logger = logging.getLogger(__name__)
 
@@ -130,18 +130,17 @@ class Session:
         """
         state = self._state
         now = self._clock.time()
-        match freshness(state, now):
-            case Freshness.FRESH:
-                pass
-            case Freshness.ADVISORY:
-                if now >= self._quiet_until and self._lock.acquire(blocking=False):
-                    try:
-                        self._renew_early()
-                    finally:
-                        self._lock.release()
-            case _:
-                with self._lock:
-                    self._obtain()
+        window = freshness(state, now)
+        if window is Freshness.FRESH or (window is not Freshness.ENDED and now < self._quiet_until):
+            return t.cast("str", state.token)
+        if window is not Freshness.ADVISORY:
+            with self._lock:
+                self._obtain()
+        elif self._lock.acquire(blocking=False):
+            try:
+                self._renew_early()
+            finally:
+                self._lock.release()
         return t.cast("str", self._state.token)
 
     def renew(self, rejected: str) -> str:
@@ -160,7 +159,8 @@ class Session:
                 with self._store.lock(wait_seconds=self._patience):
                     state = self._store.load()
                     if state.token in (None, rejected) or self._ended(state):
-                        state = self._replaced(msgspec.structs.replace(state, token=rejected))
+                        state = msgspec.structs.replace(state, token=rejected)
+                        state = self._replaced(state, patient=False)
                     self._adopt(state)
             return t.cast("str", self._state.token)
 
@@ -229,8 +229,7 @@ class Session:
         if renewed is not None:
             self._adopt(renewed)
             return
-        lifetime = self._state.expires_at - self._state.issued_at
-        self._quiet_until = self._clock.time() + PAUSE_SHARE * lifetime
+        self._pause_renewals()
 
     def _obtain(self) -> None:
         """Get a token from the store, by refresh or by login; the thread lock is held."""
@@ -240,12 +239,16 @@ class Session:
             state = self._store.load()
             if self._adopt_if_usable(state):
                 return
-            if not self._ended(state):
-                renewed = self._refreshed(state, patient=True)
-                if renewed is not None or not self._ended(state):
-                    self._adopt(renewed or state)
-                    return
-            self._adopt(self._logged_in(state))
+            try:
+                if self._ended(state):
+                    self._adopt(self._logged_in(state))
+                else:
+                    self._adopt(self._replaced(state, patient=True))
+            except TryLaterError:
+                if self._ended(state):
+                    raise
+                self._adopt(state)
+                self._pause_renewals()
 
     def _adopt_if_usable(self, state: SessionState) -> bool:
         usable = freshness(state, self._clock.time()) in {Freshness.FRESH, Freshness.ADVISORY}
@@ -253,9 +256,13 @@ class Session:
             self._adopt(state)
         return usable
 
-    def _replaced(self, state: SessionState) -> SessionState:
+    def _replaced(self, state: SessionState, *, patient: bool) -> SessionState:
         """One refresh, then one login; the store's lock is held."""
-        return self._refreshed(state, patient=False) or self._logged_in(state)
+        return self._refreshed(state, patient=patient) or self._logged_in(state)
+
+    def _pause_renewals(self) -> None:
+        lifetime = self._state.expires_at - self._state.issued_at
+        self._quiet_until = self._clock.time() + PAUSE_SHARE * lifetime
 
     def _refreshed(self, state: SessionState, *, patient: bool) -> SessionState | None:
         try:

@@ -24,7 +24,10 @@ class Connect(t.Protocol):
     """Makes a session and a client of the fake DMS, as one process has them."""
 
     def __call__(
-        self, *, stop: threading.Event | None = None, **settings: t.Any
+        self,
+        *,
+        stop: threading.Event | None = None,
+        **settings: t.Any,  # noqa: ANN401 - a setting has any type
     ) -> tuple[Session, Client]:
         """Connect with the fake's settings, changed by `settings`."""
 
@@ -52,7 +55,9 @@ def connect(dms: FakeDms, clock: FakeClock, tmp_path: Path) -> Iterator[Connect]
     with contextlib.ExitStack() as open_ones:
 
         def make(
-            *, stop: threading.Event | None = None, **settings: t.Any
+            *,
+            stop: threading.Event | None = None,
+            **settings: t.Any,  # noqa: ANN401 - a setting has any type
         ) -> tuple[Session, Client]:
             config = ApiConfig.from_settings(dms.settings(tmp_path, **settings))
             session = Session(config, stop=stop, clock=clock, chance=lambda: 0.5)

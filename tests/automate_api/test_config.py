@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -9,6 +8,9 @@ import pytest
 from automate_api import settings
 from automate_api.config import REQUIRED, SCHEMA, SETTINGS, ApiConfig
 from automate_api.errors import ConfigError
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 GIVEN: t.Final[dict[str, t.Any]] = {
     "integration_id": "int_1",
@@ -100,7 +102,7 @@ def test_an_integration_id_cannot_leave_its_place_in_the_address(name: str) -> N
 
 @pytest.mark.parametrize("path", ["service/ros", "/a/../b", "//host/a", "/a?b=c", "/a b", "/", ""])
 def test_an_endpoint_is_a_plain_path(path: str) -> None:
-    with pytest.raises(ConfigError, match="`endpoints.repair_orders`"):
+    with pytest.raises(ConfigError, match=r"`endpoints\.repair_orders`"):
         ApiConfig.from_settings({**GIVEN, "endpoints": {"repair_orders": path}})
 
 

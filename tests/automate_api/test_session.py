@@ -4,9 +4,9 @@ import threading
 import typing as t
 
 import pytest
-from support.clock import FakeClock
 from support.dms import PASSWORD, Canned, FakeDms
 
+from automate_api.config import ApiConfig
 from automate_api.errors import (
     AuthenticationError,
     ConfigError,
@@ -22,6 +22,8 @@ from automate_api.session_store import SessionState
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from support.clock import FakeClock
 
     from automate_api.client import Client
 
@@ -48,8 +50,6 @@ def test_a_login_sends_what_the_contract_documents(dms: FakeDms, session: Sessio
 
 def test_a_login_without_second_factor_sends_none(clock: FakeClock, tmp_path: Path) -> None:
     with FakeDms(clock=clock.time, totp=False) as dms:
-        from automate_api.config import ApiConfig  # noqa: PLC0415
-
         session = Session(ApiConfig.from_settings(dms.settings(tmp_path)), clock=clock)
         session.token()
         session.close()
@@ -74,7 +74,7 @@ def test_a_session_in_memory_stays_in_its_process(
     assert not list(tmp_path.iterdir())
 
 
-def test_another_user_has_a_session_of_its_own(dms: FakeDms, connect: Connect) -> None:
+def test_another_user_has_a_session_of_its_own(connect: Connect) -> None:
     connect()[0].token()
     other, _ = connect(username="other.user")
     with pytest.raises(AuthenticationError):
@@ -186,19 +186,32 @@ def test_an_early_refresh_that_fails_does_no_harm_and_is_not_repeated_at_once(
     assert (dms.logins, dms.refreshes) == (1, 1)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 501])
-def test_a_refresh_that_is_refused_near_the_end_becomes_a_login(
+@pytest.mark.parametrize("status", [401, 403, 404, 501, 500, 503])
+def test_a_refresh_that_fails_near_the_end_becomes_one_login(
     dms: FakeDms, clock: FakeClock, session: Session, status: int
 ) -> None:
     first = session.token()
-    clock.pass_by(3600 * 0.95)
-    dms.answer("POST /sessions/refresh", *[Canned(status, {})] * 2)
+    clock.pass_by(3600 * 0.93)
+    dms.answer("POST /sessions/refresh", *[Canned(status, {})] * 20)
     second = session.token()
-    # The token in hand is still good, so it is used to its end rather than logging in early.
-    assert second == first
-    clock.pass_by(3600 * 0.06)
-    assert session.token() != first
-    assert dms.logins == 2
+    assert second != first
+    assert session.token() == second
+    assert (dms.logins, dms.refusals) == (2, 0)
+
+
+def test_a_dms_that_is_down_near_the_end_leaves_the_token_in_use_until_it_ends(
+    dms: FakeDms, clock: FakeClock, connect: Connect
+) -> None:
+    session, _ = connect(max_wait_seconds=5)
+    first = session.token()
+    clock.pass_by(3600 * 0.93)
+    dms.answer("POST /sessions/refresh", *[Canned(503, {})] * 20)
+    dms.answer("HEAD ", *[Canned(503, {})] * 40)
+    assert [session.token() for _ in range(3)] == [first] * 3
+    assert len(dms.calls("HEAD", "")) < 10
+    clock.pass_by(3600 * 0.07)
+    with pytest.raises(TryLaterError):
+        session.token()
 
 
 def test_an_ended_token_becomes_a_login(dms: FakeDms, clock: FakeClock, session: Session) -> None:
@@ -471,7 +484,7 @@ def test_a_session_without_user_is_tolerated(dms: FakeDms, session: Session) -> 
 
 def test_cookies_are_sent_back_rotated_and_shared(dms: FakeDms, connect: Connect) -> None:
     dms.cookie = "sid=one; Path=/; HttpOnly"
-    session, client = connect()
+    _, client = connect()
     client.get("/lots")
     dms.answer("GET /lots", Canned(headers={"Set-Cookie": "sid=two; Path=/"}))
     client.get("/lots")

@@ -9,7 +9,6 @@ import threading
 import typing as t
 
 import pytest
-from support.clock import FakeClock
 
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import ConfigError, StoppedError, TryLaterError
@@ -17,6 +16,8 @@ from automate_api.session_store import Cookie, FileStore, SessionState
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from support.clock import FakeClock
 
 STATE: t.Final = SessionState(
     token="canary-token",  # noqa: S106 - planted

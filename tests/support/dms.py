@@ -1,6 +1,7 @@
-"""A small DMS on loopback for tests of session and client: real HTTP, its own rules about logins.
+"""A small DMS on loopback for tests of session and client: real HTTP, its own login rules.
 
-It shares nothing with the client but the contract's words: codes are checked by pyotp, and one is good once.
+It shares nothing with the client but the words of the contract: codes are checked by pyotp, and one
+is good once.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class FakeDms:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
-    def __enter__(self) -> FakeDms:
+    def __enter__(self) -> t.Self:
         """Start to serve."""
         self._thread.start()
         return self
@@ -224,8 +225,8 @@ def _error(status: int, code: str) -> Canned:
 class _Server(http.server.ThreadingHTTPServer):
     dms: FakeDms
 
-    def handle_error(self, request: t.Any, client_address: t.Any) -> None:  # noqa: ANN401 - its signature
-        """Stay quiet when a client left, which it may at any moment; remember mistakes of the fake."""
+    def handle_error(self, *_: object) -> None:
+        """Stay quiet when a client left, as it may at any moment; remember the fake's mistakes."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             self.dms.mistakes.append(error)
@@ -233,6 +234,8 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body in one send: in two, each answer waits 40 ms for an acknowledgement.
+    wbufsize = 1 << 16
     server: _Server
 
     def log_message(self, *_: object) -> None:
