@@ -69,6 +69,7 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
     "--config-out", type=click.Path(path_type=Path), help="Write a config for tap and target."
 )
 @click.option("--live", type=COUNT, default=0, help="Records that change each second.")
+@click.option("--fractional-seconds", is_flag=True, help="Live changes carry milliseconds.")
 @click.option("--latency", type=COUNT, default=0, help="Milliseconds before each answer.")
 @click.option(
     "--page-order", type=click.Choice(PAGE_ORDERS), default="ascending", show_default=True,
@@ -114,7 +115,11 @@ def serve_command(**options: t.Any) -> None:  # noqa: ANN401 - what click read
     with contextlib.ExitStack() as stack:
         stack.callback(listener.close)
         if options["pid_file"]:
-            stack.enter_context(daemon.claim(options["pid_file"], listener.getsockname()[1]))
+            claim = daemon.claim(options["pid_file"], listener.getsockname()[1])
+            try:
+                stack.enter_context(claim)
+            except daemon.DaemonError as error:
+                raise UsageFault(str(error)) from None
         login = _login(options)
         world = _sandbox(options, login)
         stack.callback(world.close)
@@ -198,6 +203,7 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
         session_seconds=options["session_seconds"],
         max_failures=options["max_failures"],
         live=options["live"],
+        fractional_seconds=options["fractional_seconds"],
     )
     world = World(**{name: options[name] for name in DEFAULTS})
     try:

@@ -102,6 +102,16 @@ def payload_schema(operation_id: str) -> str:
     raise LookupError(message)
 
 
+@functools.cache
+def properties(schema_name: str) -> frozenset[str]:
+    """Name the fields of a component schema, those that it is composed of included."""
+    schema = document()["components"]["schemas"][schema_name]
+    names = set(schema.get("properties", ()))
+    for part in schema.get("allOf", ()):
+        names |= properties(_name(part["$ref"])) if "$ref" in part else set(part["properties"])
+    return frozenset(names)
+
+
 def _operation(method: str, path: str, body: Mapping[str, t.Any]) -> Operation:
     parameters = [_resolve(parameter) for parameter in body.get("parameters", ())]
     return Operation(

@@ -28,6 +28,7 @@ HOST: t.Final = "127.0.0.1"
 START_SECONDS: t.Final = 60.0
 STOP_SECONDS: t.Final = 10.0
 ANSWER_SECONDS: t.Final = 5.0
+PROBE_SECONDS: t.Final = 0.2
 POLL_SECONDS: t.Final = 0.05
 LOG_LINES: t.Final = 5
 
@@ -64,9 +65,17 @@ def claim(pid_file: Path, port: int) -> Iterator[None]:
     Args:
         pid_file: Of the folder.
         port: That is served.
+
+    Raises:
+        DaemonError: Another server holds the folder.
     """
     pid_file.parent.mkdir(parents=True, exist_ok=True)
-    with _life_lock(pid_file).acquire(timeout=STOP_SECONDS):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_life_lock(pid_file).acquire(timeout=STOP_SECONDS))
+        except Timeout:
+            message = f"The folder {pid_file.parent} is served by another sandbox."
+            raise DaemonError(message) from None
         aside = pid_file.with_name(f".{pid_file.name}.{os.getpid()}")
         aside.write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
         aside.replace(pid_file)
@@ -145,26 +154,31 @@ def down(folder: Path) -> str:
 
 
 def _running(place: Place) -> dict[str, int] | None:
-    """Tell who serves the folder: nobody unless the lock is held."""
-    try:
-        with _life_lock(place.pid).acquire(timeout=0):
-            return None
-    except Timeout:
-        pass
+    """Tell who serves the folder: nobody unless the lock is held.
+
+    A pid file may be older than the lock's holder, so it counts once the process named in it
+    answers, or has not been replaced for as long as a start could take.
+    """
+    content: dict[str, int] | None = None
     deadline = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < deadline:
+        # Another `up` or `down` that looks holds the lock for a moment too, but no longer.
+        with contextlib.suppress(Timeout), _life_lock(place.pid).acquire(timeout=PROBE_SECONDS):
+            return None
         with contextlib.suppress(FileNotFoundError, ValueError):
-            content: dict[str, int] = json.loads(place.pid.read_text("utf-8"))
+            content = json.loads(place.pid.read_text("utf-8"))
+        if content and _info(content["port"]).get("pid") == content["pid"]:
             return content
         time.sleep(POLL_SECONDS)
-    # Taken and given back within the moment between the two looks: it has ended.
-    return None
+    return content
 
 
 def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str:
     if _is_taken(port):
+        other = _info(port)
+        name = f"the sandbox of another folder (pid {other['pid']})" if other else "another program"
         message = (
-            f"Port {port} is in use by something else; stop it, "
+            f"Port {port} is in use by {name}; stop it, "
             "or set AUTOMATE_SANDBOX_PORT to a free port."
         )
         raise DaemonError(message)
@@ -208,23 +222,24 @@ def _wait_for_answer(
         if process is not None and process.poll() is not None:
             message = f"The sandbox did not start:\n{_last_lines(place.log)}"
             raise DaemonError(message)
-        if _pid_that_answers(port) == pid and place.config.is_file():
+        if _info(port).get("pid") == pid and place.config.is_file():
             return
         time.sleep(POLL_SECONDS)
     message = f"The sandbox (pid {pid}) does not answer on port {port}; look at {place.log}."
     raise DaemonError(message)
 
 
-def _pid_that_answers(port: int) -> int | None:
+def _info(port: int) -> dict[str, t.Any]:
+    """Ask who serves a port; empty when it is no sandbox."""
     connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/__sandbox__/info")
         content = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
-        return None
+        return {}
     finally:
         connection.close()
-    return content.get("pid") if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and "sandbox" in content else {}
 
 
 def _last_lines(log: Path) -> str:

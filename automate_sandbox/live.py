@@ -8,7 +8,7 @@ import random
 import typing as t
 from collections import deque
 
-from automate_sandbox.instants import SECOND
+from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import Record
 from automate_sandbox.world import deals, service
 from automate_sandbox.world.customers import edit_customer, make_customer
@@ -86,6 +86,9 @@ class Live:
         while not changes:
             action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
             changes = action(now // SECOND)
+        if self._sandbox.rules.fractional_seconds:
+            for _, record in changes:
+                record["updatedAt"] = render(now)
         self._sandbox.ledger.commit(changes, now, cause="live")
         self.changed += len(changes)
         return len(changes)
@@ -101,8 +104,9 @@ class Live:
                 try:
                     due -= self.step()
                 except Exception:
-                    logger.exception("A live change failed; the others go on")
-                    due -= 1
+                    logger.exception("A live change failed; nothing changes any more")
+                    self.rate, self._task = 0, None
+                    return
 
     def _pick(
         self, stream: str, parameter: str = "", wanted: frozenset[str] = frozenset()

@@ -57,6 +57,7 @@ class Rules:
         session_seconds: Life of a token.
         max_failures: Failed logins in a row that lock the user.
         live: Changed records a second from the start.
+        fractional_seconds: Whether `updatedAt` of live changes has milliseconds.
     """
 
     integration_id: str
@@ -67,6 +68,7 @@ class Rules:
     session_seconds: int = 3600
     max_failures: int = 5
     live: int = 0
+    fractional_seconds: bool = False
 
 
 class Sandbox:
@@ -124,6 +126,10 @@ class Sandbox:
             lambda stream, key: key in self.ledger.tables[stream].rows,
         )
         self.rooftops = self._rooftops(anchor)
+        user = self.ledger.record("users", min(self.ledger.tables["users"].rows)) or {}
+        self.sessions.login = dataclasses.replace(
+            login, user_id=user["userId"], user_name=user["displayName"]
+        )
 
     def rooftop(self, rooftop_id: str | None) -> Rooftop:
         """Find a rooftop; a blank id means the first."""

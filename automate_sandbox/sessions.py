@@ -48,8 +48,8 @@ class Login:
     mfa_type: str
     totp_secret: str
     entitlements: tuple[str, ...] = ENTITLEMENTS
-    user_id: str = "u_7b21f0"
-    user_name: str = "Integration"
+    user_id: str = ""
+    user_name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ server runs, keeps a second server away.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import typing as t
 
@@ -19,6 +20,7 @@ APPLICATION_ID: t.Final = 0x41444D53
 """`ADMS` in SQLite's header: the mark of our files."""
 
 FORMAT: t.Final = 1
+LOCK_SECONDS: t.Final = 0.5
 
 
 class StoreError(Exception):
@@ -40,8 +42,11 @@ class Store:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.5)
-            self._open()
+            with contextlib.ExitStack() as stack:
+                self._connection = sqlite3.connect(path, isolation_level=None, timeout=LOCK_SECONDS)
+                stack.callback(self._connection.close)
+                self._open()
+                stack.pop_all()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 message = (
@@ -93,24 +98,14 @@ class Store:
 
     def create(self, facts: Mapping[str, str], entries: Iterable[Entry]) -> None:
         """Write a whole new world in one transaction."""
-        self._connection.execute("BEGIN")
-        try:
+        with self._transaction():
             self._connection.executemany("INSERT INTO world VALUES (?, ?)", facts.items())
             self._insert(entries)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Write entries in one transaction."""
-        self._connection.execute("BEGIN")
-        try:
+        with self._transaction():
             self._insert(entries)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
 
     def read(self) -> Iterator[Entry]:
         """Read the history in its order."""
@@ -120,6 +115,18 @@ class Store:
     def close(self) -> None:
         """Close the file and give its lock back."""
         self._connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk makes SQLite roll back by itself.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _insert(self, entries: Iterable[Entry]) -> None:
         self._connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)", entries)

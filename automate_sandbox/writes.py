@@ -56,20 +56,24 @@ def read_payload(body: bytes, operation_id: str) -> Record:
 
     Raises:
         Problem: 400 for what is no JSON, 422 with the fields that break the schema.
+
+    Returns:
+        The body without fields that the contract does not know.
     """
     try:
         plain = msgspec.json.decode(body)
         payload = decode(body)
     except msgspec.DecodeError as error:
         raise Problem(400, "The body is no JSON.") from error
-    schema = contract_file.validator(contract_file.payload_schema(operation_id))
+    schema = contract_file.payload_schema(operation_id)
     details = [
         {"field": ".".join(map(str, error.instance_path)), "message": error.message}
-        for error in schema.iter_errors(plain)
+        for error in contract_file.validator(schema).iter_errors(plain)
     ]
     if details:
         raise Problem(422, "The body does not keep the contract.", details=details)
-    return t.cast("Record", payload)
+    known = contract_file.properties(schema)
+    return {name: value for name, value in payload.items() if name in known}
 
 
 def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
