@@ -8,8 +8,10 @@ schema does not allow at all is an `UnfitValueError`, which tells types, never v
 from __future__ import annotations
 
 import datetime as dt
+import math
 import typing as t
-from decimal import Decimal, InvalidOperation
+from collections import deque
+from decimal import MAX_EMAX, Context, Decimal, Inexact, InvalidOperation
 
 import msgspec
 import pyarrow as pa
@@ -32,8 +34,15 @@ if t.TYPE_CHECKING:
 INSTANT: t.Final = pa.timestamp("us", "UTC")
 INT64_MIN: t.Final = -(2**63)
 INT64_MAX: t.Final = 2**63 - 1
-REFUSALS: t.Final = (pa.ArrowException, ValueError, TypeError, OverflowError)
+REFUSALS: t.Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
 """What pyarrow and the standard library raise for a value that does not fit."""
+
+_within_38_places: t.Final = Context(prec=39, Emin=0, Emax=MAX_EMAX, traps=[Inexact]).plus
+"""Raises for a number with a digit beyond the 38th decimal place, and drops zeros there.
+
+pyarrow (26.0) turns such a number into 0 or another without a word when it lies 39 places or more
+beyond its column's scale: `Decimal("5E-43")` as decimal128(18, 4).
+"""
 
 _encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -94,7 +103,13 @@ def kind_of(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
     Returns:
         Such as `a string`.
     """
-    names = {bool: "a boolean", int: "an integer", Decimal: "a number", str: "a string"}
+    names = {
+        bool: "a boolean",
+        int: "an integer",
+        Decimal: "a number",
+        float: "a number",
+        str: "a string",
+    }
     return names.get(type(value)) or ("an array" if isinstance(value, list) else "an object")
 
 
@@ -105,6 +120,7 @@ def _quick_integer(_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
 
 
 def _quick_decimal(column_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
+    deque(map(_within_38_places, filter(None, values)), maxlen=0)
     return pa.array(values, pa.decimal128(column_type.precision, column_type.scale))
 
 
@@ -161,7 +177,8 @@ def _slow_numbers(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, Co
             whole, scale = max(whole, number_whole), max(scale, number_scale)
     needed = join(needed, decimal(whole, scale))
     if needed.kind is Kind.DECIMAL:
-        return pa.array(numbers, pa.decimal128(needed.precision, needed.scale)), needed
+        exact = [None if number is None else _within_38_places(number) for number in numbers]
+        return pa.array(exact, pa.decimal128(needed.precision, needed.scale)), needed
     texts = [None if number is None else text_of(number) for number in numbers]
     return pa.array(texts, pa.string()), VARCHAR
 
@@ -169,6 +186,8 @@ def _slow_numbers(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, Co
 def _number(value: t.Any, index: int, *, from_text: bool) -> Decimal:  # noqa: ANN401 - any JSON value
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return Decimal(value)
+    if isinstance(value, float) and math.isfinite(value):  # what a stream map has computed
+        return Decimal(repr(value))
     if from_text and isinstance(value, str):
         try:
             number = Decimal(value)
@@ -208,7 +227,7 @@ def _allowed(value: t.Any, accepts: frozenset[str]) -> bool:  # noqa: ANN401 - a
             return "boolean" in accepts
         case int():
             return bool(accepts & {"integer", "number"})
-        case Decimal():
+        case Decimal() | float():
             return "number" in accepts
         case list():
             return "array" in accepts

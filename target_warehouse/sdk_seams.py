@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import os
 import signal
 import sys
 import threading
 import typing as t
 
 import msgspec
+from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
 from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
-from target_warehouse.errors import InputError, NoSchemaError
+from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +116,7 @@ class SeamedTarget(Target):
         for sink, transform in routes:
             taken = record if len(routes) == 1 else dict(record)
             if transform is not None:
-                mapped = transform(taken)
+                mapped = self._mapped(transform, taken, sink.stream_name)
                 if mapped is None:
                     continue
                 taken = mapped
@@ -123,6 +125,24 @@ class SeamedTarget(Target):
                 sink._add_sdc_metadata_to_record(taken, message, context)  # noqa: SLF001 - the seam
             sink.take(taken, version)
         self.record_taken()
+
+    def _mapped(
+        self,
+        transform: Callable[[Record], Record | None],
+        record: Record,
+        stream: str,
+    ) -> Record | None:
+        try:
+            return transform(record)
+        except Exception as error:  # noqa: BLE001 - an expression of the user's can raise anything
+            # Only the SDK's own error tells the expression alone; others may repeat a value.
+            what = str(error) if isinstance(error, MapExpressionError) else type(error).__name__
+            msg = (
+                f"Stream {stream!r}: its stream map failed on line "
+                f"{self.message_reader.line_number} of the input: {what}. Correct the expression; "
+                "nothing of the batch was kept"
+            )
+            raise UnfitRecordError(msg) from None
 
     def _find_routes(self, message: dict[str, t.Any]) -> list[Route]:
         stream = message.get("stream")
@@ -172,6 +192,8 @@ class SeamedTarget(Target):
             sys.stdout.write(_encode_state(state).decode() + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
+            # What is buffered would fail again when Python ends, and change the exit code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             msg = "Nobody reads the STATE on standard output any more; what was written stands"
             raise AutomateError(msg) from None
         self._written_state = state

@@ -140,9 +140,8 @@ class Warehouse:
                 using = recast(column, current, wider)
                 self._run(f"ALTER TABLE {where} ALTER {column} TYPE {wider.sql} USING {using}")
             if wider.kind is Kind.VARCHAR and current.kind is not Kind.VARCHAR:
-                notes.append(
-                    f"column {actual!r} was {current.sql} and is text now, to keep every digit"
-                )
+                was = f"column {actual!r} was {current.sql}"
+                notes.append(f"{was} and is text now, so that no value loses anything")
         return notes
 
     def load(

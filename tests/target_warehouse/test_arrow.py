@@ -8,13 +8,19 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from target_warehouse.arrow import UnfitValueError, convert
 from target_warehouse.columns import Column, Kind, from_schema
 
-NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=None) | st.integers()
+NUMBERS = (
+    st.decimals(allow_nan=False, allow_infinity=False)
+    | st.integers()
+    | st.builds(
+        lambda digits, places: Decimal(digits).scaleb(-places), st.integers(), st.integers(0, 99)
+    )
+)
 
 
 def column(declared: dict[str, t.Any]) -> Column:
@@ -22,6 +28,9 @@ def column(declared: dict[str, t.Any]) -> Column:
     return Column("field", "field", column_type, accepts)
 
 
+@settings(max_examples=300)
+@example([Decimal("5E-43")])
+@example([Decimal("0.5" + "0" * 60)])
 @given(st.lists(NUMBERS | st.none(), max_size=8))
 def test_every_number_keeps_its_value_to_the_last_digit(values: list[Decimal | int | None]) -> None:
     array, column_type = convert(column({"type": ["number", "null"]}), values)

@@ -233,7 +233,7 @@ class TestTheFile:
     @pytest.mark.skipif(os.name == "nt", reason="file size limits are POSIX")
     def test_a_full_disk_keeps_what_was_committed_and_says_so(self, loader: Loader) -> None:
         loader.run(LOAD)
-        full = subprocess.run(
+        full = subprocess.run(  # noqa: S603 - our own words
             [
                 sys.executable,
                 "-c",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.singer import Loader, Message, lines_of, record, schema, state
 
-from target_warehouse.errors import MissingKeyError
+from target_warehouse.errors import MissingKeyError, UnfitRecordError
 from target_warehouse.target import DRAIN_BYTES, DRAIN_SECONDS, TargetWarehouse
 
 if t.TYPE_CHECKING:
@@ -253,6 +253,17 @@ def test_stream_maps_and_flattening_of_the_sdk_are_applied(loader: Loader) -> No
     )
     assert loader.query("SELECT id, at__lot, double FROM s") == [(1, "A", "2")]
     assert "note" not in loader.types("s")
+
+
+@pytest.mark.parametrize("expression", ["float(v)", "nowhere", "v.missing"])
+def test_a_stream_map_that_fails_on_a_record_names_the_line_not_the_value(
+    loader: Loader,
+    expression: str,
+) -> None:
+    messages = [schema("s", ["id"], id="integer", v="string"), record("s", id=1, v="private")]
+    with pytest.raises(UnfitRecordError, match="Stream 's': its stream map failed on line 2") as no:
+        loader.run(messages, stream_maps={"s": {"v": expression}})
+    assert "private" not in str(no.value)
 
 
 def test_metadata_columns_of_the_sdk_come_when_asked_for(loader: Loader) -> None:

@@ -1,0 +1,250 @@
+"""`automate-dms warehouse show`: what a person sees of a warehouse."""
+
+from __future__ import annotations
+
+import datetime as dt
+import typing as t
+from decimal import Decimal
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+from support.singer import Loader, Message, record, schema
+
+from automate_api.errors import ConfigError, TryLaterError
+from target_warehouse.cli import format_value, warehouse
+from target_warehouse.database import connect
+from target_warehouse.show import QUERIES, Answer, Inspection, load_query
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+MONEY = {"type": ["number", "null"], "x-sql-datatype-properties": {"precision": 18, "scale": 2}}
+INSTANT = {"type": ["string", "null"], "format": "date-time"}
+DAY = {"type": ["string", "null"], "format": "date"}
+TODAY = dt.date(2026, 11, 23)
+
+
+def dealership() -> list[Message]:
+    """Write the tables that the queries ask for, small and with every trap in it."""
+    messages = [
+        schema(
+            "vehicles",
+            ["vehicleId"],
+            vehicleId="string",
+            status="string",
+            acquisitionDate=DAY,
+            cost=MONEY,
+            listPrice=MONEY,
+            updatedAt=INSTANT,
+        )
+    ]
+    for number, (status, acquired, cost) in enumerate(
+        [
+            ("in_stock", "2026-11-23", 0.1),
+            ("in_stock", "2026-10-24", 0.2),
+            ("in_stock", "2026-10-23", 1000),
+            ("in_stock", "2026-01-01", None),
+            ("in_stock", None, 5),
+            ("retail_sold", "2026-11-23", 7777),
+        ]
+    ):
+        messages.append(
+            record(
+                "vehicles",
+                vehicleId=str(number),
+                status=status,
+                acquisitionDate=acquired,
+                cost=cost,
+                listPrice=cost,
+                updatedAt=f"2026-11-2{number}T10:00:00Z",
+            )
+        )
+    messages.append(
+        schema(
+            "deals",
+            ["dealId"],
+            dealId="string",
+            status="string",
+            soldDate=DAY,
+            deliveredAt=INSTANT,
+            gross="object",
+        )
+    )
+    for number, (status, sold, delivered, front) in enumerate(
+        [
+            ("delivered", "2026-10-31", "2026-11-02T10:00:00Z", 0.1),
+            ("finalized", None, "2026-10-05T10:00:00Z", 0.2),
+            ("delivered", "2026-11-01", None, -500.25),
+            ("unwound", "2026-11-01", None, 9999),
+            ("penciled", None, None, 9999),
+        ]
+    ):
+        messages.append(
+            record(
+                "deals",
+                dealId=str(number),
+                status=status,
+                soldDate=sold,
+                deliveredAt=delivered,
+                gross={"front": front, "back": 1, "total": front + 1},
+            )
+        )
+    messages += [
+        schema(
+            "gl_entries",
+            ["journalEntryId"],
+            journalEntryId="string",
+            updatedAt=INSTANT,
+            status="string",
+        ),
+        schema(
+            "gl_entry_lines",
+            ["journalEntryId", "lineId"],
+            journalEntryId="string",
+            lineId="string",
+            parentUpdatedAt=INSTANT,
+            debit=MONEY,
+            credit=MONEY,
+        ),
+    ]
+    lines = [("1", 0.1, None), ("2", 0.2, None), ("3", None, 0.3)]
+    for entry, status in [("posted", "posted"), ("was", "reversed"), ("open", "unposted")]:
+        messages.append(
+            record(
+                "gl_entries", journalEntryId=entry, updatedAt="2026-11-01T00:00:00Z", status=status
+            )
+        )
+        # A line of an older version stays behind, and an unposted entry does not count.
+        stale = [("9", 77, None, "2026-10-01T00:00:00Z")] if entry == "posted" else []
+        current = [(*line, "2026-11-01T00:00:00Z") for line in lines[: 1 if entry == "open" else 3]]
+        messages += [
+            record(
+                "gl_entry_lines",
+                journalEntryId=entry,
+                lineId=line,
+                debit=debit,
+                credit=credit,
+                parentUpdatedAt=at,
+            )
+            for line, debit, credit, at in [*stale, *current]
+        ]
+    return messages
+
+
+def inspect(path: Path, schema_name: str = "main") -> tuple[dict[str, t.Any], list[Answer]]:
+    connection = connect(path, read_only=True)
+    try:
+        inspection = Inspection(connection, path, schema_name)
+        tables = {table.name: (table.rows, table.newest) for table in inspection.tables()}
+        return tables, inspection.answers(TODAY)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("schema_name", ["main", "raw data"])
+def test_the_answers_of_a_dealership_are_right_to_the_cent(
+    loader: Loader,
+    schema_name: str,
+) -> None:
+    loader.run(dealership(), schema=schema_name)
+    tables, answers = inspect(loader.path, schema_name)
+    assert tables == {
+        "deals": (5, None),
+        "gl_entries": (3, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
+        "gl_entry_lines": (8, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
+        "vehicles": (6, dt.datetime(2026, 11, 25, 10, tzinfo=dt.UTC)),
+    }
+    aged, gross, balance = answers
+    assert aged.rows == [
+        ("0-30", 2, Decimal("0.30"), Decimal("0.30")),
+        ("31-60", 1, Decimal(1000), Decimal(1000)),
+        ("over 90", 1, None, None),
+        ("unknown", 1, Decimal(5), Decimal(5)),
+    ]
+    assert gross.columns == ("month", "deals", "front", "back", "total")
+    assert gross.rows == [
+        ("2026-11", 1, Decimal("-500.25"), Decimal(1), Decimal("-499.25")),
+        ("2026-10", 2, Decimal("0.30"), Decimal(2), Decimal("2.30")),
+    ]
+    assert balance.rows == [(2, 6, Decimal("0.60"), Decimal("0.60"), Decimal("0.00"))]
+    assert [format_value(value) for value in balance.rows[0]][-1] == "0.00"
+
+
+def test_every_query_is_shipped_with_a_title_and_what_it_needs() -> None:
+    for name in QUERIES:
+        query = load_query(name)
+        assert query.title
+        assert query.needs
+
+
+def test_the_command_prints_tables_answers_and_the_file(loader: Loader) -> None:
+    loader.run(dealership())
+    result = CliRunner().invoke(warehouse, ["show", str(loader.path)], catch_exceptions=False)
+    assert result.exit_code == 0
+    for text in ("gl_entry_lines", "Aged inventory", "Gross by month", "Trial balance", "0.00"):
+        assert text in result.stdout
+    assert f"File: {loader.path}" in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize("column_names", ["as_is", "snake_case"])
+def test_a_warehouse_of_other_names_gets_the_overview_alone(
+    loader: Loader,
+    column_names: str,
+) -> None:
+    messages = [
+        schema("[red]x", [], **{"[bold]": "string", "updatedAt": INSTANT}),
+        record("[red]x", **{"[bold]": "a", "updatedAt": "2026-01-02T03:04:05Z"}),
+    ]
+    vehicles = dealership()[:2] if column_names == "snake_case" else []
+    loader.run([*messages, *vehicles], column_names=column_names)
+    result = CliRunner().invoke(warehouse, ["show", str(loader.path)], catch_exceptions=False)
+    assert "2026-01-02 03:04:05 UTC" in result.stdout
+    assert ("[red]x" in result.stdout) == (column_names == "as_is")
+    assert "Aged inventory" not in result.stdout
+
+
+def test_a_schema_without_tables_says_so(loader: Loader) -> None:
+    loader.run(dealership())
+    arguments = ["show", str(loader.path), "--schema", "elsewhere"]
+    result = CliRunner().invoke(warehouse, arguments, catch_exceptions=False)
+    assert "There are no tables in schema 'elsewhere'" in result.stdout
+
+
+def test_a_missing_foreign_or_locked_file_is_a_clear_error(
+    loader: Loader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign = tmp_path / "notes.txt"
+    foreign.write_text("not a database")
+    for path, text in [(loader.path, "There is no warehouse at"), (foreign, "is not a DuckDB")]:
+        with pytest.raises(ConfigError, match=text):
+            CliRunner().invoke(warehouse, ["show", str(path)], catch_exceptions=False)
+    assert not loader.path.exists()
+    loader.run(dealership())
+    locked = duckdb.IOException('IO Error: Could not set lock on file "x": held by y (PID 42)')
+
+    def refuse(*_: object, **__: object) -> t.NoReturn:
+        raise locked
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    with pytest.raises(TryLaterError, match="process 42"):
+        CliRunner().invoke(warehouse, ["show", str(loader.path)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "-"),
+        (1234567, "1,234,567"),
+        (Decimal("-1234.50"), "-1,234.50"),
+        (dt.timedelta(seconds=59), "59 s"),
+        (dt.timedelta(minutes=61), "1 h"),
+        (dt.timedelta(minutes=59), "59 min"),
+        (dt.timedelta(days=400), "400 d"),
+        ("text", "text"),
+    ],
+)
+def test_values_are_written_for_a_person(value: object, expected: str) -> None:
+    assert format_value(value) == expected
