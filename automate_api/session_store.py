@@ -192,7 +192,8 @@ class FileStore:
         try:
             # A process that died while writing left it; the lock is ours now.
             aside.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            # O_EXCL refuses whatever is there by then, a symbolic link too.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             with os.fdopen(os.open(aside, flags, 0o600), "wb") as file:
                 file.write(msgspec.json.encode(state))
                 file.flush()

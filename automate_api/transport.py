@@ -219,7 +219,6 @@ class Transport:
             StoppedError: When `stop` is set.
         """
         self._take_turn(request)
-        sent_at = self._clock.time()
         try:
             response = self._http.request(
                 request.method,
@@ -236,7 +235,7 @@ class Transport:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
             outcome = replies.read(response.status_code, response.headers, response.content)
-        self._note(outcome, sent_at)
+        self._note(outcome)
         return outcome
 
     def wait(self, seconds: float) -> None:
@@ -269,16 +268,17 @@ class Transport:
             if held <= 0 and self._pacer.held() <= 0:
                 return
 
-    def _note(self, outcome: Reply | Failure, sent_at: float) -> None:
+    def _note(self, outcome: Reply | Failure) -> None:
         with self._lock:
             self._stats.requests += 1
             if isinstance(outcome, Reply):
                 self._stats.throttled += trouble_of(outcome) is Trouble.THROTTLED
                 if outcome.date is not None:
                     self._heard = (outcome.date, self._clock.monotonic())
-                    middle = (sent_at + self._clock.time()) / 2
+                    # Servers write `Date` when they answer, so it is compared with the arrival,
+                    # however long the answer took to make.
                     server = outcome.date.timestamp() + DATE_RESOLUTION_SECONDS / 2
-                    self._skew = server - middle
+                    self._skew = server - self._clock.time()
         if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
             self._pacer.hold(outcome.retry_after)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import typing as t
 
 import click
 
@@ -10,7 +11,7 @@ from automate_api import redaction, settings
 from automate_api.config import SCHEMA, ApiConfig
 from automate_api.session import Session
 
-PREFIX = "TAP_AUTOMATE_"
+PREFIX: t.Final = "TAP_AUTOMATE_"
 
 
 @click.command()
@@ -31,6 +32,8 @@ def login(sources: tuple[str, ...], *, reset: bool) -> None:
     """Log in once with the settings of the tap, and say as whom and what for."""
     redaction.install()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # This command says itself what the session's log says to runs.
+    logging.getLogger("automate_api.session").setLevel(logging.WARNING)
     given = settings.from_sources(SCHEMA, sources or (settings.ENVIRONMENT,), PREFIX)
     config = ApiConfig.from_settings(given, program="tap-automate")
     session = Session(config)

@@ -17,8 +17,11 @@ from automate_api.errors import (
     UnreachableError,
 )
 from automate_api.mfa import STEP_SECONDS
+from automate_api.replies import Failure, Reply
+from automate_api.retry import Trouble
 from automate_api.session import Freshness, Session, freshness
 from automate_api.session_store import SessionState
+from automate_api.transport import Request, Transport
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -283,6 +286,14 @@ def test_a_wrong_clock_is_corrected_before_the_first_code(
     assert (dms.logins, dms.refusals) == (1, 0)
 
 
+def test_a_slow_answer_does_not_spoil_the_correction_of_the_clock(
+    dms: FakeDms, clock: FakeClock, session: Session
+) -> None:
+    dms.answer("HEAD ", Canned(404, {}, before=lambda: clock.pass_by(37)))
+    session.token()
+    assert (dms.logins, dms.refusals) == (1, 0)
+
+
 @pytest.mark.parametrize("into_step", [0.0, 0.5, 26.5, 27.2, 28.5, 29.9])
 def test_a_code_at_the_edge_of_its_step_is_not_sent(
     clock: FakeClock, connect: Connect, dms: FakeDms, into_step: float
@@ -426,6 +437,26 @@ def test_an_unreachable_dms_costs_no_code(dms: FakeDms, clock: FakeClock, connec
         session.token()
     assert sum(clock.waits) < 30
     assert not dms.seen
+
+
+def test_a_login_that_was_never_sent_leaves_its_code_for_the_next_try(
+    dms: FakeDms, clock: FakeClock, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        send = Transport.attempt
+
+        def lose(self: Transport, request: Request) -> Reply | Failure:
+            if request.method == "POST":
+                return Failure(Trouble.UNSENT, "no connection")
+            return send(self, request)
+
+        patch.setattr(Transport, "attempt", lose)
+        with pytest.raises(UnreachableError, match="no connection"):
+            session.token()
+    before = clock.time()
+    session.token()
+    assert clock.time() - before < 1
+    assert (dms.logins, dms.refusals) == (1, 0)
 
 
 @pytest.mark.parametrize("status", [404, 501])
