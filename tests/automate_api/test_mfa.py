@@ -6,7 +6,7 @@ import hmac
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api.mfa import HEAD_SECONDS, STEP_SECONDS, TAIL_SECONDS, Totp, usable_step
@@ -40,6 +40,7 @@ def test_a_text_that_is_no_secret_is_refused(secret: str) -> None:
         Totp(secret)
 
 
+@settings(deadline=None)
 @given(
     now=st.floats(min_value=1.6e9, max_value=2.1e9),
     last=st.none() | st.integers(min_value=-3, max_value=3),
@@ -53,6 +54,7 @@ def test_a_code_is_sent_well_inside_a_step_that_nobody_used(now: float, last: in
     assert HEAD_SECONDS - 1e-3 <= into_step <= STEP_SECONDS - TAIL_SECONDS + 1e-3
 
 
+@settings(deadline=None)
 @given(now=st.floats(min_value=1.6e9, max_value=2.1e9))
 def test_nobody_waits_in_the_middle_of_a_fresh_step(now: float) -> None:
     into_step = now % STEP_SECONDS

@@ -10,7 +10,7 @@ import urllib.parse
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.logging import StructuredFormatter
 
@@ -67,6 +67,7 @@ def test_an_empty_secret_replaces_nothing() -> None:
     assert redaction.redact("a plain text") == "a plain text"
 
 
+@settings(deadline=None)
 @given(st.text(min_size=4))
 def test_any_secret_is_gone_from_any_text_around_it(secret: str) -> None:
     redaction.register(secret)

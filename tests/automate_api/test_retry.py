@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api import retry
 from automate_api.retry import Trouble
 
 
+@settings(deadline=None)
 @given(
     trouble=st.sampled_from(list(Trouble)),
     attempt=st.integers(min_value=1, max_value=10_000),
