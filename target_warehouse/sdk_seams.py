@@ -21,7 +21,8 @@ from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
-from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
+from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, StoppedError
+from automate_api.settings import ENVIRONMENT, from_sources
 from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 
 if t.TYPE_CHECKING:
@@ -61,14 +62,9 @@ class SeamedTarget(Target):
         Raises:
             ConfigError: When one is missing or no JSON object.
         """
-        try:
-            return super().cb_config(ctx, param, value)
-        except OSError as error:
-            msg = f"Cannot read the configuration {error.filename}: {error.strerror}"
-            raise ConfigError(msg) from None
-        except (ValueError, TypeError):
-            msg = f"A configuration of {', '.join(value)} is not a JSON object of settings"
-            raise ConfigError(msg) from None
+        files = [source for source in value if source != ENVIRONMENT]
+        from_sources(cls.config_jsonschema, files, prefix="")
+        return super().cb_config(ctx, param, value)
 
     def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
         stream, schema = message_dict.get("stream"), message_dict.get("schema")

@@ -101,9 +101,9 @@ def test_about_names_every_setting_and_nothing_that_has_no_effect() -> None:
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ("missing.json", "Cannot read the configuration"),
-        ("broken.json", "is not a JSON object of settings"),
-        ("list.json", "is not a JSON object of settings"),
+        ("missing.json", "missing.json cannot be read (No such file or directory)"),
+        ("broken.json", "broken.json is not JSON (line 1)"),
+        ("list.json", "list.json must hold a JSON object of settings"),
         ("wrong.json", "`batch_size_rows` must be of type integer"),
     ],
 )
