@@ -85,14 +85,23 @@ def _make(path: Path) -> None:
             if path.exists():
                 fresh.replace(path)  # an empty file, such as mktemp makes, holds nothing to lose
             else:
-                with contextlib.suppress(FileExistsError):
-                    os.link(fresh, path)
+                _put(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)
     except (OSError, duckdb.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         msg = f"Cannot create the warehouse {path}: {reason}. Set `filepath` to a writable place"
         raise WarehouseError(msg) from None
+
+
+def _put(fresh: Path, path: Path) -> None:
+    """Give the file its name unless another process was quicker."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return
+    except OSError:  # a filesystem without hard links
+        fresh.rename(path)
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -16,12 +16,12 @@ import threading
 import typing as t
 
 import msgspec
-from singer_sdk.exceptions import MapExpressionError
+from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.target_base import Target
 
-from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, StoppedError
+from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
 from automate_api.settings import ENVIRONMENT, from_sources
 from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from types import FrameType
 
     import click
+    from singer_sdk.mapper import StreamMap
 
     from target_warehouse.reader import MessageReader
     from target_warehouse.sink import Record, WarehouseSink
@@ -68,8 +69,11 @@ class SeamedTarget(Target):
 
     def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
         stream, schema = message_dict.get("stream"), message_dict.get("schema")
-        properties = schema.get("properties") if isinstance(schema, dict) else None
-        if not isinstance(stream, str) or not isinstance(properties, dict):
+        if not (
+            isinstance(stream, str)
+            and isinstance(schema, dict)
+            and isinstance(schema.get("properties"), dict)
+        ):
             raise self._malformed(message_dict, expected="a stream and a schema with properties")
         keys = message_dict.get("key_properties")
         if keys is not None and not (
@@ -77,10 +81,27 @@ class SeamedTarget(Target):
         ):
             raise self._malformed(message_dict, expected="key_properties as a list of names")
         known = self.mapper.stream_maps.get(stream)
-        if known and (known[0].raw_schema != schema or known[0].raw_key_properties != keys):
+        if known:
+            if known[0].raw_schema == schema and known[0].raw_key_properties == keys:
+                return
             self.drain()
         self._routes.pop(stream, None)
-        super()._process_schema_message(message_dict)
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+        except (StreamMapConfigError, MapExpressionError, SyntaxError) as error:
+            msg = f"The stream map of {stream!r} cannot be used: {error}"
+            raise ConfigError(msg) from None
+        for stream_map in self._kept_maps(stream):
+            self.get_sink(
+                stream_map.stream_alias,
+                schema=stream_map.transformed_schema,
+                key_properties=stream_map.transformed_key_properties,
+            )
+
+    def _kept_maps(self, stream: str) -> list[StreamMap]:
+        """List the maps of a stream but those that drop it: the SDK would make a table for them."""
+        maps = self.mapper.stream_maps[stream]
+        return [kept for kept in maps if not isinstance(kept, RemoveRecordTransform)]
 
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
         record = message_dict.get("record")
@@ -92,6 +113,7 @@ class SeamedTarget(Target):
         manifest, encoding = message_dict.get("manifest"), message_dict.get("encoding")
         if not isinstance(manifest, list) or not isinstance(encoding, dict):
             raise self._malformed(message_dict, expected="an encoding and a manifest")
+        self._find_routes(message_dict)
         if encoding.get("format") != "jsonl" or encoding.get("compression") not in COMPRESSIONS:
             msg = (
                 "A BATCH message has files in an encoding that the loader does not read: expected "
@@ -147,7 +169,7 @@ class SeamedTarget(Target):
         if stream not in self.mapper.stream_maps:
             raise NoSchemaError(message["type"], stream)
         routes: list[Route] = []
-        for stream_map in self.mapper.stream_maps[stream]:
+        for stream_map in self._kept_maps(stream):
             plain = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
             sink = t.cast("WarehouseSink", self.get_sink(stream_map.stream_alias))
             routes.append((sink, None if plain else stream_map.transform))

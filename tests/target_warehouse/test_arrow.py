@@ -28,7 +28,7 @@ def column(declared: dict[str, t.Any]) -> Column:
     return Column("field", "field", column_type, accepts)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @example([Decimal("5E-43")])
 @example([Decimal("0.5" + "0" * 60)])
 @given(st.lists(NUMBERS | st.none(), max_size=8))
@@ -40,6 +40,7 @@ def test_every_number_keeps_its_value_to_the_last_digit(values: list[Decimal | i
     assert stored == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers() | st.none(), max_size=8))
 def test_every_integer_keeps_its_value_beyond_64_bits(values: list[int | None]) -> None:
     array, column_type = convert(column({"type": ["integer", "null"]}), values)
@@ -49,6 +50,7 @@ def test_every_integer_keeps_its_value_beyond_64_bits(values: list[int | None]) 
     assert stored == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.datetimes(timezones=st.timezones()) | st.datetimes(), max_size=5))
 def test_instants_are_utc_and_naive_ones_mean_utc(values: list[dt.datetime]) -> None:
     def shifted(value: dt.datetime) -> dt.datetime | None:
@@ -158,6 +160,7 @@ def test_a_value_that_its_schema_does_not_allow_is_refused_by_place_and_type(
     assert (refusal.value.index, refusal.value.came) == (1, came)
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8))
 def test_nested_values_are_the_json_they_were(value: t.Any) -> None:  # noqa: ANN401 - any JSON value
     array, _ = convert(column({}), [value])

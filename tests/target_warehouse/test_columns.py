@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_warehouse.columns import (
@@ -98,6 +98,7 @@ def test_a_property_gets_the_type_that_holds_what_its_schema_allows(
     assert from_schema(declared, root)[0].sql == expected
 
 
+@settings(deadline=None)
 @given(TYPES, TYPES, TYPES)
 def test_widening_does_not_depend_on_the_order_of_what_arrives(
     first: ColumnType,
@@ -112,6 +113,7 @@ def test_widening_does_not_depend_on_the_order_of_what_arrives(
         assert join(join(first, second), third) == join(first, join(second, third))
 
 
+@settings(deadline=None)
 @given(DECIMALS, DECIMALS)
 def test_a_wider_decimal_has_room_for_both_before_and_after_the_point(
     left: ColumnType,
@@ -127,6 +129,7 @@ def test_a_wider_decimal_has_room_for_both_before_and_after_the_point(
         assert wider == VARCHAR
 
 
+@settings(deadline=None)
 @given(TYPES)
 def test_a_type_is_read_back_from_the_name_duckdb_gives_it(column_type: ColumnType) -> None:
     assert from_sql(column_type.sql) == column_type

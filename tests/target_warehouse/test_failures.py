@@ -101,11 +101,8 @@ def test_a_message_before_its_schema_says_so(loader: Loader, kind: str) -> None:
         "manifest": ["file:///nowhere/x.jsonl"],
         "encoding": {"format": "jsonl"},
     }
-    if kind == "BATCH":
-        fails(loader, [message], AutomateError)
-    else:
-        text = fails(loader, [message], NoSchemaError)
-        assert f"A {kind} for stream 'early' came before its SCHEMA" in text
+    text = fails(loader, [message], NoSchemaError)
+    assert f"A {kind} for stream 'early' came before its SCHEMA" in text
 
 
 def test_a_record_that_does_not_fit_leaves_nothing_of_its_batch_and_no_state(
@@ -160,6 +157,22 @@ def test_a_value_that_someone_elses_type_cannot_hold_is_refused_without_its_text
     assert loader.query("SELECT * FROM s") == []
 
 
+def test_a_batch_that_fails_half_way_is_undone_with_its_new_columns(loader: Loader) -> None:
+    with duckdb.connect(str(loader.path)) as connection:
+        connection.execute("CREATE TABLE s (k BIGINT, v BIGINT NOT NULL)").fetchall()
+        connection.execute("INSERT INTO s VALUES (1, 1)").fetchall()
+    rows = [
+        schema("s", ["k"], k="integer", v="integer"),
+        record("s", k=1, v=2),  # an update that DuckDB takes
+        record("s", k=2**70, v=None),  # a key that widens the column, a row that it refuses
+        state("never"),
+    ]
+    assert "ConstraintException" in fails(loader, rows, WarehouseError)
+    assert loader.states() == []
+    assert loader.query("SELECT * FROM s") == [(1, 1)]
+    assert loader.types("s") == {"k": "BIGINT", "v": "BIGINT"}
+
+
 class TestTheFile:
     """A path that cannot be a warehouse is named, and never overwritten."""
 
@@ -182,6 +195,18 @@ class TestTheFile:
         path = tmp_path / "a" / "b" / "warehouse.duckdb"
         connect(path).close()
         assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+    def test_a_filesystem_without_hard_links_gets_its_warehouse_too(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def refuse(*_: object) -> t.NoReturn:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "link", refuse)
+        connect(tmp_path / "warehouse.duckdb").close()
+        assert [child.name for child in tmp_path.iterdir()] == ["warehouse.duckdb"]
 
     def test_a_directory_is_no_warehouse(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="is a directory"):

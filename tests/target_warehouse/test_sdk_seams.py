@@ -11,7 +11,7 @@ import pytest
 from singer_sdk.target_base import Target
 from support.singer import Loader, Message, lines_of, record, schema, state
 
-from automate_api.errors import AutomateError
+from automate_api.errors import AutomateError, ConfigError
 from target_warehouse.target import TargetWarehouse
 
 if t.TYPE_CHECKING:
@@ -28,7 +28,7 @@ MESSAGES: list[Message] = [
         lot={"type": ["object", "null"], "properties": {"name": {"type": ["string", "null"]}}},
         tags="array",
     ),
-    record("cars", id="a", price=1.5, count=1, sold=True, lot={"name": "A"}, tags=["x", 1, None]),
+    record("cars", id="a", price=1.5, count=1, sold=True, lot={"name": "A"}, tags=["x", 1.5, None]),
     record("cars", id="b", price=None, lot=None),
     record("cars", id="a", price=2.25, count=2, sold=False, lot={"name": "B"}, unknown=1),
     record("cars", id="c", lot={"name": None}, tags=[]),
@@ -56,7 +56,6 @@ CASES: dict[str, dict[str, t.Any]] = {
         }
     },
     "flattened": {"flattening_enabled": True, "flattening_max_depth": 1},
-    "a removed stream": {"stream_maps": {"cars": "__NULL__"}},
 }
 
 
@@ -90,6 +89,24 @@ def test_our_way_of_a_record_equals_the_sdks(loader: Loader, case: str) -> None:
     ours = content(loader, TargetWarehouse, **CASES[case])
     assert ours == content(loader, SdkWay, **CASES[case])
     assert ours[0] == [{"bookmarks": {"cars": 1}}]
+
+
+@pytest.mark.parametrize("maps", [{"cars": None}, {"cars": "__NULL__"}, {"__else__": None}])
+def test_a_stream_that_a_map_drops_has_no_table(loader: Loader, maps: dict[str, None]) -> None:
+    states = loader.run([*MESSAGES, schema("s", [], a="integer")], stream_maps=maps)
+    assert states == [{"bookmarks": {"cars": 1}}]
+    if loader.path.exists():
+        tables = loader.query("SELECT table_name FROM duckdb_tables()")
+        assert ("cars",) not in tables
+
+
+@pytest.mark.parametrize("expression", ["1 +", "nowhere("])
+def test_a_stream_map_that_is_no_expression_is_a_mistake_in_the_settings(
+    loader: Loader,
+    expression: str,
+) -> None:
+    with pytest.raises(ConfigError, match="The stream map of 'cars' cannot be used"):
+        loader.run(MESSAGES, stream_maps={"cars": {"price": expression}})
 
 
 def test_the_sdks_metadata_is_added_as_the_sdk_adds_it(loader: Loader) -> None:
