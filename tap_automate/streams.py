@@ -52,3 +52,12 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
     Declaration("users", "/users"),
     Declaration("rooftops", "/rooftops"),
 )
+
+
+def stream_names() -> list[str]:
+    """Return the name of every stream, line streams behind their parent."""
+    return [
+        name
+        for declaration in STREAMS
+        for name in (declaration.name, *(lines.name for lines in declaration.lines))
+    ]

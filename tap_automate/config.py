@@ -1,0 +1,105 @@
+"""The tap's own settings, beside those that it shares with the target."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_automate.instants import to_microseconds
+from tap_automate.privacy import DEFAULTS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
+    "start_date": {
+        "type": "string",
+        "format": "date-time",
+        "title": "Start date",
+        "description": (
+            "First load: rows changed at or after this instant (ISO 8601). Everything unless set."
+        ),
+    },
+    "end_date": {
+        "type": "string",
+        "format": "date-time",
+        "title": "End date",
+        "description": (
+            "Backfill: rows changed before this instant. Bookmarks are neither read nor moved."
+        ),
+    },
+    "rooftop_ids": {
+        "type": "array",
+        "items": {"type": "string"},
+        "title": "Rooftops",
+        "description": (
+            "Only these rooftops, each with a bookmark of its own, so that one added later brings "
+            "its history. Rows without a rooftop are not among them."
+        ),
+    },
+    "page_size": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 200,
+        "title": "Page size",
+        "description": "Rows to ask for in one request; the server may give fewer.",
+    },
+    "cooldown_seconds": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 60,
+        "title": "Cool-down",
+        "description": (
+            "Seconds before the server's now that are left to the next run, because a change may "
+            "become visible that much after its updatedAt. At least 2 are kept."
+        ),
+    },
+    "overlap_seconds": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 900,
+        "title": "Overlap",
+        "description": (
+            "Seconds before the bookmark that are read again for rows that became visible later "
+            "still; rows already emitted are left out. At least 2 are kept."
+        ),
+    },
+    "pii": {
+        "type": "object",
+        "additionalProperties": {"enum": ["keep", "drop", "hash"]},
+        "default": {},
+        "title": "Personal data",
+        "description": (
+            "Field to keep, drop or hash, for the fields that the contract marks as personal. "
+            + " and ".join(DEFAULTS)
+            + " are dropped unless named here."
+        ),
+    },
+    "pii_key": {
+        "type": "string",
+        "minLength": 16,
+        "secret": True,
+        "title": "Key of the hashes",
+        "description": "Key of the HMAC-SHA256 that replaces a hashed field.",
+    },
+}
+
+
+def date_problems(values: Mapping[str, t.Any]) -> Iterator[str]:
+    """Say which limits in time are none, or exclude each other.
+
+    Args:
+        values: Setting to value, coerced.
+
+    Yields:
+        A sentence for each problem, without the value.
+    """
+    limits = {}
+    for name in ("start_date", "end_date"):
+        value = values.get(name)
+        try:
+            limits[name] = to_microseconds(value) if isinstance(value, str) else None
+        except ValueError:
+            yield f"`{name}` must be an instant such as 2026-01-20 or 2026-01-20T13:45:00Z"
+    start, end = limits.get("start_date"), limits.get("end_date")
+    if start is not None and end is not None and end <= start:
+        yield "`end_date` must be later than `start_date`"

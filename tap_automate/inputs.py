@@ -1,0 +1,106 @@
+"""Catalog and state as a run is given them: of the right form, or refused with what to do.
+
+The SDK answers a file that is not JSON with a traceback, and takes a strange catalog for an empty
+selection.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+
+from automate_api.errors import ConfigError
+from tap_automate.bookmark import Bookmark
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
+NEW_CATALOG: t.Final = "Make a new one with `tap-automate --discover`."
+
+
+def read_json(file: t.IO[str] | None) -> io.StringIO | None:
+    """Read a file of the command line, for the SDK to parse.
+
+    Raises:
+        ConfigError: When it does not hold a JSON object.
+    """
+    if file is None:
+        return None
+    content = file.read()
+    try:
+        is_object = isinstance(json.loads(content), dict)
+    except ValueError:
+        is_object = False
+    if not is_object:
+        msg = f"{file.name} is not a JSON object; expected a state or catalog of this tap."
+        raise ConfigError(msg)
+    return io.StringIO(content)
+
+
+def check_catalog(catalog: object, streams: Collection[str]) -> None:
+    """Hold a catalog to its form, and to the streams that there are.
+
+    Args:
+        catalog: As it was given; None when there is none.
+        streams: The streams of the tap.
+
+    Raises:
+        ConfigError: When the catalog cannot be used.
+    """
+    if catalog is None:
+        return
+    entries = catalog.get("streams") if isinstance(catalog, dict) else None
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        msg = (
+            'The catalog cannot be used: expected {"streams": [{"tap_stream_id": "<stream>", '
+            f'"schema": {{...}}, "metadata": [...]}}]}}. {NEW_CATALOG}'
+        )
+        raise ConfigError(msg)
+    unknown = sorted({entry["tap_stream_id"] for entry in entries} - set(streams))
+    if unknown:
+        msg = (
+            f"The catalog names streams that this tap does not have: {', '.join(unknown)}. "
+            f"It has {', '.join(sorted(streams))}. {NEW_CATALOG}"
+        )
+        raise ConfigError(msg)
+
+
+def check_state(state: object, streams: Collection[str]) -> None:
+    """Hold a state to its form, each bookmark included.
+
+    Args:
+        state: As it was given; empty on a first run.
+        streams: The streams of the tap; what a state says of others is kept as it is.
+
+    Raises:
+        ConfigError: When the state cannot be used.
+    """
+    if not state:
+        return
+    bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
+    if not isinstance(bookmarks, dict) or not all(map(_is_bookmark, bookmarks.values())):
+        msg = (
+            'The state cannot be used: expected {"bookmarks": {"<stream>": {...}}}. Give the '
+            "last state that this tap wrote, or none to load from the start."
+        )
+        raise ConfigError(msg)
+    for name in bookmarks.keys() & set(streams):
+        for bookmark in (bookmarks[name], *bookmarks[name].get("partitions", ())):
+            Bookmark.from_state(bookmark, overlap_seconds=0, name=name)
+
+
+def _is_entry(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("tap_stream_id"), str)
+        and isinstance(entry.get("schema", {}), dict)
+        and isinstance(entry.get("metadata", []), list)
+    )
+
+
+def _is_bookmark(bookmark: object) -> bool:
+    if not isinstance(bookmark, dict):
+        return False
+    partitions = bookmark.get("partitions", [])
+    return isinstance(partitions, list) and all(isinstance(part, dict) for part in partitions)
