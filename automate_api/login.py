@@ -216,7 +216,6 @@ class Authenticator:
         if lifetime is None or not is_number or lifetime <= 0:
             msg = f"{call}: expected `expiresIn` in seconds above 0, got {type(lifetime).__name__}."
             raise ProtocolError(msg, request_id=reply.request_id)
-        redaction.register(token)
         user: dict[str, t.Any] = body["user"] if isinstance(body.get("user"), dict) else {}
         entitlements = user.get("entitlements")
         if not isinstance(entitlements, list):

@@ -192,6 +192,22 @@ def test_a_session_that_works_tells_nothing(
     assert not [plant for plant in PLANTED if plant in said.getvalue()]
 
 
+def test_what_a_login_brings_is_redacted_in_this_process_and_in_the_next(
+    dms: FakeDms,
+    planted: tuple[Session, Client],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planted[0].token()
+    code = dms.calls("POST", "/sessions")[0].body["mfa"]["code"]
+    assert redaction.redact(f"{TOKEN} {COOKIE} {code}") == "<secret> <secret> <secret>"
+    monkeypatch.setattr(redaction, "_secrets", set())
+    monkeypatch.setattr(redaction, "_pattern", None)
+    connect(platform_token=PLATFORM, password=PASSWORD, totp_secret=SECRET)[0].token()
+    assert redaction.redact(f"{TOKEN} {COOKIE}") == "<secret> <secret>"
+    assert len(dms.calls("POST", "/sessions")) == 1
+
+
 SCRIPT: t.Final = """
 import json, logging, pathlib, sys, threading, warnings
 from automate_api import redaction

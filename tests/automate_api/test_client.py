@@ -155,18 +155,20 @@ def test_retry_after_is_never_undercut(
     assert moments[0] - start >= 30
 
 
-def test_retry_after_holds_for_requests_of_other_threads_too(
-    dms: FakeDms, clock: FakeClock, client: Client
+def test_retry_after_holds_for_the_requests_of_all_threads(
+    dms: FakeDms, clock: FakeClock, connect: Connect
 ) -> None:
+    _, client = connect(max_wait_seconds=60)
     client.get("/lots")
-    transport = client._transport  # noqa: SLF001 - the shared pause is what is tested
-    transport._pacer.hold(25)  # noqa: SLF001 - as an answer to another thread does
-    start = clock.time()
-    client.get("/lots")
-    assert clock.time() - start >= 25
-    transport._pacer.hold(1000)  # noqa: SLF001 - longer than max_wait_seconds
-    with pytest.raises(TryLaterError, match="asked for a pause"):
+    dms.answer("GET /parts", Canned(429, {}, headers={"Retry-After": "61"}))
+    with pytest.raises(TryLaterError):
+        client.get("/parts")
+    with pytest.raises(TryLaterError, match="asked for a pause of which 61 s are left"):
         client.get("/lots")
+    clock.pass_by(11)
+    before = clock.time()
+    client.get("/lots")
+    assert clock.time() - before == pytest.approx(50, abs=0.1)
     assert len(dms.calls("GET", "/lots")) == 2
 
 

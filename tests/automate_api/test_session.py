@@ -3,7 +3,9 @@ from __future__ import annotations
 import threading
 import typing as t
 
+import msgspec
 import pytest
+from support.clock import START
 from support.dms import PASSWORD, Canned, FakeDms
 
 from automate_api.config import ApiConfig
@@ -437,6 +439,20 @@ def test_an_unreachable_dms_costs_no_code(dms: FakeDms, clock: FakeClock, connec
         session.token()
     assert sum(clock.waits) < 30
     assert not dms.seen
+
+
+def test_a_code_counts_as_used_before_it_leaves(
+    dms: FakeDms, connect: Connect, tmp_path: Path
+) -> None:
+    kept: list[int | None] = []
+
+    def look() -> None:
+        (file,) = (tmp_path / "session").glob("*.json")
+        kept.append(msgspec.json.decode(file.read_bytes(), type=SessionState).last_totp_step)
+
+    dms.answer("POST /sessions", Canned(200, {"authToken": "t", "expiresIn": 60}, before=look))
+    connect()[0].token()
+    assert kept == [START // STEP_SECONDS]
 
 
 def test_a_login_that_was_never_sent_leaves_its_code_for_the_next_try(
