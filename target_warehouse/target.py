@@ -19,9 +19,9 @@ from singer_sdk.helpers.capabilities import (
     PluginCapabilities,
 )
 
+from automate_api import settings
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.program import run
-from automate_api.settings import check, coerce, from_environment
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
 from target_warehouse.reader import MessageReader
 from target_warehouse.sdk_seams import SeamedTarget
@@ -134,17 +134,12 @@ class TargetWarehouse(SeamedTarget):
             ConfigError: When the settings cannot be used.
         """
         schema = self.settings_schema()
-        values = dict(config or {})
-        if parse_env_config:
-            values |= from_environment(schema, "TARGET_WAREHOUSE_")
-        values = coerce(schema, values)
+        # null means unset: every setting but the file has a default.
+        given = {name: value for name, value in (config or {}).items() if value is not None}
+        prefix = "TARGET_WAREHOUSE_" if parse_env_config else None
+        values = settings.resolve(schema, given, prefix=prefix)
         if validate_config:
-            check(schema, values, program=self.name)
-        defaults = {
-            name: declared["default"]
-            for name, declared in schema["properties"].items()
-            if "default" in declared
-        }
+            settings.check(schema, values, program=self.name)
         self.unknown_fields: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.records_seen: Counter[str] = Counter()
         self._warehouse: Warehouse | None = None
@@ -157,7 +152,7 @@ class TargetWarehouse(SeamedTarget):
         self._bytes_drained = 0
         try:
             super().__init__(
-                config=defaults | values,
+                config=values,
                 validate_config=False,
                 setup_mapper=setup_mapper,
                 message_reader=message_reader,

@@ -312,6 +312,12 @@ def test_errors_of_duckdb_while_writing_are_explained_without_values(
     assert PRIVATE not in str(failure.value)
 
 
+def test_a_setting_that_is_null_has_its_default(loader: Loader) -> None:
+    empty = dict.fromkeys(["schema", "column_names", "load_method", "batch_size_rows"])
+    loader.run([*LOAD, LOAD[1]], **empty, add_record_metadata=None, stream_maps=None)
+    assert loader.query("SELECT * FROM main.s") == [(1, 1)]
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
