@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 import typing as t
+from collections import Counter
 
 import pyarrow as pa
 from singer_sdk.sinks import Sink
@@ -16,7 +18,6 @@ from target_warehouse.names import columns_of, styled
 from target_warehouse.warehouse import ORDINAL, VERSION_COLUMN, Chunk
 
 if t.TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Sequence
 
     from singer_sdk.sinks.core import BaseJSONSchemaValidator
@@ -30,11 +31,28 @@ CHUNK_ROWS: t.Final = 4_000
 Record: t.TypeAlias = dict[str, t.Any]
 
 
+@dataclasses.dataclass(slots=True)
+class Tally:
+    """What is known of a stream over a whole run, through every change of its SCHEMA.
+
+    Attributes:
+        records: Records converted so far.
+        unknown_fields: Fields that no SCHEMA named, with the number of records that had them.
+        unversioned: True once a record came without a version.
+        pending_version: A version announced before its first row.
+    """
+
+    records: int = 0
+    unknown_fields: Counter[str] = dataclasses.field(default_factory=Counter)
+    unversioned: bool = False
+    pending_version: int | None = None
+
+
 class WarehouseSink(Sink):
     """Writes one stream to its table.
 
     A record is the whole of its row: a field that it lacks is null, in an update as in an insert.
-    Fields that the SCHEMA does not name are not stored; they are counted in `unknown_fields`.
+    Fields that the SCHEMA does not name are not stored; they are counted in the stream's `Tally`.
     """
 
     def __init__(
@@ -71,14 +89,11 @@ class WarehouseSink(Sink):
         self.keys = self._key_columns()
         self.adds_metadata = self.include_sdc_metadata_properties
         self.tracks_versions = self.process_activate_version_messages
-        self.unknown_fields: Counter[str] = target.unknown_fields[stream_name]
-        self._seen: Counter[str] = target.records_seen
+        self._tally = target.tallies[stream_name]
         self._rows: list[Record] = []
         self._chunks: list[Chunk] = []
         self._held = 0
         self._versioned = any(column.name == VERSION_COLUMN for column in self.columns)
-        self._unversioned_records = False
-        self._pending_version: int | None = None
         self._compile()
 
     @property
@@ -118,7 +133,7 @@ class WarehouseSink(Sink):
             MissingKeyError: When one of them lacks a key.
         """
         if version is None:
-            self._unversioned_records = True
+            self._tally.unversioned = True
         elif self.tracks_versions:
             if not self._versioned:
                 self._track_versions()
@@ -157,7 +172,7 @@ class WarehouseSink(Sink):
         Args:
             new_version: The version that stays.
         """
-        if self._unversioned_records:
+        if self._tally.unversioned:
             self.logger.warning(
                 "Stream %r: ACTIVATE_VERSION is ignored, as its records carry no version and "
                 "nothing tells new rows from old ones",
@@ -165,15 +180,15 @@ class WarehouseSink(Sink):
             )
             return
         if not self._warehouse().has_version(self.table, new_version):
-            self._pending_version = new_version
+            self._tally.pending_version = new_version
             return
         self._delete_older(new_version)
 
     def finish(self) -> None:
         """Do what waited for the end of the input."""
-        if self._pending_version is not None and not self._unversioned_records:
-            self._delete_older(self._pending_version)
-        self._pending_version = None
+        if self._tally.pending_version is not None and not self._tally.unversioned:
+            self._delete_older(self._tally.pending_version)
+        self._tally.pending_version = None
 
     def _delete_older(self, version: int) -> None:
         gone = self._warehouse().delete_older(self.table, version)
@@ -221,14 +236,14 @@ class WarehouseSink(Sink):
         if not rows:
             return
         if not self._fields.issuperset(set().union(*rows)):
-            self.unknown_fields.update(
+            self._tally.unknown_fields.update(
                 field for row in rows for field in row if field not in self._fields
             )
         try:
             values: list[Sequence[t.Any]] = list(zip(*map(self._get, rows), strict=True))
         except KeyError:
             values = [[row.get(column.field) for row in rows] for column in self.columns]
-        first = self._seen[self.stream_name] + 1
+        first = self._tally.records + 1
         for index in self._key_indexes:
             if None in values[index]:
                 self._refuse_null_key(index, first + values[index].index(None))
@@ -244,7 +259,7 @@ class WarehouseSink(Sink):
         names = [*(f"c{index}" for index in range(len(self.columns))), ORDINAL]
         self._chunks.append(Chunk(pa.table(arrays, names=names), tuple(types)))
         self._held += len(rows)
-        self._seen[self.stream_name] += len(rows)
+        self._tally.records += len(rows)
         rows.clear()
 
     def _refuse_null_key(self, index: int, ordinal: int) -> t.NoReturn:

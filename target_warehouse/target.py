@@ -6,7 +6,7 @@ import gc
 import os
 import time
 import typing as t
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 from singer_sdk import typing as th
@@ -25,7 +25,7 @@ from automate_api.program import run
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
 from target_warehouse.reader import MessageReader
 from target_warehouse.sdk_seams import SeamedTarget
-from target_warehouse.sink import WarehouseSink
+from target_warehouse.sink import Tally, WarehouseSink
 from target_warehouse.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
@@ -140,8 +140,7 @@ class TargetWarehouse(SeamedTarget):
         values = settings.resolve(schema, given, prefix=prefix)
         if validate_config:
             settings.check(schema, values, program=self.name)
-        self.unknown_fields: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.records_seen: Counter[str] = Counter()
+        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
         self._routes = {}
@@ -279,8 +278,8 @@ class TargetWarehouse(SeamedTarget):
         super().process_endofpipe()
         for sink in self._sinks_active.values():
             t.cast("WarehouseSink", sink).finish()
-        for stream, fields in self.unknown_fields.items():
-            if fields:
+        for stream, tally in self.tallies.items():
+            if fields := tally.unknown_fields:
                 counts = ", ".join(f"{field} ({count})" for field, count in sorted(fields.items()))
                 self.logger.warning(
                     "Stream %r: fields that its SCHEMA does not name were not stored (records): %s",

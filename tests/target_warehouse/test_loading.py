@@ -320,6 +320,15 @@ class TestActivateVersion:
         target.process_endofpipe()
         assert loader.query("SELECT id FROM s") == [(2,)]
 
+    def test_an_announced_version_is_not_forgotten_when_the_schema_changes(
+        self,
+        loader: Loader,
+    ) -> None:
+        loader.run([self.KEYED, record("s", 10, id=1)])
+        wider = schema("s", ["id"], id="integer", v="string")
+        loader.run([self.KEYED, self.activate(11), wider, record("s", 11, id=2)])
+        assert loader.query("SELECT id FROM s") == [(2,)]
+
     def test_an_emptied_source_empties_the_table(self, loader: Loader) -> None:
         loader.run([self.KEYED, record("s", 10, id=1)])
         loader.run([self.KEYED, self.activate(11)])
