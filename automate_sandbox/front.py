@@ -81,6 +81,14 @@ class Front:
         self.last_request = time.monotonic()
         self.in_flight = 0
 
+    def idle_seconds(self, now: float) -> float:
+        """Tell how long nobody has asked for anything; 0 while a request is being answered.
+
+        Args:
+            now: By the monotonic clock.
+        """
+        return 0.0 if self.in_flight else now - self.last_request
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         self.in_flight += 1

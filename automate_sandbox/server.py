@@ -123,5 +123,5 @@ async def _serve(
 async def _watch_idle(server: uvicorn.Server, front: Front, idle_exit: float) -> None:
     while idle_exit and not server.should_exit:
         await asyncio.sleep(min(1.0, idle_exit / 4))
-        if not front.in_flight and time.monotonic() - front.last_request >= idle_exit:
+        if front.idle_seconds(time.monotonic()) >= idle_exit:
             server.should_exit = True

@@ -14,13 +14,19 @@ from automate_sandbox.problems import Problem
 from automate_sandbox.world.customers import customer_number
 from automate_sandbox.world.deals import blank_deal
 from automate_sandbox.world.rooftops import stamp
-from automate_sandbox.world.worksheet import fill_totals, tax_rates
+from automate_sandbox.world.worksheet import TaxRates, fill_totals, tax_rates
 
 if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
+    from automate_sandbox.world.rooftops import Rooftop
 
 Outcome = tuple[int, Record, str, Record]
 """Status and answer, stream and record."""
+
+GREATEST_AMOUNT: t.Final = 100_000_000
+"""Dollars, or percent; more is a slip of the keyboard."""
+
+GREATEST_TERM: t.Final = 180
 
 BLANK_CUSTOMER: t.Final[Record] = {
     "externalId": None,
@@ -113,6 +119,10 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
     pricing, finance = payload.get("pricing") or {}, payload.get("finance") or {}
     trade = payload.get("tradeIn")
     term = finance.get("termMonths")
+    if term is not None and not 0 < term <= GREATEST_TERM:
+        raise Problem.invalid(
+            422, "finance.termMonths", f"expected whole months from 1 to {GREATEST_TERM}"
+        )
     deal |= {
         "referenceId": payload.get("referenceId"),
         "salespersonId": payload.get("salespersonId"),
@@ -172,8 +182,7 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
         ],
     }
     deal["tradeIn"] = deal["tradeIns"][0] if trade else None
-    rate = (payload.get("taxes") or {}).get("ratePercent")
-    rates = tax_rates(rooftop) if rate is None else (("SALES", "Sales tax", Decimal(rate)),)
+    rates = _tax_rates(payload.get("taxes") or {}, rooftop)
     fill_totals(deal, vehicle["cost"], () if customer["taxExempt"] else rates)
     answer = {name: deal[name] for name in ("dealId", "dealNumber", "status", "createdAt")}
     return 201, answer, "deals", deal
@@ -263,6 +272,21 @@ def _hold_user(sandbox: Sandbox, field: str, key: str | None) -> None:
         raise Problem.invalid(422, field, "there is no such user")
 
 
+def _tax_rates(taxes: Record, rooftop: Rooftop) -> TaxRates:
+    if taxes.get("ratePercent") is None:
+        return tax_rates(rooftop)
+    return (("SALES", "Sales tax", _amount(taxes, "ratePercent")),)
+
+
 def _amount(record: Record, field: str, default: Decimal = ZERO) -> Decimal:
+    """Take an amount or a rate that a deal can have.
+
+    Raises:
+        Problem: 422 for a negative one, or one beyond all reason.
+    """
     value = record.get(field)
-    return default if value is None else Decimal(value)
+    if value is None:
+        return default
+    if not 0 <= value < GREATEST_AMOUNT:
+        raise Problem.invalid(422, field, f"expected a number from 0 to {GREATEST_AMOUNT:,}")
+    return Decimal(value)

@@ -154,11 +154,13 @@ class Generator:
 
     def _vehicle(self, rooftop: Rooftop) -> Iterator[Produced]:
         rng = self.rng
-        moment = rooftop.calendar.moment(rng, self.size.days)
-        vehicle = make_vehicle(
-            rng, self.numbers, rooftop, moment - rng.randrange(3 * DAY, 90 * DAY)
-        )
         fate = rng.choices(tuple(FATES), tuple(FATES.values()))[0]
+        if fate == "fed":
+            moment = rng.choice(self.feeds)
+        else:
+            moment = rooftop.calendar.moment(rng, self.size.days)
+        acquired = moment - rng.randrange(3 * DAY, 90 * DAY)
+        vehicle = make_vehicle(rng, self.numbers, rooftop, acquired)
         if fate == "sold":
             yield from self._sale(rooftop, vehicle, moment)
         elif fate in {"penciled", "lost", "voided"}:
@@ -169,10 +171,8 @@ class Generator:
                 "isWholesale": fate == "wholesale",
                 "updatedAt": render(moment * SECOND),
             }
-        elif fate == "repriced":
+        elif fate in {"repriced", "fed"}:
             reprice(rng, vehicle, moment)
-        elif fate == "fed":
-            reprice(rng, vehicle, rng.choice(self.feeds))
         if vehicle["status"] == "in_stock" and vehicle["condition"] != "new":
             car = service.Car(
                 vehicle["vin"], vehicle["vehicleId"], None, vehicle["odometer"]["value"]

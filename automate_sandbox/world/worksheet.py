@@ -139,8 +139,13 @@ def fill_totals(deal: Record, cost: Decimal, rates: TaxRates) -> None:
     if deal["dealType"] in {"finance", "lease"} and due > finance["cashDown"]:
         financed = due - finance["cashDown"]
         finance["paymentAmount"] = payment(financed, finance["aprPercent"], finance["termMonths"])
-        spread = (finance["aprPercent"] - finance["buyRatePercent"]) * finance["termMonths"] / 12
-        reserve = percent_of(spread, financed) if finance["buyRatePercent"] else ZERO
+        buy_rate = (
+            finance["aprPercent"]
+            if finance["buyRatePercent"] is None
+            else finance["buyRatePercent"]
+        )
+        spread = (finance["aprPercent"] - buy_rate) * finance["termMonths"] / 12
+        reserve = percent_of(spread, financed)
     else:
         financed = reserve = ZERO
         finance["cashDown"] = due
