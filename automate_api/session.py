@@ -154,15 +154,13 @@ class Session:
         Raises:
             AutomateError: As `token`.
         """
-        with self._lock:
-            if self._state.token in (None, rejected):
-                with self._store.lock(wait_seconds=self._patience):
-                    state = self._store.load()
-                    if state.token in (None, rejected) or self._ended(state):
-                        state = msgspec.structs.replace(state, token=rejected)
-                        state = self._replaced(state, patient=False)
-                    self._adopt(state)
-            return t.cast("str", self._state.token)
+        with self._lock, self._store.lock(wait_seconds=self._patience):
+            state = self._store.load()
+            if state.token in (None, rejected) or self._ended(state):
+                state = msgspec.structs.replace(state, token=rejected)
+                state = self._replaced(state, patient=False)
+            self._adopt(state)
+            return t.cast("str", state.token)
 
     def log_in(self) -> None:
         """Log in whatever the store holds, as a person asks for it.
