@@ -8,6 +8,7 @@ and what to do; they never repeat the value, which may be a secret.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -19,7 +20,7 @@ import jsonschema
 from automate_api.errors import ConfigError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ENVIRONMENT: t.Final = "ENV"
 """The name that stands for environment variables where a configuration file is asked for."""
@@ -91,6 +92,27 @@ def from_sources(
     for source in sources:
         merged |= from_environment(schema, prefix) if source == ENVIRONMENT else _from_file(source)
     return merged
+
+
+@contextlib.contextmanager
+def explain_unreadable(sources: Sequence[str]) -> Iterator[None]:
+    """Say which configuration file is at fault when the block, which reads them, fails.
+
+    Nothing is read unless it does, since a file may be a pipe, good for one reading.
+
+    Args:
+        sources: JSON files, or `ENV`.
+
+    Raises:
+        ConfigError: Naming the file and what is wrong with it.
+    """
+    try:
+        yield
+    except (OSError, ValueError, TypeError):
+        for source in sources:
+            if source != ENVIRONMENT:
+                _from_file(source)
+        raise
 
 
 def coerce(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str, t.Any]:

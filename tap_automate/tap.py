@@ -124,9 +124,8 @@ class TapAutomate(Tap):
         Raises:
             ConfigError: When one is missing or is not a JSON object.
         """
-        files = [source for source in value if source != settings.ENVIRONMENT]
-        settings.from_sources(cls.config_jsonschema, files, prefix="")
-        return super().cb_config(ctx, param, value)
+        with settings.explain_unreadable(value):
+            return super().cb_config(ctx, param, value)
 
     @classmethod
     def invoke(

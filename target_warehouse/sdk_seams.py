@@ -22,7 +22,7 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.target_base import Target
 
 from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
-from automate_api.settings import ENVIRONMENT, from_sources
+from automate_api.settings import explain_unreadable
 from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 
 if t.TYPE_CHECKING:
@@ -63,9 +63,8 @@ class SeamedTarget(Target):
         Raises:
             ConfigError: When one is missing or no JSON object.
         """
-        files = [source for source in value if source != ENVIRONMENT]
-        from_sources(cls.config_jsonschema, files, prefix="")
-        return super().cb_config(ctx, param, value)
+        with explain_unreadable(value):
+            return super().cb_config(ctx, param, value)
 
     def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
         stream, schema = message_dict.get("stream"), message_dict.get("schema")
