@@ -27,11 +27,9 @@ class Dealership:
         directory: Where configurations, sessions and outputs of the test lie.
     """
 
-    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
-        self.process = process
+    def __init__(self, facts: dict[str, t.Any], directory: Path) -> None:
+        self.facts = facts
         self.directory = directory
-        assert process.stdout is not None
-        self.facts: dict[str, t.Any] = json.loads(process.stdout.readline())
 
     def config(self, name: str = "tap", **changes: t.Any) -> Path:  # noqa: ANN401 - settings
         """Write a configuration for tap-automate and return its path; None removes a setting."""
@@ -92,7 +90,8 @@ def dealership(directory: Path, *arguments: str) -> Iterator[Dealership]:
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         try:
-            yield Dealership(process, directory)
+            assert process.stdout is not None
+            yield Dealership(json.loads(process.stdout.readline()), directory)
         finally:
             process.terminate()
             process.wait(30)

