@@ -13,8 +13,8 @@
         ├── NotEntitledError    1   403: this login may not use the path
         └── NotOfferedError     1   404 or 501: this tenant does not have the path
 
-The number is the exit code. Every message is meant for a user: it names what was expected, what came
-and what to do, and it never carries a secret, a response body or a record's values.
+The number is the exit code. Every message is meant for a user: it names what was expected, what
+came and what to do, and it never carries a secret, a response body or a record's values.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How every program of this project ends: one line for a user's mistake, the right exit code, no leak.
+"""How every program ends: one line for a user's mistake, the right exit code, nothing leaked.
 
-Standard output belongs to Singer messages, so whatever is said here goes to the log on standard error.
+Standard output belongs to Singer messages, so what is said here goes to the log on standard error.
 """
 
 from __future__ import annotations
