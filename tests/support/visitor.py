@@ -11,6 +11,7 @@ import typing as t
 import pyotp
 import requests
 
+from automate_sandbox import contract_file
 from automate_sandbox.money import decode
 from support.dealership import BIN, Dealership, environment
 
@@ -99,3 +100,12 @@ class Visitor:
             if page * envelope["pageSize"] >= envelope["total"]:
                 return items
             page += 1
+
+
+def error_of(answer: requests.Response) -> dict[str, t.Any]:
+    """Take the error out of an answer that keeps the contract's envelope."""
+    body = answer.json()
+    assert contract_file.validator("Error").is_valid(body)
+    assert body["error"]["requestId"] == answer.headers["X-Request-Id"]
+    error: dict[str, t.Any] = body["error"]
+    return error
