@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import typing as t
 
 from requests.cookies import RequestsCookieJar, create_cookie
@@ -16,28 +15,13 @@ if t.TYPE_CHECKING:
 
 
 class SharedJar(RequestsCookieJar):
-    """A jar for several threads: going through it while an answer adds a cookie is safe."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._guard = threading.RLock()
+    """A jar for several threads: going through it while another one changes it is safe."""
 
     def __iter__(self) -> Iterator[http.cookiejar.Cookie]:  # type: ignore[override]  # its stub mixes up mapping and jar
         """Go through the cookies as they are now."""
-        with self._guard:
-            return iter(list(super().__iter__()))
-
-    def set_cookie(self, cookie: http.cookiejar.Cookie, *args: t.Any, **kwargs: t.Any) -> None:  # noqa: ANN401 - as its parent's
-        """Add or replace a cookie."""
-        with self._guard:
-            super().set_cookie(cookie, *args, **kwargs)
-
-    def replace(self, cookies: Iterable[http.cookiejar.Cookie]) -> None:
-        """Hold these cookies and no others."""
-        with self._guard:
-            self.clear()
-            for cookie in cookies:
-                self.set_cookie(cookie)
+        # The parent looks each cookie up by name as it goes, and finds None for one that
+        # an answer has deleted meanwhile.
+        return iter(list(filter(None, super().__iter__())))
 
 
 def of(jar: RequestsCookieJar) -> tuple[Cookie, ...]:
@@ -62,19 +46,18 @@ def of(jar: RequestsCookieJar) -> tuple[Cookie, ...]:
     return found
 
 
-def put(jar: SharedJar, cookies: Iterable[Cookie]) -> None:
+def put(jar: RequestsCookieJar, cookies: Iterable[Cookie]) -> None:
     """Make a jar hold these cookies and no others, and have the values redacted."""
-    kept = list(cookies)
-    for cookie in kept:
+    jar.clear()
+    for cookie in cookies:
         redaction.register(cookie.value)
-    jar.replace(
-        create_cookie(  # type: ignore[no-untyped-call]  # its stub has no types
-            cookie.name,
-            cookie.value,
-            domain=cookie.domain,
-            path=cookie.path,
-            secure=cookie.secure,
-            expires=cookie.expires,
+        jar.set_cookie(
+            create_cookie(  # type: ignore[no-untyped-call]  # its stub has no types
+                cookie.name,
+                cookie.value,
+                domain=cookie.domain,
+                path=cookie.path,
+                secure=cookie.secure,
+                expires=cookie.expires,
+            )
         )
-        for cookie in kept
-    )

@@ -560,14 +560,18 @@ def test_cookies_are_sent_back_rotated_and_shared(dms: FakeDms, connect: Connect
     assert dms.logins == 1
 
 
-def test_going_through_the_cookies_is_safe_while_an_answer_adds_one() -> None:
+def test_going_through_the_cookies_is_safe_while_an_answer_deletes_one() -> None:
     jar = cookies.SharedJar()
-    jar.set("a", "1")
-    going = iter(jar)
-    next(going)
-    jar.set("b", "2")
-    assert list(going) == []
-    assert {cookie.name for cookie in jar} == {"a", "b"}
+    for name in "abc":
+        jar.set(name, "1")
+    seen = []
+    for cookie in jar:
+        seen.append(cookie.name)
+        if cookie.name == "a":
+            jar.clear("", "/", "b")
+            between = [each.name for each in jar]
+    assert seen == ["a", "b", "c"]
+    assert between == ["a", "c"]
 
 
 def test_waiting_for_a_code_can_be_stopped(dms: FakeDms, connect: Connect) -> None:
