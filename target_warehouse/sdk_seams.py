@@ -56,6 +56,15 @@ class SeamedTarget(Target):
         """Commit everything that was taken, then write the STATE that stands for it."""
         raise NotImplementedError
 
+    def active_sinks(self) -> list[WarehouseSink]:
+        """List the sinks that records may still come for."""
+        return [t.cast("WarehouseSink", sink) for sink in self._sinks_active.values()]
+
+    def write_latest_state(self) -> None:
+        """Write the last STATE that came, if any did; all before it has to be committed."""
+        if self._latest_state:
+            self._write_state_message(self._latest_state)
+
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
         """Read the configuration files.

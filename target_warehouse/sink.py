@@ -25,8 +25,11 @@ if t.TYPE_CHECKING:
     from target_warehouse.target import TargetWarehouse
     from target_warehouse.warehouse import Warehouse
 
-CHUNK_ROWS: t.Final = 4_000
-"""Records held as Python objects at a time; the rest of a batch waits as Arrow."""
+CHUNK_ROWS: t.Final = 2_048
+"""Records held as Python objects at a time, a vector of DuckDB's; the rest of a batch is Arrow.
+
+Measured over 200 k records of 32 fields: 2.0 s of CPU, as with 1,000; 2.5 s with 4,000.
+"""
 
 Record: t.TypeAlias = dict[str, t.Any]
 
@@ -129,7 +132,7 @@ class WarehouseSink(Sink):
             version: Of its RECORD message, if it has one.
 
         Raises:
-            UnfitRecordError: When it, or one of the few thousand before it, does not fit.
+            UnfitRecordError: When it, or one before it in its chunk, does not fit.
             MissingKeyError: When one of them lacks a key.
         """
         if version is None:

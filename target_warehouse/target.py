@@ -276,8 +276,8 @@ class TargetWarehouse(SeamedTarget):
     def process_endofpipe(self) -> None:
         """Commit the rest, delete older versions, and say which fields were not stored."""
         super().process_endofpipe()
-        for sink in self._sinks_active.values():
-            t.cast("WarehouseSink", sink).finish()
+        for sink in self.active_sinks():
+            sink.finish()
         for stream, tally in self.tallies.items():
             if fields := tally.unknown_fields:
                 counts = ", ".join(f"{field} ({count})" for field, count in sorted(fields.items()))
@@ -290,8 +290,8 @@ class TargetWarehouse(SeamedTarget):
 
     def write_settled_state(self) -> None:
         """Write the last STATE if every record before it is committed."""
-        if self._latest_state and not self._records_pending:
-            self._write_state_message(self._latest_state)
+        if not self._records_pending:
+            self.write_latest_state()
 
     def close(self) -> None:
         """Close the file."""
