@@ -24,7 +24,8 @@ def test_a_tap_without_settings_names_each_that_it_needs() -> None:
 
 @pytest.mark.parametrize("name", ["integration_id", "platform_token", "username", "password"])
 def test_a_missing_setting_is_named(dealer: Dealership, name: str) -> None:
-    said = refused(run("tap-automate", "--config", dealer.config(**{name: None})), 2, f"`{name}`")
+    changes: dict[str, t.Any] = {name: None}
+    said = refused(run("tap-automate", "--config", dealer.config(**changes)), 2, f"`{name}`")
     assert said.count(" is required") == 1
     shows_none_of(said, secrets_of(dealer))
 
