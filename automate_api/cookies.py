@@ -10,18 +10,7 @@ from automate_api import redaction
 from automate_api.session_store import Cookie
 
 if t.TYPE_CHECKING:
-    import http.cookiejar
-    from collections.abc import Iterable, Iterator
-
-
-class SharedJar(RequestsCookieJar):
-    """A jar for several threads: going through it while another one changes it is safe."""
-
-    def __iter__(self) -> Iterator[http.cookiejar.Cookie]:  # type: ignore[override]  # its stub mixes up mapping and jar
-        """Go through the cookies as they are now."""
-        # The parent looks each cookie up by name as it goes, and finds None for one that
-        # an answer has deleted meanwhile.
-        return iter(list(filter(None, super().__iter__())))
+    from collections.abc import Iterable
 
 
 def of(jar: RequestsCookieJar) -> tuple[Cookie, ...]:

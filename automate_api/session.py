@@ -16,6 +16,7 @@ import threading
 import typing as t
 
 import msgspec
+from requests.cookies import RequestsCookieJar
 
 from automate_api import cookies, redaction
 from automate_api.clock import SYSTEM_CLOCK, Clock
@@ -93,7 +94,7 @@ class Session:
         chance: Callable[[], float] = random.random,
     ) -> None:
         stop = stop or threading.Event()
-        self.cookies = cookies.SharedJar()
+        self.cookies = RequestsCookieJar()
         self._clock = clock
         self._store: SessionStore = open_store(config, clock=clock, stop=stop)
         self._transport = Transport(

@@ -8,7 +8,6 @@ import pytest
 from support.clock import START
 from support.dms import PASSWORD, Canned, FakeDms
 
-from automate_api import cookies
 from automate_api.config import ApiConfig
 from automate_api.errors import (
     AuthenticationError,
@@ -558,20 +557,6 @@ def test_cookies_are_sent_back_rotated_and_shared(dms: FakeDms, connect: Connect
     elsewhere.get("/lots")
     assert dms.seen[-1].headers["Cookie"] == "sid=two"
     assert dms.logins == 1
-
-
-def test_going_through_the_cookies_is_safe_while_an_answer_deletes_one() -> None:
-    jar = cookies.SharedJar()
-    for name in "abc":
-        jar.set(name, "1")
-    seen = []
-    for cookie in jar:
-        seen.append(cookie.name)
-        if cookie.name == "a":
-            jar.clear("", "/", "b")
-            between = [each.name for each in jar]
-    assert seen == ["a", "b", "c"]
-    assert between == ["a", "c"]
 
 
 def test_waiting_for_a_code_can_be_stopped(dms: FakeDms, connect: Connect) -> None:
