@@ -15,7 +15,10 @@ from automate_sandbox.store import Store, StoreError
 from automate_sandbox.world.generate import Generator, Size
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from automate_sandbox.ledger import Entry
 
 NOW: t.Final = parse("2026-03-18T17:30:00Z")
 
@@ -144,3 +147,18 @@ def test_a_path_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be created"):
         Store(tmp_path / "file" / "world.db")
+
+
+def test_a_world_that_is_not_finished_leaves_an_empty_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "world.db")
+    whole = filled()
+
+    def broken_off() -> Iterator[Entry]:
+        yield from whole.history[:50]
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        store.create({"seed": "5"}, broken_off())
+    assert store.facts() == {}
+    assert list(store.read()) == []
+    store.close()

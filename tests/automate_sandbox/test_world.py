@@ -86,6 +86,28 @@ def test_nothing_is_newer_than_the_anchor_or_older_than_its_creation(
             assert parse(record["createdAt"]) <= parse(record["updatedAt"]) < ANCHOR * 1000
 
 
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "2026-01-01T00:00:00Z",
+        "2026-03-08T10:00:00Z",
+        "2026-11-01T06:30:00Z",
+        "2028-02-29T23:59:59Z",
+        "2028-03-01T05:00:00Z",
+    ],
+    ids=["new year", "clocks go forward", "clocks go back", "leap day", "month begins"],
+)
+def test_odd_anchors_make_sound_worlds(anchor: str) -> None:
+    instant = parse(anchor) // 1000
+    for stream, record in Generator(3, Size(6, 150, 40), instant).records():
+        assert parse(record["createdAt"]) <= parse(record["updatedAt"]) < instant * 1000
+        if stream == "gl_entries":
+            assert record["totalDebit"] == record["totalCredit"]
+            year, month = map(int, record["accountingDate"].split("-")[:2])
+            assert record["fiscalYear"] == year
+            assert record["fiscalPeriod"] == (13 if record["isAdjustingPeriod"] else month)
+
+
 @given(seeds)
 @some_worlds
 def test_every_reference_leads_to_a_record(seed: int) -> None:
