@@ -277,7 +277,6 @@ class Session:
         return renewed
 
     def _logged_in(self, state: SessionState) -> SessionState:
-        state = msgspec.structs.replace(state, token=None)
         state = self._authenticator.log_in(state, self._store.save)
         self._store.save(state)
         logger.info(

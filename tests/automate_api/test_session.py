@@ -234,6 +234,22 @@ def test_a_dms_that_is_down_near_the_end_leaves_the_token_in_use_until_it_ends(
         session.token()
 
 
+def test_a_login_that_fails_near_the_end_takes_the_good_token_from_nobody(
+    dms: FakeDms, clock: FakeClock, connect: Connect
+) -> None:
+    session, _ = connect()
+    first = session.token()
+    clock.pass_by(3600 * 0.93)
+    dms.answer("POST /sessions/refresh", *[Canned(404, {})] * 20)
+    dms.answer("POST /sessions", *[Canned(503, {})] * 4)
+    assert session.token() == first
+    # The pause between renewals is over, and another process begins: both may go on.
+    clock.pass_by(3600 * 0.045)
+    assert session.token() == first
+    assert connect()[0].token() != first
+    assert (dms.logins, dms.refusals) == (2, 0)
+
+
 def test_an_ended_token_becomes_a_login(dms: FakeDms, clock: FakeClock, session: Session) -> None:
     first = session.token()
     clock.pass_by(3601)
