@@ -50,17 +50,18 @@ def show(file: Path, schema: str) -> None:
             (table.name, table.rows, table.newest, age)
             for table, age in zip(tables, ages, strict=True)
         ]
-        console.print(_table("Tables", ("table", "rows", "newest row", "age"), rows))
+        console.print(_table(("table", "rows", "newest row", "age"), rows))
     else:
         console.print(Text(f"There are no tables in schema {schema!r}"))
     for answer in answers:
-        console.print(_table(answer.title, answer.columns, answer.rows))
-    console.print(Text(f"File: {file}"), soft_wrap=True)
+        console.print(Text(f"\n{answer.title}", style="bold"))
+        console.print(_table(answer.columns, answer.rows))
+    console.print(Text(f"\nFile: {file}"), soft_wrap=True)
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> Table:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> Table:
     rows = list(rows)
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for index, column in enumerate(columns):
         number = any(isinstance(row[index], (int, Decimal, dt.timedelta)) for row in rows)
         table.add_column(Text(column), justify="right" if number else "left")
@@ -94,5 +95,5 @@ def _age(age: dt.timedelta) -> str:
     seconds = int(age.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if abs(seconds) >= size:
-            return f"{seconds // size} {unit}"
+            return f"{int(seconds / size)} {unit}"
     return f"{seconds} s"

@@ -294,4 +294,4 @@ def test_a_killed_load_leaves_whole_batches_and_a_rerun_completes_them(path: Pat
 
 @pytest.mark.slow
 def test_loads_killed_again_and_again_leave_whole_batches(path: Path) -> None:
-    killed_loads(path, 8)
+    killed_loads(path, 6)

@@ -243,6 +243,7 @@ def test_a_missing_foreign_or_locked_file_is_a_clear_error(
         (dt.timedelta(minutes=61), "1 h"),
         (dt.timedelta(minutes=59), "59 min"),
         (dt.timedelta(days=400), "400 d"),
+        (dt.timedelta(hours=-25), "-1 d"),
         ("text", "text"),
     ],
 )
