@@ -6,7 +6,6 @@
     │   └── LockedOutError      5   stop logging in; a person unlocks the account
     ├── TryLaterError          75   nothing is wrong here: run again later
     │   └── UnreachableError   75   no answer from the host
-    ├── MfaNeededError         77   a person has to log in once
     ├── StoppedError          143   a signal asked the program to stop (130 for Ctrl-C)
     ├── ProtocolError           1   the answer is not what the contract promises
     └── RequestRefusedError     1   the DMS answered with an error status
@@ -26,7 +25,6 @@ EXIT_UNEXPECTED: t.Final = 1
 EXIT_USAGE: t.Final = 2
 EXIT_AUTHENTICATION: t.Final = 5
 EXIT_TRY_LATER: t.Final = 75
-EXIT_MFA_NEEDED: t.Final = 77
 EXIT_SIGINT: t.Final = 130
 EXIT_SIGTERM: t.Final = 143
 
@@ -76,12 +74,6 @@ class TryLaterError(AutomateError):
 
 class UnreachableError(TryLaterError):
     """The host gave no answer within the retries."""
-
-
-class MfaNeededError(AutomateError):
-    """The login asks for a code that only a person can give."""
-
-    exit_code = EXIT_MFA_NEEDED
 
 
 class StoppedError(AutomateError):
