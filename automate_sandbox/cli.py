@@ -160,7 +160,7 @@ def up(folder: Path, idle_minutes: int, **world: int | None) -> None:
 def down(folder: Path) -> None:
     """Stop the sandbox that `up` started; its world stays."""
     try:
-        click.echo(daemon.down(folder))
+        click.echo(daemon.down(folder, _demo_port()))
     except daemon.DaemonError as error:
         raise UsageFault(str(error)) from None
 

@@ -12,6 +12,7 @@ page in a browser can reach it.
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
+| `POST clock {"advance": SECONDS}` | the server's time jumps forward |
 | `POST expire-tokens` | every token expires now |
 | `POST kill-sessions` | every session is forgotten |
 | `POST unlock` | a user locked by failed logins may log in again |
@@ -27,6 +28,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
+from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import decode, encode
 from automate_sandbox.problems import Problem
 
@@ -66,6 +68,7 @@ class Control:
             Route("/faults", self._add_faults, methods=["POST"]),
             Route("/reset-faults", self._reset_faults, methods=["POST"]),
             Route("/live", self._set_live, methods=["POST"]),
+            Route("/clock", self._advance_clock, methods=["POST"]),
             Route("/expire-tokens", self._expire_tokens, methods=["POST"]),
             Route("/kill-sessions", self._kill_sessions, methods=["POST"]),
             Route("/unlock", self._unlock, methods=["POST"]),
@@ -139,6 +142,14 @@ class Control:
             raise Problem.invalid(422, "rate", "expected a whole number from 0")
         self._live.set_rate(rate)
         return _json({"rate": rate, "lastSeq": len(self._sandbox.ledger.history)})
+
+    async def _advance_clock(self, request: Request) -> Response:
+        seconds = (await _body(request)).get("advance")
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0:
+            raise Problem.invalid(422, "advance", "expected a whole number from 0")
+        clock = self._sandbox.clock
+        clock.offset += seconds * SECOND
+        return _json({"now": render(clock.now())})
 
     async def _expire_tokens(self, _: Request) -> Response:
         return _json({"expired": self._sandbox.sessions.expire_all()})

@@ -125,8 +125,12 @@ def up(folder: Path, port: int, idle_exit: int, world: Sequence[str]) -> str:
     )
 
 
-def down(folder: Path) -> str:
+def down(folder: Path, port: int) -> str:
     """Stop the sandbox of a folder, if it is up; returns once its process has ended.
+
+    Args:
+        folder: That it was started for.
+        port: Where to look for it when the folder was emptied under it.
 
     Returns:
         What to tell the user.
@@ -138,7 +142,11 @@ def down(folder: Path) -> str:
     running = _running(place) if place.folder.is_dir() else None
     if running is None:
         place.pid.unlink(missing_ok=True)
-        return f"No sandbox is up in {place.folder}."
+        orphan = _orphan(place, _info(port))
+        if orphan is None:
+            return f"No sandbox is up in {place.folder}."
+        _end(orphan, port)
+        return f"The sandbox (pid {orphan}) is down; its world is gone with the folder's files."
     pid = running["pid"]
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
@@ -174,8 +182,11 @@ def _running(place: Place) -> dict[str, int] | None:
 
 
 def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str:
-    if _is_taken(port):
-        other = _info(port)
+    other = _info(port)
+    orphan = _orphan(place, other)
+    if orphan is not None:
+        _end(orphan, port)
+    elif _is_taken(port):
         name = f"the sandbox of another folder (pid {other['pid']})" if other else "another program"
         message = (
             f"Port {port} is in use by {name}; stop it, "
@@ -205,6 +216,24 @@ def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str
         )
     _wait_for_answer(place, process.pid, port, process)
     return f"The sandbox is up on port {port} (pid {process.pid}); config: {place.config}"
+
+
+def _orphan(place: Place, info: dict[str, t.Any]) -> int | None:
+    """Return the pid of a sandbox of this folder whose files were removed under it."""
+    is_ours = info.get("store") == str(place.store) and not place.pid.exists()
+    return info["pid"] if is_ours else None
+
+
+def _end(pid: int, port: int) -> None:
+    """End an orphan, which holds a lock that nobody can see any more; wait for its port."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _is_taken(port):
+        if time.monotonic() > deadline:
+            message = f"The sandbox (pid {pid}) does not end; port {port} is still in use."
+            raise DaemonError(message)
+        time.sleep(POLL_SECONDS)
 
 
 def _is_taken(port: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -208,3 +209,18 @@ def test_the_background_sandbox_holds_no_terminal_and_no_pipe(sandbox: Command, 
     assert os.readlink(f"{descriptors}/0") == os.devnull  # noqa: PTH115 - the kernel's link
     assert os.readlink(f"{descriptors}/1").endswith("sandbox.log")  # noqa: PTH115
     assert os.readlink(f"{descriptors}/2").endswith("sandbox.log")  # noqa: PTH115
+
+
+def test_a_sandbox_whose_folder_was_removed_under_it_gives_way(
+    sandbox: Command, port: int, tmp_path: Path
+) -> None:
+    assert sandbox("up", *SMALL).code == 0
+    orphan = info(port)["pid"]
+    shutil.rmtree(tmp_path / "output")
+    again = sandbox("up", *SMALL)
+    assert again.code == 0, again.err
+    assert info(port)["pid"] != orphan
+    shutil.rmtree(tmp_path / "output")
+    assert "is down" in sandbox("down").out
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0

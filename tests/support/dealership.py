@@ -67,6 +67,10 @@ class Dealership:
         """Change so many records a second from now on."""
         self.control("live", {"rate": rate})
 
+    def pass_time(self, seconds: int) -> None:
+        """Move the server's clock on."""
+        self.control("clock", {"advance": seconds})
+
     def stats(self) -> dict[str, t.Any]:
         stats: dict[str, t.Any] = self.control("stats")
         return stats
