@@ -5,12 +5,14 @@ Standard output belongs to Singer messages, so what is said here goes to the log
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import typing as t
 
 import click
 
+from automate_api import redaction
 from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError
 
 
@@ -24,11 +26,14 @@ def run(command: click.Command, *, name: str) -> t.NoReturn:
     Exits:
         With the command's own code, `AutomateError.exit_code`, 2 for usage, 130 after Ctrl-C, or 1.
     """
+    redaction.install()
     logger = logging.getLogger(name)
     try:
         result = command.main(prog_name=name, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(redaction.redact(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(EXIT_SIGINT)

@@ -7,7 +7,7 @@ import typing as t
 
 import click
 
-from automate_api import redaction, settings
+from automate_api import settings
 from automate_api.config import SCHEMA, ApiConfig
 from automate_api.session import Session
 
@@ -30,7 +30,6 @@ PREFIX: t.Final = "TAP_AUTOMATE_"
 )
 def login(sources: tuple[str, ...], *, reset: bool) -> None:
     """Log in once with the settings of the tap, and say as whom and what for."""
-    redaction.install()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # This command says itself what the session's log says to runs.
     logging.getLogger("automate_api.session").setLevel(logging.WARNING)

@@ -76,7 +76,6 @@ class TapAutomate(Tap):
         values = settings.resolve(
             schema, config or {}, prefix="TAP_AUTOMATE_" if parse_env_config else None
         )
-        redaction.install()
         redaction.register_settings(schema, values)
         if validate_config:
             found = [*settings.problems(schema, values), *date_problems(values)]
