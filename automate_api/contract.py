@@ -256,22 +256,6 @@ def fields(schema: Schema) -> Iterator[tuple[str, Schema]]:
             yield f"{name}.{path}", part
 
 
-def enums(record_schema: Schema) -> dict[str, frozenset[t.Any]]:
-    """Collect the values that the contract knows, for counting those that it does not.
-
-    Args:
-        record_schema: One record's schema.
-
-    Returns:
-        Dotted path of a field, as `fields` has it, to its values without null.
-    """
-    return {
-        path: frozenset(field["enum"]) - {None}
-        for path, field in fields(record_schema)
-        if "enum" in field
-    }
-
-
 def _fold(branch: Schema, *, into: Schema) -> None:
     """Add an `allOf` branch's fields behind those that are there; no field is in two branches."""
     into["properties"] = into.get("properties", {}) | branch.get("properties", {})

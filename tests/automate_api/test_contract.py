@@ -268,22 +268,3 @@ def test_the_fields_of_a_record_are_found_at_every_level_and_through_arrays() ->
     assert found[0] == "vehicleId"
     assert set(found) > {"odometer", "odometer.value", "photos", "photos.url", "updatedAt"}
     assert len(set(found)) == len(found)
-
-
-def test_the_known_values_of_a_record_are_found_at_any_depth_without_null() -> None:
-    known = contract.enums(API.resource("/service/repair-orders").record_schema)
-
-    assert set(known) == {
-        "status",
-        "department",
-        "payTypeStatuses.payType",
-        "lines.payType",
-        "totals.byPayType.payType",
-    }
-    assert known["lines.payType"] == {
-        "customer_pay",
-        "warranty",
-        "internal",
-        "service_contract",
-        "goodwill",
-    }

@@ -280,9 +280,10 @@ def test_an_enum_has_the_values_of_the_design_and_null(name: str) -> None:
 
 def test_the_enums_of_the_records_are_those_of_the_design() -> None:
     found = {
-        f"{path} {field}": values
+        f"{path} {name}": frozenset(field["enum"]) - {None}
         for path in RESOURCES
-        for field, values in contract.enums(API.resource(path).record_schema).items()
+        for name, field in contract.fields(API.resource(path).record_schema)
+        if "enum" in field
     }
 
     assert found == {
