@@ -16,7 +16,7 @@ nightly: $(UV)  ## What a scheduler runs every night, in the environment prod
 	$(UV) run meltano --environment prod run nightly
 
 test: $(UV)  ## All tests but the slow ones; SLOW=1 runs those as well
-	$(UV) run pytest $(if $(SLOW),-m "slow or not slow",-m "not slow")
+	$(UV) run pytest $(if $(SLOW),-m "slow or not slow")
 
 check: $(UV)  ## Lint, formatting and types
 	$(UV) run ruff check
