@@ -9,8 +9,9 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BOOTSTRAP)/bin/uv)
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# A .env holds a dealer's own login, which would win over the sandbox's.
 demo: $(UV)  ## A sandbox dealership, loaded into output/warehouse.duckdb and shown
-	$(UV) run meltano run demo
+	$(UV) run meltano --env-file /dev/null run demo
 
 nightly: $(UV)  ## What a scheduler runs every night, in the environment prod
 	$(UV) run meltano --environment prod run nightly
