@@ -32,9 +32,14 @@ def own_dealer(tmp_path: Path) -> Iterator[Dealership]:
 
 
 class Load:
-    """A tap and a loader with this process as the pipe between them, so that it kills at a byte."""
+    """A tap and a loader with this process as the pipe between them, so that it kills at a byte.
+
+    Attributes:
+        log: What both said on standard error in the last run.
+    """
 
     def __init__(self, dealer: Dealership, directory: Path, *, page_size: int = 2) -> None:
+        self.log = ""
         self.config = dealer.config(page_size=page_size)
         self.warehouse = directory / "w.duckdb"
         self.state = directory / "state.json"
@@ -56,8 +61,9 @@ class Load:
         self._copy(tap, loader, processes[victim] if victim else [], at)
         # What is left of the tap's output is not read: it sees that its reader has gone.
         tap.stdout.close()  # type: ignore[union-attr]  # it is a pipe
-        states, _ = loader.communicate()
-        _, _ = tap.stderr.read(), tap.stderr.close()  # type: ignore[union-attr]  # it is a pipe
+        states, log = loader.communicate()
+        self.log = tap.stderr.read().decode() + log.decode()  # type: ignore[union-attr]  # it is a pipe
+        tap.stderr.close()  # type: ignore[union-attr]  # it is a pipe
         whole = states.rpartition(b"\n")[0]
         if whole:
             self.state.write_bytes(whole.splitlines()[-1])
@@ -97,7 +103,7 @@ def test_a_killed_first_load_does_not_start_over(own_dealer: Dealership, tmp_pat
     full = reads(own_dealer)
     load.run("both", output.rindex('"stream":"gl_entries"'))
     before = reads(own_dealer)
-    assert load.run() == (0, 0)
+    assert load.run() == (0, 0), load.log
     again = reads(own_dealer) - before
     for finished in ("GET /customers", "GET /deals", "GET /accounting/gl-accounts"):
         assert (full[finished] > 10, again[finished]) == (True, 1)
@@ -111,8 +117,8 @@ def test_a_load_with_one_side_killed_is_made_whole_by_a_rerun(
 ) -> None:
     load = Load(own_dealer, tmp_path)
     tap, loader = load.run(victim, 600_000)
-    assert -9 in (tap, loader)
-    assert load.run() == (0, 0)
+    assert -9 in (tap, loader), load.log
+    assert load.run() == (0, 0), load.log
     assert differences(own_dealer, load.warehouse) == []
 
 
@@ -131,5 +137,5 @@ def test_a_load_killed_again_and_again_is_made_whole(
     own_dealer.live(0)
     time.sleep(3.1)  # the cool-down is counted by the server's clock, which is this machine's
     assert own_dealer.stats()["live"]["changed"] > 0
-    assert load.run() == (0, 0)
+    assert load.run() == (0, 0), load.log
     assert differences(own_dealer, load.warehouse) == []

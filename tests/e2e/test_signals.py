@@ -6,14 +6,14 @@ import json
 import signal
 import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 from support.compare import differences
-from support.dealership import Dealership, Run, pipe, run
+from support.dealership import Dealership, Run, command, environment, pipe, run
 from support.failures import entries, refused, start
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
+FULL_DISK = Path("/dev/full")
 
 ENDLESS = {"kind": "latency", "milliseconds": 25_000, "match": {"path": "/lots*"}}
 """The answers about lots do not come while the test waits for the program's end."""
@@ -57,6 +57,7 @@ def test_a_tap_that_is_stopped_ends_with_its_state_and_the_next_run_completes(
     loader = tmp_path / "w.json"
     loader.write_text(json.dumps({"filepath": str(warehouse)}))
     loaded = run("target-warehouse", "--config", loader, stdin=stopped.out)
+    assert loaded.code == 0, loaded.err
     assert json.loads(loaded.out.splitlines()[-1]) == stopped.state()
     state.write_text(loaded.out.splitlines()[-1])
     dealer.control("reset-faults", {})
@@ -113,3 +114,18 @@ def test_a_tap_whose_target_has_died_says_so(dealer: Dealership) -> None:
     refused(Run(process.wait(PATIENCE), "", log), 1, "The target ended before the tap")
     assert "BrokenPipe" not in log
     assert len(entries(log, "ERROR")) == 1
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="only Linux has a file that is always full")
+def test_a_tap_whose_output_does_not_fit_the_disk_says_so(dealer: Dealership) -> None:
+    with FULL_DISK.open("wb") as disk:
+        done = subprocess.run(  # noqa: S603 - our own program
+            command("tap-automate", "--config", dealer.config()),
+            stdout=disk,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment(),
+            timeout=PATIENCE,
+        )
+    refused(Run(done.returncode, "", done.stderr), 1, "cannot be written", "No space left")
