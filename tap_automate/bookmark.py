@@ -140,11 +140,13 @@ class Bookmark:
         """
         if self.second is None:
             return {}
-        newest = sorted(self._recent, key=self._recent.__getitem__, reverse=True)[:MOST_SEEN]
+        newest = sorted(self._recent, key=self._recent.__getitem__, reverse=True)
+        # What a run inherited lies mostly behind the window that it has come to, so it is newer.
+        seen = list(dict.fromkeys([*self._inherited, *newest]))[:MOST_SEEN]
         return {
             "replication_key": replication_key,
             "replication_key_value": from_seconds(self.second),
-            "seen": sorted({*newest, *self._inherited}),
+            "seen": sorted(seen),
         }
 
 

@@ -54,7 +54,7 @@ def check_catalog(catalog: object, streams: Collection[str]) -> None:
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         msg = (
             'The catalog cannot be used: expected {"streams": [{"tap_stream_id": "<stream>", '
-            f'"schema": {{...}}, "metadata": [...]}}]}}. {NEW_CATALOG}'
+            f'"schema": {{"properties": {{...}}}}, "metadata": [...]}}]}}. {NEW_CATALOG}'
         )
         raise ConfigError(msg)
     unknown = sorted({entry["tap_stream_id"] for entry in entries} - set(streams))
@@ -81,8 +81,9 @@ def check_state(state: object, streams: Collection[str]) -> None:
     bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
     if not isinstance(bookmarks, dict) or not all(map(_is_bookmark, bookmarks.values())):
         msg = (
-            'The state cannot be used: expected {"bookmarks": {"<stream>": {...}}}. Give the '
-            "last state that this tap wrote, or none to load from the start."
+            'The state cannot be used: expected {"bookmarks": {"<stream>": {...}}}, each partition '
+            "once and with its context. Give the last state that this tap wrote, or none to load "
+            "from the start."
         )
         raise ConfigError(msg)
     for name in bookmarks.keys() & set(streams):
@@ -94,7 +95,8 @@ def _is_entry(entry: object) -> bool:
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("tap_stream_id"), str)
-        and isinstance(entry.get("schema", {}), dict)
+        and isinstance(entry.get("schema"), dict)
+        and isinstance(entry["schema"].get("properties"), dict)
         and isinstance(entry.get("metadata", []), list)
     )
 
@@ -103,4 +105,7 @@ def _is_bookmark(bookmark: object) -> bool:
     if not isinstance(bookmark, dict):
         return False
     partitions = bookmark.get("partitions", [])
-    return isinstance(partitions, list) and all(isinstance(part, dict) for part in partitions)
+    if not isinstance(partitions, list) or not all(isinstance(part, dict) for part in partitions):
+        return False
+    contexts = [part.get("context") for part in partitions]
+    return all(isinstance(context, dict) and contexts.count(context) == 1 for context in contexts)

@@ -11,6 +11,9 @@ import typing as t
 EPOCH: t.Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: t.Final = dt.timedelta(microseconds=1)
 
+FIRST_SECOND: t.Final = (dt.datetime.min.replace(tzinfo=dt.UTC) - EPOCH) // dt.timedelta(seconds=1)
+"""The first second that can be written as a date, seconds since 1970 (negative)."""
+
 
 def to_microseconds(text: str) -> int:
     """Read an ISO 8601 instant; one without an offset is taken as UTC, a bare date as its midnight.
@@ -30,4 +33,4 @@ def to_microseconds(text: str) -> int:
 
 def from_seconds(second: int) -> str:
     """Write whole seconds since 1970 in the one form used in requests and in state."""
-    return (EPOCH + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + dt.timedelta(seconds=second)).isoformat().replace("+00:00", "Z")

@@ -122,8 +122,12 @@ class Plan:
             return
         self.pace.failed(pages_of(outcome.total, outcome.page_size))
         updated = sorted(row.updated for row in outcome.rows.values())
-        median = updated[len(updated) // 2] // MICROSECONDS
-        self._ahead.append(_Stretch(self._split(window.end, median), None))
+        middle = (
+            updated[len(updated) // 2] // MICROSECONDS
+            if updated  # a total without rows tells nothing of when they changed
+            else (window.start + window.end) // 2
+        )
+        self._ahead.append(_Stretch(self._split(window.end, middle), None))
 
     def passed(self, certified: Certified) -> None:
         """Move the cursor behind a certified window."""

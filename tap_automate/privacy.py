@@ -74,6 +74,20 @@ class Privacy:
         """Return what hashes a field's value, or None when the field is kept."""
         return self._hash if self._treatment.get(name) == HASH else None
 
+    def treat(self, value: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
+        """Return a value that no schema describes without, or with hashes of, what is personal."""
+        if isinstance(value, list):
+            return [self.treat(element) for element in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: self._hash(child)
+            if child is not None and self.hashing(name)
+            else self.treat(child)
+            for name, child in value.items()
+            if not self.drops(name)
+        }
+
     def schema(self, schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return a schema as it is after the treatment: dropped fields gone, hashes as text."""
         result = dict(schema)

@@ -85,10 +85,13 @@ class Reader:
         return [self._row(record, answer.request_id) for record in answer.items[:rows]]
 
     def _row(self, record: dict[str, t.Any], request_id: str | None) -> Row:
-        key = tuple(record.get(name) for name in self._key)
-        if None in key:
-            wanted = ", ".join(self._key)
-            msg = f"GET {self._path}: expected every row to have its key ({wanted}), one has none."
+        key = [record.get(name) for name in self._key]
+        if not all(isinstance(part, str | int) for part in key):
+            wanted, came = ", ".join(self._key), ", ".join(type(part).__name__ for part in key)
+            msg = (
+                f"GET {self._path}: expected a text or a number as key ({wanted}) of every row, "
+                f"got {came}."
+            )
             raise ProtocolError(msg, request_id=request_id)
         try:
             updated = to_microseconds(record[REPLICATION_KEY])
@@ -99,7 +102,7 @@ class Reader:
                 f"row's `{REPLICATION_KEY}`, one has a value of type {came} that is none."
             )
             raise ProtocolError(msg, request_id=request_id) from None
-        return Row(key, updated, record)
+        return Row(tuple(map(str, key)), updated, record)
 
 
 class _Ahead:

@@ -14,6 +14,8 @@ import logging
 import re
 import typing as t
 
+from automate_api.errors import ProtocolError
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -97,13 +99,16 @@ class Normaliser:
             for name, child in properties.items()
             if name not in dropped and (step := self._value(name, child, f"{path}{name}"))
         ]
-        unknown_fields = self.drift.unknown_fields
+        unknown_fields, privacy = self.drift.unknown_fields, self._privacy
 
         def normalise(record: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
             if not isinstance(record, dict):
                 return record
-            for name in record.keys() - known:
-                unknown_fields[f"{path}{name}"] += 1
+            if unknown := record.keys() - known:
+                passed = privacy.treat({name: record.pop(name) for name in unknown})
+                for name in passed:
+                    unknown_fields[f"{path}{_shown(name)}"] += 1
+                record |= passed
             for name in dropped:
                 record.pop(name, None)
             for name, step in steps:
@@ -115,13 +120,15 @@ class Normaliser:
         return normalise if known else _unchanged
 
     def _value(self, name: str, schema: Mapping[str, t.Any], path: str) -> Step | None:
+        date = self._date(path) if schema.get("format") in {"date", "date-time"} else None
         if hashing := self._privacy.hashing(name):
-            return hashing
+            # The hash of a date that stands for "none" would join everybody who has none.
+            return _both(date, hashing) if date else hashing
         kinds = schema.get("type", ())
         if "enum" in schema:
             return self._closed_list(schema["enum"], path)
-        if schema.get("format") in {"date", "date-time"}:
-            return self._date(path)
+        if date:
+            return date
         if "object" in kinds and schema.get("properties"):
             return self._object(schema, f"{path}.")
         if "array" in kinds and (item := self._value("", schema.get("items", {}), path)):
@@ -145,8 +152,7 @@ class Normaliser:
 
         def closed_list(value: t.Any) -> t.Any:  # noqa: ANN401
             if isinstance(value, str) and value not in known:
-                shown = value if _HARMLESS.fullmatch(value) else "(not shown)"
-                unknown_values[f"{path}={shown}"] += 1
+                unknown_values[f"{path}={_shown(value)}"] += 1
             return value
 
         return closed_list
@@ -170,9 +176,16 @@ def lines_of(
         A row for each line, with the parent's `updatedAt` as `parentUpdatedAt`: a row is current
         when that equals the parent's, since a line that was removed from its parent stays behind in
         a warehouse.
+
+    Raises:
+        ProtocolError: When the array is none, or holds something that is no line.
     """
+    lines = parent.get(field) or []
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        msg = f"Expected `{field}` of every record to be a list of objects, one has something else."
+        raise ProtocolError(msg)
     head = {name: parent.get(name) for name in inherited}
-    for number, line in enumerate(parent.get(field) or [], 1):
+    for number, line in enumerate(lines, 1):
         row = {**head, **line, "parentUpdatedAt": parent["updatedAt"]}
         if position is not None:
             row[position] = number
@@ -184,8 +197,20 @@ def inferred_type(value: object) -> str:
     return _JSON_TYPES.get(type(value), "number")
 
 
+def _shown(text: str) -> str:
+    return text if _HARMLESS.fullmatch(text) else "(not shown)"
+
+
 def _unchanged(value: t.Any) -> t.Any:  # noqa: ANN401
     return value
+
+
+def _both(first: Step, second: Step) -> Step:
+    def both(value: t.Any) -> t.Any:  # noqa: ANN401
+        changed = first(value)
+        return None if changed is None else second(changed)
+
+    return both
 
 
 def _each(step: Step) -> Step:

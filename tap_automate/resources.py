@@ -17,7 +17,7 @@ from automate_api.errors import (
     TryLaterError,
 )
 from tap_automate.bookmark import Bookmark
-from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
 from tap_automate.plan import certified_windows
 from tap_automate.reader import REPLICATION_KEY, Reader, read_ahead
 from tap_automate.records import Normaliser, lines_of
@@ -144,10 +144,18 @@ class ResourceStream(FamilyStream):
         first, last = self._range()
         bookmarks = {stream.name: self._bookmark(stream, context) for stream in self.members()}
         starts = [bookmark.start for bookmark in bookmarks.values()]
-        earliest = first // MICROSECONDS - 1
+        earliest = max(first // MICROSECONDS - 1, FIRST_SECOND)
         start = max(earliest, min(earliest if known is None else known for known in starts))
         cooldown = max(self.config["cooldown_seconds"], LEAST_COOLDOWN)
-        end = min(int(self.tap.client.server_time().timestamp()) - cooldown, last // MICROSECONDS)
+        now = int(self.tap.client.server_time().timestamp())
+        if start > now:
+            self.logger.warning(
+                "Stream '%s': nothing is read before %s, which is ahead of the DMS's clock. "
+                "Correct `start_date`, or the bookmark in the state.",
+                self.name,
+                from_seconds(start),
+            )
+        end = min(now - cooldown, -(-last // MICROSECONDS))
         if end <= start:
             return
         windows = certified_windows(self._reader(context).fetch, start, end)

@@ -61,12 +61,12 @@ class Row:
     """One record with what windows need to know of it.
 
     Attributes:
-        key: The values of its primary key.
+        key: The values of its primary key, as text, since rows of one instant are ordered by it.
         updated: Its `updatedAt`, in microseconds since 1970.
         record: The record itself.
     """
 
-    key: tuple[t.Any, ...]
+    key: tuple[str, ...]
     updated: int
     record: dict[str, t.Any]
 
@@ -123,7 +123,7 @@ class Uncertified:
     doubt: Doubt
     total: int
     page_size: int
-    rows: Mapping[tuple[t.Any, ...], Row]
+    rows: Mapping[tuple[str, ...], Row]
 
 
 class UncertifiableError(Exception):
@@ -189,7 +189,7 @@ def read_narrowest(fetch: Fetch, window: Window) -> Certified:
     Raises:
         UncertifiableError: When `MOST_PASSES` passes gave none.
     """
-    union: dict[tuple[t.Any, ...], Row] = {}
+    union: dict[tuple[str, ...], Row] = {}
     total: int | None = None
     for _ in range(MOST_PASSES):
         outcome = read_window(fetch, window, None)
@@ -207,6 +207,6 @@ def read_narrowest(fetch: Fetch, window: Window) -> Certified:
     raise UncertifiableError(window, MOST_PASSES)
 
 
-def certified(window: Window, rows: Mapping[tuple[t.Any, ...], Row]) -> Certified:
+def certified(window: Window, rows: Mapping[tuple[str, ...], Row]) -> Certified:
     """Put a window's rows in the order in which they are emitted."""
     return Certified(window, sorted(rows.values(), key=lambda row: (row.updated, row.key)))

@@ -59,18 +59,22 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         """Write out what is buffered.
 
         Raises:
-            AutomateError: When the reader of the messages has ended.
+            AutomateError: When the reader of the messages has ended, or a disk is full.
         """
         try:
             sys.stdout.buffer.write(self._buffer)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # What is buffered would fail again when Python ends, and change the exit code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             msg = (
                 "The target ended before the tap: nobody reads the messages on standard output "
                 "any more. See the target's own log; the next run continues from the last state "
                 "that it wrote."
+                if isinstance(error, BrokenPipeError)
+                else "The messages cannot be written to standard output "
+                f"({error.strerror}). Where it is a file, see to its disk; then run again from the "
+                "state before."
             )
             raise AutomateError(msg) from None
         finally:

@@ -128,6 +128,9 @@ def test_a_configuration_file_that_is_none_is_named(
     shows_none_of(done.err, ["hunter2-4711"])
 
 
+PARTITION = {"context": {"rooftopId": "rt_1"}, "replication_key_value": 5}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -141,7 +144,7 @@ def test_a_configuration_file_that_is_none_is_named(
             ["'lots'", "`replication_key_value` must be an instant", "remove"],
         ),
         (
-            '{"bookmarks": {"lots": {"partitions": [{"replication_key_value": 5}]}}}',
+            json.dumps({"bookmarks": {"lots": {"partitions": [PARTITION]}}}),
             ["'lots'", "`replication_key_value` must be an instant"],
         ),
         (

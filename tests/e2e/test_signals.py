@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import typing as t
 from pathlib import Path
 
 import pytest

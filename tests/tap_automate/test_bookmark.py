@@ -76,6 +76,15 @@ def test_what_an_earlier_run_has_seen_survives_a_run_that_ends_within_the_overla
     assert not third.take(row("a", NOON - 5))
 
 
+def test_runs_that_end_within_a_dense_overlap_do_not_let_the_state_grow() -> None:
+    state = after([row(f"new{n}", NOON - 5) for n in range(MOST_SEEN)], NOON)
+    second = bookmark(state)
+    for number in range(MOST_SEEN):
+        second.take(row(f"old{number}", NOON - 50))
+    second.advance(Window(NOON - 60, NOON - 30))
+    assert second.to_state("updatedAt")["seen"] == state["seen"]
+
+
 def test_state_tells_nothing_of_keys_and_instants() -> None:
     state = after([row("cust_5c01e8", NOON - 5)], NOON)
     assert "cust" not in json.dumps(state["seen"])
@@ -111,3 +120,8 @@ def test_a_bookmark_that_a_person_wrote_by_hand_is_taken() -> None:
 )
 def test_instants_compare_as_instants_where_their_text_does_not(earlier: str, later: str) -> None:
     assert to_microseconds(earlier) < to_microseconds(later)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0999-12-31T23:59:59Z"])
+def test_instants_of_any_year_are_written_as_they_are_read(text: str) -> None:
+    assert from_seconds(to_microseconds(text) // MICROSECONDS) == text

@@ -77,7 +77,24 @@ def test_a_catalog_that_names_an_unknown_stream_is_refused(
         make_tap(catalog=catalog)
 
 
-@pytest.mark.parametrize("state", [{"bookmarks": []}, {"bookmarks": {"vehicles": 3}}])
+def test_a_catalog_without_fields_is_refused(make_tap: Callable[..., TapAutomate]) -> None:
+    with pytest.raises(ConfigError, match=r"properties.*--discover"):
+        make_tap(catalog={"streams": [{"tap_stream_id": "vehicles", "metadata": []}]})
+
+
+ROOFTOP = {"context": {"rooftopId": "rt_1"}}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"bookmarks": []},
+        {"bookmarks": {"vehicles": 3}},
+        {"bookmarks": {"vehicles": {"partitions": [{}]}}},
+        {"bookmarks": {"vehicles": {"partitions": [{"context": "rt_1"}]}}},
+        {"bookmarks": {"vehicles": {"partitions": [ROOFTOP, ROOFTOP]}}},
+    ],
+)
 def test_a_state_that_is_none_is_refused(
     make_tap: Callable[..., TapAutomate], state: dict[str, t.Any]
 ) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from automate_api import contract
-from automate_api.errors import ConfigError
+from automate_api.errors import ConfigError, ProtocolError
 from tap_automate.privacy import Privacy
 from tap_automate.records import Normaliser, lines_of
 
@@ -47,6 +47,28 @@ def test_licence_and_date_of_birth_are_dropped_unless_asked_for() -> None:
     assert normaliser("/customers")(dict(person)) == {"customerId": "c"}
     kept = normaliser("/customers", driversLicense="keep", dateOfBirth="keep")(dict(person))
     assert kept == person
+
+
+def test_personal_data_in_a_place_that_the_contract_does_not_know_is_treated_alike() -> None:
+    treated = normaliser("/vehicles", lastName="hash")(
+        {
+            "vehicleId": "v",
+            "driversLicense": {"number": "x"},
+            "lot": {"lotId": "l", "dateOfBirth": "1980-02-03"},
+            "owners": [{"since": 2020, "dateOfBirth": "1980-02-03", "lastName": "Ito"}],
+        }
+    )
+    ito = normaliser("/customers", lastName="hash")({"lastName": "Ito"})["lastName"]
+    assert treated == {
+        "vehicleId": "v",
+        "lot": {"lotId": "l"},
+        "owners": [{"since": 2020, "lastName": ito}],
+    }
+
+
+def test_a_date_that_stands_for_none_is_not_hashed() -> None:
+    hashed = normaliser("/customers", dateOfBirth="hash")({"dateOfBirth": "1910-01-01"})
+    assert hashed["dateOfBirth"] is None
 
 
 def test_dropped_fields_are_not_in_the_schema_either() -> None:
@@ -109,6 +131,14 @@ def test_unknown_fields_and_values_pass_through_and_are_counted_without_values()
     assert "private" not in said
 
 
+def test_the_name_of_an_unknown_field_is_shown_only_when_it_can_be_no_data() -> None:
+    normalise = normaliser("/vehicles")
+    normalise({"vehicleId": "v", "ito@example.com": 1})
+    assert [line for _, line in normalise.drift.lines()] == [
+        "fields the contract does not know, passed through: (not shown) (1 rows)"
+    ]
+
+
 def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
     parent: dict[str, t.Any] = {
         "journalEntryId": "je_1",
@@ -136,3 +166,11 @@ def test_lines_without_an_id_are_numbered() -> None:
     parent = {"dealId": "d", "updatedAt": "u", "fees": [{"code": "DOC"}, {"code": "REG"}]}
     rows = list(lines_of(parent, "fees", ("dealId",), "position"))
     assert [row["position"] for row in rows] == [1, 2]
+
+
+@pytest.mark.parametrize("lines", [[None], ["a line"], {"lineId": "1"}, "text", 7])
+def test_lines_that_are_none_are_refused_without_showing_them(lines: t.Any) -> None:  # noqa: ANN401 - any JSON
+    parent = {"dealId": "d", "updatedAt": "u", "fees": lines}
+    with pytest.raises(ProtocolError, match=r"`fees`.*list of objects") as raised:
+        list(lines_of(parent, "fees", ("dealId",), None))
+    assert "a line" not in str(raised.value)

@@ -139,6 +139,11 @@ def test_a_total_that_grows_rules_the_certificate_out_though_the_keys_add_up() -
     assert not isinstance(outcome, Certified)
 
 
+def test_a_total_without_rows_is_never_certified() -> None:
+    with pytest.raises(UncertifiableError):
+        list(certified_windows(lambda *_: page_of("", 3), 0, 1_000))
+
+
 def test_an_instant_is_certified_by_the_union_of_passes_with_one_total() -> None:
     answers = iter([page_of("ab", 4), page_of("ab", 4), page_of("cd", 4), page_of("cd", 4)])
     certified = read_narrowest(lambda *_: next(answers), Window(0, 2))

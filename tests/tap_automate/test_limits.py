@@ -1,0 +1,96 @@
+"""Where a run begins and ends in time, and what it makes of rows that it cannot use."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from support.dealership import Run, run
+from support.dms import Canned, FakeDms
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tap_automate.tap import TapAutomate
+
+NOON = "2026-01-20T12:00:00Z"
+
+
+@pytest.fixture
+def dms() -> Iterator[FakeDms]:
+    with FakeDms(totp=False) as server:
+        yield server
+
+
+@pytest.fixture
+def extract(
+    dms: FakeDms, tmp_path: Path, make_tap: Callable[..., TapAutomate]
+) -> Callable[..., Run]:
+    """Read vehicles alone, which are these, from the fake."""
+    catalog = make_tap().catalog_dict
+    for entry in catalog["streams"]:
+        root = next(m for m in entry["metadata"] if not m["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] == "vehicles"
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
+
+    def extract(
+        *vehicles: dict[str, t.Any],
+        state: dict[str, t.Any] | None = None,
+        **settings: t.Any,  # noqa: ANN401 - settings
+    ) -> Run:
+        rows = [{"updatedAt": NOON, **vehicle} for vehicle in vehicles]
+        body = {"items": rows, "page": 1, "pageSize": 50, "total": len(rows)}
+        dms.answer("GET /vehicles", Canned(body=body))
+        (tmp_path / "config.json").write_text(json.dumps(dms.settings(tmp_path, **settings)))
+        (tmp_path / "state.json").write_text(json.dumps(state or {}))
+        files = [
+            (f"--{name}", tmp_path / f"{name}.json") for name in ("config", "catalog", "state")
+        ]
+        return run("tap-automate", *(part for option in files for part in option))
+
+    return extract
+
+
+def test_a_start_in_the_first_year_reads_everything(extract: Callable[..., Run]) -> None:
+    done = extract({"vehicleId": "v"}, start_date="0001-01-01")
+    assert (done.code, len(done.records("vehicles"))) == (0, 1), done.err
+
+
+def test_an_end_within_a_second_takes_the_rows_of_that_second_before_it(
+    extract: Callable[..., Run], dms: FakeDms
+) -> None:
+    done = extract(
+        {"vehicleId": "before", "updatedAt": "2026-01-20T12:00:00.200Z"},
+        {"vehicleId": "after", "updatedAt": "2026-01-20T12:00:00.700Z"},
+        start_date="2026-01-01",
+        end_date="2026-01-20T12:00:00.500Z",
+    )
+    assert [record["vehicleId"] for record in done.records("vehicles")] == ["before"]
+    assert dms.calls("GET", "/vehicles")[0].query["updatedTo"] == "2026-01-20T12:00:01Z"
+
+
+def test_a_bookmark_ahead_of_the_dms_is_said(extract: Callable[..., Run]) -> None:
+    ahead = {"replication_key": "updatedAt", "replication_key_value": "2226-01-01T00:00:00Z"}
+    done = extract(state={"bookmarks": {"vehicles": ahead}})
+    assert done.code == 0
+    assert "ahead of the DMS's clock" in done.err
+    assert done.state()["bookmarks"]["vehicles"] == ahead
+
+
+@pytest.mark.parametrize("key", [None, {"id": 1}, ["v"]])
+def test_a_key_that_is_none_is_described_but_not_repeated(
+    extract: Callable[..., Run], key: object
+) -> None:
+    done = extract({"vehicleId": key})
+    assert done.code == 1
+    assert f"(vehicleId) of every row, got {type(key).__name__}" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_keys_of_different_types_in_one_instant_are_no_obstacle(
+    extract: Callable[..., Run],
+) -> None:
+    done = extract({"vehicleId": "v"}, {"vehicleId": 7})
+    assert (done.code, len(done.records("vehicles"))) == (0, 2), done.err
