@@ -21,7 +21,7 @@ OURS: dict[str, click.Command] = {
     "tap-automate": TapAutomate.cli,
     "target-warehouse": TargetWarehouse.cli,
 }
-OF_OTHERS = {"--environment", "--snapshot-update"}
+OF_OTHERS = {"--env-file", "--environment", "--full-refresh", "--snapshot-update"}
 """Options of Meltano and of pytest."""
 
 
