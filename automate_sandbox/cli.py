@@ -103,7 +103,10 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--demo-login", is_flag=True, help="Use the published credentials of the demo.")
 @click.option("--pid-file", type=click.Path(path_type=Path), hidden=True)
 def serve_command(**options: t.Any) -> None:  # noqa: ANN401 - what click read
-    """Serve in the foreground; the first line on stdout says how to log in, as JSON."""
+    """Serve in the foreground; the first line on stdout says how to log in, as JSON.
+
+    Its control_url takes faults, the clock and more: see the sandbox in README.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     port: int = options["port"]

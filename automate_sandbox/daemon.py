@@ -189,8 +189,8 @@ def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str
     elif _is_taken(port):
         name = f"the sandbox of another folder (pid {other['pid']})" if other else "another program"
         message = (
-            f"Port {port} is in use by {name}; stop it, "
-            "or set AUTOMATE_SANDBOX_PORT to a free port."
+            f"Port {port} is in use by {name}; stop it, or set AUTOMATE_SANDBOX_PORT to a free "
+            "port and TAP_AUTOMATE_API_URL to its address, such as http://127.0.0.1:8766."
         )
         raise DaemonError(message)
     command = [

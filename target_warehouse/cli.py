@@ -56,6 +56,9 @@ def show(file: Path, schema: str) -> None:
     for answer in answers:
         console.print(Text(f"\n{answer.title}", style="bold"))
         console.print(_table(answer.columns, answer.rows))
+    if tables and not answers:
+        text = "Questions are asked of the tables of tap-automate with `column_names: as_is`."
+        console.print(Text(f"\n{text}"), soft_wrap=True)
     console.print(Text(f"\nFile: {file}"), soft_wrap=True)
 
 

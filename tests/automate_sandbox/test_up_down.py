@@ -163,6 +163,7 @@ def test_a_port_of_another_program_is_named_and_nothing_is_started(
     assert refused.code == 2
     assert f"Port {port} is in use by another program" in refused.err
     assert "AUTOMATE_SANDBOX_PORT" in refused.err
+    assert "TAP_AUTOMATE_API_URL" in refused.err
     assert not (tmp_path / "output" / "sandbox.pid").exists()
 
 

@@ -202,6 +202,7 @@ def test_a_warehouse_of_other_names_gets_the_overview_alone(
     assert "2026-01-02 03:04:05 UTC" in result.stdout
     assert ("[red]x" in result.stdout) == (column_names == "as_is")
     assert "Aged inventory" not in result.stdout
+    assert "`column_names: as_is`" in result.stdout
 
 
 def test_a_schema_without_tables_says_so(loader: Loader) -> None:
