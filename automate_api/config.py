@@ -12,6 +12,7 @@ import urllib.parse
 from pathlib import Path
 
 from automate_api import redaction, settings
+from automate_api.errors import ConfigError
 from automate_api.mfa import Totp
 
 if t.TYPE_CHECKING:
@@ -88,6 +89,7 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "request_timeout_seconds": {
         "type": "number",
         "minimum": 0.1,
+        "maximum": 86400,
         "default": 60,
         "description": "Seconds without a byte from the API after which a request counts as lost.",
     },
@@ -209,10 +211,13 @@ def _is_loopback(host: str) -> bool:
 
 def _session_path(merged: Mapping[str, t.Any]) -> Path:
     if "session_path" in merged:
-        return Path(merged["session_path"]).expanduser().absolute()
-    state_home = os.environ.get("XDG_STATE_HOME")
-    base = Path(state_home) if state_home else Path.home() / ".local" / "state"
-    return base / "automate-dms"
+        return settings.path("session_path", merged["session_path"])
+    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        return Path(state_home, "automate-dms").expanduser()
+    except RuntimeError:
+        msg = "There is no home directory to keep the session in: name one with `session_path`."
+        raise ConfigError(msg) from None
 
 
 def _well_typed(merged: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -224,7 +224,7 @@ class Authenticator:
             state,
             token=token,
             issued_at=asked_at,
-            expires_at=asked_at + float(lifetime),
+            expires_at=asked_at + float(min(lifetime, replies.LONGEST_SECONDS)),
             clock_skew=self._transport.clock_skew,
             failed_logins=0,
             locked_reason=None,

@@ -127,13 +127,15 @@ def _print_redacted_in_thread(args: threading.ExceptHookArgs) -> None:
 
 
 def _forms(secret: str) -> set[str]:
-    encoded = base64.b64encode(secret.encode()).decode()
+    # Surrogates stand for bytes of the environment that are no UTF-8; the settings' check says so.
+    raw = secret.encode(errors="surrogatepass")
+    encoded = base64.b64encode(raw).decode()
     return {
         secret,
         encoded,
         encoded.rstrip("="),
-        urllib.parse.quote(secret, safe=""),
-        urllib.parse.quote_plus(secret),
+        urllib.parse.quote(raw, safe=""),
+        urllib.parse.quote_plus(raw),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],

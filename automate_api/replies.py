@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
 
 NOT_OFFERED: t.Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED})
 
+LONGEST_SECONDS: t.Final = 1e9
+"""Thirty years: what a server says beyond that, without end or beyond a float, means the same."""
+
 _CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _FIELD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,127}")
 _REQUEST_ID: t.Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -115,7 +118,7 @@ def read(status: int, headers: Mapping[str, str], content: bytes) -> Reply | Fai
     body: t.Any = None
     is_json = False
     if content:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             body = _decoder.decode(content)
             is_json = True
     date = _instant(headers.get("Date"))
@@ -151,7 +154,9 @@ def retry_after(value: str | None, date: dt.datetime | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(int(value)))
+        return min(max(0.0, float(int(value))), LONGEST_SECONDS)
+    except OverflowError:
+        return LONGEST_SECONDS
     except ValueError:
         until = _instant(value)
     if until is None or date is None:
@@ -258,6 +263,6 @@ def _instant(value: str | None) -> dt.datetime | None:
         return None
     try:
         instant = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant

@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import math
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -166,7 +168,18 @@ def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[s
     }
     validator = jsonschema.Draft202012Validator({**schema, "properties": properties})
     found = {_problem(error) for error in validator.iter_errors(dict(values))}
+    found |= {f"`{name}` must be {rule}" for name, rule in _unusable(values)}
     return sorted(found | _else_problems(values.get("stream_maps"), "stream_maps"))
+
+
+def _unusable(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    """List what no setting can be, and what JSON Schema lets pass."""
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield name, "a finite number"
+        # Bytes of the environment that are no UTF-8 come as surrogates.
+        if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
+            yield name, "text in UTF-8, without NUL"
 
 
 def _else_problems(maps: object, where: str) -> set[str]:
@@ -177,6 +190,26 @@ def _else_problems(maps: object, where: str) -> set[str]:
     if maps.get("__else__") not in {None, "__NULL__"}:
         found.add(f"`{where}.__else__` must be null or __NULL__")
     return found
+
+
+def path(name: str, text: str) -> Path:
+    """Read a setting that is a path, `~` being the user's home.
+
+    Args:
+        name: The setting, for the message.
+        text: Its value.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        ConfigError: When there is no such home.
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        msg = f"`{name}` begins with `~`, and there is no such home directory. Name the whole path."
+        raise ConfigError(msg) from None
 
 
 def refuse(problems: Sequence[str], *, program: str) -> None:
@@ -197,7 +230,8 @@ def refuse(problems: Sequence[str], *, program: str) -> None:
 
 def _from_file(name: str) -> dict[str, t.Any]:
     try:
-        content = json.loads(Path(name).read_text(encoding="utf-8"))
+        text = Path(name).read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
         msg = f"The configuration file {name} cannot be read ({error.strerror})."
         raise ConfigError(msg) from error
@@ -209,6 +243,11 @@ def _from_file(name: str) -> dict[str, t.Any]:
         msg = f"The configuration file {name} must hold a JSON object of settings."
         raise ConfigError(msg)
     return content
+
+
+def _refuse_constant(name: str) -> t.NoReturn:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(name)
 
 
 def _place(error: ValueError) -> str:

@@ -11,7 +11,7 @@ import datetime as dt
 import math
 import typing as t
 from collections import deque
-from decimal import MAX_EMAX, Context, Decimal, Inexact, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from target_warehouse.columns import (
     BIGINT,
+    MAX_DIGITS,
     TIMESTAMPTZ,
     VARCHAR,
     Column,
@@ -43,6 +44,8 @@ _within_38_places: t.Final = Context(prec=39, Emin=0, Emax=MAX_EMAX, traps=[Inex
 pyarrow (26.0) turns such a number into 0 or another without a word when it lies 39 places or more
 beyond its column's scale: `Decimal("5E-43")` as decimal128(18, 4).
 """
+
+_without_final_zeros: t.Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX).normalize
 
 _encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -179,7 +182,7 @@ def _slow_numbers(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, Co
     if needed.kind is Kind.DECIMAL:
         exact = [None if number is None else _within_38_places(number) for number in numbers]
         return pa.array(exact, pa.decimal128(needed.precision, needed.scale)), needed
-    texts = [None if number is None else text_of(number) for number in numbers]
+    texts = [None if number is None else _number_text(number) for number in numbers]
     return pa.array(texts, pa.string()), VARCHAR
 
 
@@ -207,6 +210,14 @@ def _digits(number: Decimal) -> tuple[int, int]:
     places = t.cast("int", exponent)  # not finite is refused before
     trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
     return max(len(digits) + places, 0), max(-(places + trailing), 0)
+
+
+def _number_text(number: Decimal) -> str:
+    """Write a number the one way that `columns.recast` writes it, so that it can be a key."""
+    if not number:
+        return "0"
+    number = _without_final_zeros(number)
+    return f"{number:f}" if sum(_digits(number)) <= MAX_DIGITS else str(number)
 
 
 def _slow_strings(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, ColumnType]:

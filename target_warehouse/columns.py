@@ -33,6 +33,9 @@ MAX_REFERENCES: t.Final = 32
 JSON_TYPES: t.Final = frozenset(
     {"array", "boolean", "integer", "null", "number", "object", "string"}
 )
+TYPE_WORDS: t.Final = frozenset({"type", "$ref", "anyOf", "oneOf", "allOf"})
+"""Words of a schema that tell its type."""
+
 DECIMAL_FORMATS: t.Final = frozenset({"singer.decimal", "x-singer.decimal"})
 """Formats of strings that hold a number (pipelinewise taps, SDK's SQL taps)."""
 
@@ -208,6 +211,8 @@ def recast(expression: str, source: ColumnType, target: ColumnType) -> str:
 
     DuckDB's `to_json` would take a DECIMAL through a float, and its text of an instant depends on
     the session; so numbers go to JSON as their own text, and instants are written in ISO 8601.
+    A DECIMAL's text has no zeros at its end: how many there are depends on the other numbers of the
+    column, and a number that is a key must have one text only (`arrow` writes the same).
 
     Args:
         expression: SQL of type `source`.
@@ -226,6 +231,8 @@ def recast(expression: str, source: ColumnType, target: ColumnType) -> str:
         if source.kind is Kind.TIMESTAMPTZ
         else f"CAST({expression} AS VARCHAR)"
     )
+    if source.kind is Kind.DECIMAL and source.scale:
+        text = f"rtrim(rtrim({text}, '0'), '.')"
     if target.kind is Kind.VARCHAR:
         return text
     if source.kind in {Kind.BOOLEAN, Kind.BIGINT, Kind.DECIMAL}:
@@ -244,39 +251,43 @@ def _branches(
     root: Mapping[str, t.Any],
     references: int,
 ) -> Iterable[tuple[str, Mapping[str, t.Any]]]:
-    """List the (JSON type, schema that says so) that a schema allows; unknown is all of them."""
-    if isinstance(schema, bool):
+    """List the (JSON type, schema that says so) that a schema allows; unknown is all of them.
+
+    What is no JSON Schema counts as unknown, too: a tap's mistake there costs no record.
+    """
+    if not isinstance(schema, dict):
         yield from ((name, {}) for name in JSON_TYPES)
         return
     if "type" in schema:
         declared = schema["type"]
-        for name in [declared] if isinstance(declared, str) else declared:
-            yield name, schema
+        names = declared if isinstance(declared, list) else [declared]
+        yield from ((name if isinstance(name, str) else "unknown", schema) for name in names)
         return
     if reference := schema.get("$ref"):
         resolved = _resolve(reference, root) if references else True
         yield from _branches(resolved, root, references - 1)
         return
     for word in ("anyOf", "oneOf", "allOf"):
-        if choices := schema.get(word):
+        choices = schema.get(word)
+        if isinstance(choices, list) and choices:
             for choice in choices:
                 # allOf narrows: a part without a type of its own says nothing about the type.
-                if word != "allOf" or {"type", "$ref", "anyOf", "oneOf", "allOf"} & choice.keys():
+                if word != "allOf" or (isinstance(choice, dict) and TYPE_WORDS & choice.keys()):
                     yield from _branches(choice, root, references)
             return
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if values is None:
+    if not isinstance(values, list):
         yield from ((name, {}) for name in JSON_TYPES)
         return
     yield from ((_json_type(value), {}) for value in values)
 
 
 def _resolve(
-    reference: str,
+    reference: object,
     root: Mapping[str, t.Any],
 ) -> Mapping[str, t.Any] | bool:
     node: t.Any = root
-    if not reference.startswith("#"):
+    if not isinstance(reference, str) or not reference.startswith("#"):
         return True
     for part in reference[1:].split("/"):
         if part:
@@ -317,6 +328,8 @@ def _type_of(name: str, schema: Mapping[str, t.Any]) -> ColumnType:
 
 def _declared_decimal(schema: Mapping[str, t.Any]) -> ColumnType:
     marks = schema.get("x-sql-datatype-properties", schema)
+    if not isinstance(marks, dict):
+        return PLAIN_NUMBER
     precision, scale = (marks.get(word) for word in ("precision", "scale"))
     if isinstance(precision, int) and 0 < precision <= MAX_DIGITS:
         whole = scale if isinstance(scale, int) else 0

@@ -78,6 +78,13 @@ def _make(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size:
             return
+        log = path.with_name(f"{path.name}.wal")
+        if log.exists():
+            msg = (
+                f"{log} holds what was last written to a warehouse that is no longer at {path}. "
+                "Put that file back, or remove its log too"
+            )
+            raise ConfigError(msg)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""Singer messages from a pipe or file: exact numbers, and a call when no input comes.
+"""Singer messages from a pipe or file: exact numbers, and a call whenever input is waited for.
 
 The SDK's readers wait for the next line however long it takes; this one lets the loader write what
 it holds meanwhile, so that a slow tap's records and STATE do not linger.
@@ -32,8 +32,9 @@ class MessageReader(GenericSingerReader[bytes]):
 
     Attributes:
         bytes_read: Bytes of the messages so far.
-        on_idle: Called when no input has come for `idle_seconds`.
-        idle_seconds: How long to wait for input before that call.
+        on_wait: Called after each wait for input, whether some came or not: a tap that says a
+            little every second is never silent, and yet slow.
+        wait_seconds: The longest such wait.
     """
 
     def __init__(self) -> None:
@@ -41,8 +42,8 @@ class MessageReader(GenericSingerReader[bytes]):
         super().__init__()
         self.bytes_read = 0
         self.line_number = 0
-        self.on_idle: Callable[[], None] = lambda: None
-        self.idle_seconds = 1.0
+        self.on_wait: Callable[[], None] = lambda: None
+        self.wait_seconds = 1.0
 
     @property
     def default_input(self) -> t.IO[bytes]:
@@ -98,6 +99,9 @@ class MessageReader(GenericSingerReader[bytes]):
         """
         try:
             message = _decode(line)
+        except RecursionError:
+            msg = f"Line {self.line_number} of the input nests values too deeply to be read"
+            raise InputError(msg) from None
         except (msgspec.DecodeError, UnicodeError, ArithmeticError):
             msg = (
                 f"Line {self.line_number} of the input is not valid JSON: expected one Singer "
@@ -123,9 +127,9 @@ class MessageReader(GenericSingerReader[bytes]):
             return
         parts: list[bytes] = []
         while True:
-            ready, _, _ = select.select([descriptor], [], [], self.idle_seconds)
+            ready, _, _ = select.select([descriptor], [], [], self.wait_seconds)
+            self.on_wait()
             if not ready:
-                self.on_idle()
                 continue
             data = os.read(descriptor, READ_BYTES)
             if not data:

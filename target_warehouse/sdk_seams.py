@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import typing as t
+import zlib
 
 import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
@@ -37,7 +38,7 @@ if t.TYPE_CHECKING:
 
     Route: t.TypeAlias = tuple[WarehouseSink, Callable[[Record], Record | None] | None]
 
-COMPRESSIONS: t.Final = frozenset({"gzip", "none", None})
+COMPRESSIONS: t.Final = ("gzip", "none", None)
 _encode_state: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -46,6 +47,7 @@ class SeamedTarget(Target):
 
     message_reader: MessageReader
     _routes: dict[str, list[Route]]
+    _aliases: dict[str, dict[str, t.Any]]
     _written_state: t.Any
 
     def record_taken(self) -> None:
@@ -59,6 +61,11 @@ class SeamedTarget(Target):
     def active_sinks(self) -> list[WarehouseSink]:
         """List the sinks that records may still come for."""
         return [t.cast("WarehouseSink", sink) for sink in self._sinks_active.values()]
+
+    def commit(self) -> None:
+        """Commit everything that was taken, and write no STATE yet."""
+        for sink in (*self._sinks_to_clear, *self._sinks_active.values()):
+            self.drain_one(sink)
 
     def write_latest_state(self) -> None:
         """Write the last STATE that came, if any did; all before it has to be committed."""
@@ -79,10 +86,14 @@ class SeamedTarget(Target):
         stream, schema = message_dict.get("stream"), message_dict.get("schema")
         if not (
             isinstance(stream, str)
+            and stream
             and isinstance(schema, dict)
             and isinstance(schema.get("properties"), dict)
+            and all(isinstance(declared, dict) for declared in schema["properties"].values())
         ):
-            raise self._malformed(message_dict, expected="a stream and a schema with properties")
+            raise self._malformed(
+                message_dict, expected="a stream and a schema with properties that are schemas"
+            )
         keys = message_dict.get("key_properties")
         if keys is not None and not (
             isinstance(keys, list) and all(isinstance(key, str) for key in keys)
@@ -93,18 +104,33 @@ class SeamedTarget(Target):
             if known[0].raw_schema == schema and known[0].raw_key_properties == keys:
                 return
             self.drain()
-        self._routes.pop(stream, None)
+        self._routes.clear()  # of other streams, too: they may share the sink that is replaced
         try:
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         except (StreamMapConfigError, MapExpressionError, SyntaxError) as error:
             msg = f"The stream map of {stream!r} cannot be used: {error}"
             raise ConfigError(msg) from None
         for stream_map in self._kept_maps(stream):
+            self._share_alias(stream_map, stream)
             self.get_sink(
                 stream_map.stream_alias,
                 schema=stream_map.transformed_schema,
                 key_properties=stream_map.transformed_key_properties,
             )
+
+    def _share_alias(self, stream_map: StreamMap, stream: str) -> None:
+        """Refuse two streams of different columns under one name: one would lose its fields."""
+        shape = (stream_map.transformed_schema, stream_map.transformed_key_properties)
+        owners = self._aliases.setdefault(stream_map.stream_alias, {})
+        owners[stream] = shape
+        for other, others in owners.items():
+            if others != shape:
+                msg = (
+                    f"The stream maps give the streams {other!r} and {stream!r} one name, "
+                    f"{stream_map.stream_alias!r}, but their schemas or keys differ. Give them "
+                    "different names"
+                )
+                raise ConfigError(msg)
 
     def _kept_maps(self, stream: str) -> list[StreamMap]:
         """List the maps of a stream but those that drop it: the SDK would make a table for them."""
@@ -119,8 +145,12 @@ class SeamedTarget(Target):
 
     def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
         manifest, encoding = message_dict.get("manifest"), message_dict.get("encoding")
-        if not isinstance(manifest, list) or not isinstance(encoding, dict):
-            raise self._malformed(message_dict, expected="an encoding and a manifest")
+        if not (
+            isinstance(manifest, list)
+            and all(isinstance(url, str) for url in manifest)
+            and isinstance(encoding, dict)
+        ):
+            raise self._malformed(message_dict, expected="an encoding and a manifest of addresses")
         self._find_routes(message_dict)
         if encoding.get("format") != "jsonl" or encoding.get("compression") not in COMPRESSIONS:
             msg = (
@@ -191,8 +221,10 @@ class SeamedTarget(Target):
                 packed = encoding.compression == "gzip"
                 with gzip.GzipFile(fileobj=stored) if packed else stored as lines:
                     for line in lines:
-                        yield self.message_reader.deserialize_json(line)
-        except (OSError, EOFError) as error:
+                        if not line.isspace():
+                            yield self.message_reader.deserialize_json(line)
+        except (OSError, EOFError, zlib.error, ImportError) as error:
+            # ImportError: the address is of a store that needs a package of its own, such as S3.
             msg = f"Cannot read {tail}, a file of a BATCH message: {type(error).__name__}"
             raise AutomateError(msg) from None
 

@@ -219,7 +219,7 @@ class WarehouseSink(Sink):
                 Chunk(chunk.data.add_column(at, f"c{at}", [null]), (*chunk.types, BIGINT))
                 for chunk, null in zip(self._chunks, nulls, strict=True)
             ]
-        self.columns.append(Column(VERSION_COLUMN, VERSION_COLUMN, BIGINT))
+        self.columns.append(Column(VERSION_COLUMN, VERSION_COLUMN, BIGINT, frozenset({"integer"})))
         self._versioned = True
         self._compile()
 

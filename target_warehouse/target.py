@@ -7,7 +7,6 @@ import os
 import time
 import typing as t
 from collections import defaultdict
-from pathlib import Path
 
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
@@ -144,6 +143,7 @@ class TargetWarehouse(SeamedTarget):
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
         self._routes = {}
+        self._aliases = {}
         self._written_state = None
         self._clock = clock
         self._drained_at = clock()
@@ -162,7 +162,7 @@ class TargetWarehouse(SeamedTarget):
             msg = f"{self.name}: the stream maps or flattening cannot be used: {problems}"
             raise ConfigError(msg) from None
         self.max_parallelism = 1  # one connection writes; threads would only wait for each other
-        self.message_reader.on_idle = self._drain_if_due
+        self.message_reader.on_wait = self._drain_if_due
         self._batch_size: int = self.config["batch_size_rows"]
 
     @classmethod
@@ -233,7 +233,7 @@ class TargetWarehouse(SeamedTarget):
             The warehouse.
         """
         if self._warehouse is None:
-            path = Path(os.path.expandvars(self.config["filepath"])).expanduser()
+            path = settings.path("filepath", os.path.expandvars(self.config["filepath"]))
             self._warehouse = Warehouse(path, self.config["schema"])
         return self._warehouse
 
@@ -275,9 +275,10 @@ class TargetWarehouse(SeamedTarget):
 
     def process_endofpipe(self) -> None:
         """Commit the rest, delete older versions, and say which fields were not stored."""
-        super().process_endofpipe()
+        self.commit()
         for sink in self.active_sinks():
             sink.finish()
+        super().process_endofpipe()
         for stream, tally in self.tallies.items():
             if fields := tally.unknown_fields:
                 counts = ", ".join(f"{field} ({count})" for field, count in sorted(fields.items()))

@@ -56,6 +56,34 @@ def test_every_missing_and_wrong_setting_is_named_at_once() -> None:
     assert "tap-automate --about" in text
 
 
+@pytest.mark.parametrize("name", ["password", "username", "session_path"])
+@pytest.mark.parametrize("text", ["caf\udce9-canary", "nul\0canary"])
+def test_text_that_is_no_utf_8_is_named_without_its_value(name: str, text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        ApiConfig.from_settings({**GIVEN, name: text})
+    assert f"`{name}` must be text in UTF-8, without NUL" in str(error.value)
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_is_finite(text: str) -> None:
+    with pytest.raises(ConfigError, match="`requests_per_second` must be a finite number"):
+        ApiConfig.from_settings({**GIVEN, "requests_per_second": text})
+
+
+def test_a_home_that_is_not_there_is_named_by_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="`session_path` begins with `~`"):
+        ApiConfig.from_settings({**GIVEN, "session_path": "~nobody-has-this-name/x"})
+
+    def homeless(_: Path) -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr("pathlib.Path.expanduser", homeless)
+    with pytest.raises(ConfigError, match="no home directory to keep the session in"):
+        ApiConfig.from_settings(GIVEN)
+
+
 @pytest.mark.parametrize("blank", [None, ""])
 def test_a_blank_setting_counts_as_missing(blank: str | None) -> None:
     with pytest.raises(ConfigError, match="`password` is required and missing"):

@@ -43,6 +43,8 @@ def test_numbers_with_a_point_are_decimals() -> None:
         ("-5", 0.0),
         ("Mon, 21 Sep 2026 14:15:00 GMT", 90.0),
         ("Mon, 21 Sep 2026 14:00:00 GMT", 0.0),
+        ("9" * 400, replies.LONGEST_SECONDS),
+        (f"Mon, {'9' * 20} Sep 2026 14:15:00 GMT", None),
         ("soon", None),
         ("", None),
         (None, None),
@@ -58,7 +60,7 @@ def test_a_retry_after_date_without_a_date_says_nothing() -> None:
     assert replies.retry_after("Mon, 21 Sep 2026 14:15:00 GMT", None) is None
 
 
-@pytest.mark.parametrize("content", [b'{"items": [', b'"\xff"', b"{'a': 1}"])
+@pytest.mark.parametrize("content", [b'{"items": [', b'"\xff"', b"{'a': 1}", b"[" * 9999])
 def test_a_success_that_says_json_and_is_not_counts_as_cut_short(content: bytes) -> None:
     found = replies.read(200, CaseInsensitiveDict(JSON), content)
     assert isinstance(found, Failure)

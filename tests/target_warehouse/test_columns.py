@@ -151,7 +151,10 @@ def test_a_type_of_someone_elses_table_stays_but_for_small_integers() -> None:
             JSON,
             "12345678901234567890.1234",
         ),
-        ("0.10::DECIMAL(4,2)", ColumnType(Kind.DECIMAL, 4, 2), VARCHAR, "0.10"),
+        ("0.10::DECIMAL(4,2)", ColumnType(Kind.DECIMAL, 4, 2), VARCHAR, "0.1"),
+        ("-100.00::DECIMAL(5,2)", ColumnType(Kind.DECIMAL, 5, 2), JSON, "-100"),
+        ("100::DECIMAL(3,0)", ColumnType(Kind.DECIMAL, 3, 0), VARCHAR, "100"),
+        ("0.00::DECIMAL(3,2)", ColumnType(Kind.DECIMAL, 3, 2), VARCHAR, "0"),
         ("true", BOOLEAN, JSON, "true"),
         ("'say \"hi\"'", VARCHAR, JSON, '"say \\"hi\\""'),
         (

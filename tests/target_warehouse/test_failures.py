@@ -19,6 +19,7 @@ from automate_api.errors import AutomateError, ConfigError, TryLaterError
 from target_warehouse.database import WarehouseError, connect, explained
 from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 from target_warehouse.target import TargetWarehouse
+from target_warehouse.warehouse import Warehouse
 
 PRIVATE = "kept-private"
 HOLD_OPEN = """
@@ -64,6 +65,10 @@ def fails(loader: Loader, messages: list[t.Any], error: type[AutomateError]) -> 
         ('{"type": "ACTIVATE_VERSION", "stream": "s", "version": "1"}', "a version that is an int"),
         ('{"type": "BATCH", "stream": "s"}', "an encoding and a manifest"),
         (
+            '{"type": "BATCH", "stream": "s", "manifest": [5], "encoding": {"format": "jsonl"}}',
+            "an encoding and a manifest of addresses",
+        ),
+        (
             '{"type": "BATCH", "stream": "s", "manifest": [], "encoding": {"format": "parquet"}}',
             "an encoding that the loader does not read",
         ),
@@ -84,6 +89,106 @@ def test_bytes_that_are_no_unicode_are_a_malformed_line(loader: Loader) -> None:
     target = loader.target()
     with pytest.raises(InputError, match="Line 1 of the input is not valid JSON"):
         target.listen(io.BytesIO(b'{"type": "STATE", "value": "\xff"}\n'))  # type: ignore[arg-type]
+
+
+def test_values_nested_too_deeply_are_named_by_their_line(loader: Loader) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    line = f'{{"type":"RECORD","stream":"s","record":{{"k":1,"v":{deep}}}}}'
+    with pytest.raises(InputError, match="Line 2 of the input nests values too deeply"):
+        loader.run([schema("s", ["k"], k="integer", v={}), line])
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_a_schema_without_a_stream_is_malformed(loader: Loader, name: str | None) -> None:
+    with pytest.raises(InputError, match="expected a stream"):
+        loader.run([{**schema("s", k="integer"), "stream": name}])
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"type": None},
+        {"type": 5},
+        {"type": [["x"]]},
+        {"$ref": 5},
+        {"anyOf": 5},
+        {"anyOf": [None]},
+        {"enum": 5},
+        {"allOf": [True, {"minLength": 1}]},
+    ],
+)
+def test_a_property_whose_schema_makes_no_sense_is_json(
+    loader: Loader, declared: dict[str, t.Any]
+) -> None:
+    loader.run([schema("s", ["k"], k="integer", v=declared), record("s", k=1, v=["x"])])
+    assert loader.types("s")["v"] == "JSON"
+    assert loader.query("SELECT v FROM s") == [('["x"]',)]
+
+
+@pytest.mark.parametrize("declared", [None, [], "string"])
+def test_a_property_without_a_schema_is_malformed(loader: Loader, declared: object) -> None:
+    message = schema("s", k="integer")
+    message["schema"]["properties"]["v"] = declared
+    with pytest.raises(InputError, match="expected a stream and a schema with properties"):
+        loader.run([message])
+
+
+def test_two_streams_of_other_columns_cannot_be_mapped_to_one_name(loader: Loader) -> None:
+    messages = [
+        schema("a", ["k"], k="integer", x="string"),
+        record("a", k=1, x="1"),
+        schema("b", ["k"], k="integer", y="string"),
+        record("a", k=2, x="2"),
+        state(1),
+    ]
+    with pytest.raises(ConfigError, match="'a' and 'b' one name, 'a', but their schemas"):
+        loader.run(messages, stream_maps={"b": {"__alias__": "a"}})
+    assert loader.states() == []
+
+
+def test_two_streams_of_the_same_columns_can_be_mapped_to_one_name(loader: Loader) -> None:
+    messages = [
+        schema("a", ["k"], k="integer"),
+        record("a", k=1),
+        schema("b", ["k"], k="integer"),
+        record("b", k=2),
+        record("a", k=3),
+        state(1),
+    ]
+    states = loader.run(messages, stream_maps={"b": {"__alias__": "a"}})
+    assert states == [1]
+    assert loader.query("SELECT k FROM a ORDER BY k") == [(1,), (2,), (3,)]
+
+
+def test_the_last_state_waits_for_rows_of_older_versions_to_be_deleted(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.run([schema("s", ["k"], k="integer"), record("s", 1, k=1)])
+
+    def fail(*_: object) -> int:
+        msg = "the disk is full"
+        raise WarehouseError(msg)
+
+    monkeypatch.setattr(Warehouse, "delete_older", fail)
+    announced = {"type": "ACTIVATE_VERSION", "stream": "s", "version": 2}
+    with pytest.raises(WarehouseError):
+        loader.run([schema("s", ["k"], k="integer"), announced, state(1)])
+    assert loader.states() == []
+
+
+def test_a_log_without_its_warehouse_is_left_as_it_is(loader: Loader) -> None:
+    log = loader.path.with_name(f"{loader.path.name}.wal")
+    log.write_bytes(b"what was written last")
+    with pytest.raises(ConfigError, match="Put that file back, or remove its log too"):
+        loader.run([schema("s", ["k"], k="integer")])
+    assert log.read_bytes() == b"what was written last"
+    assert not loader.path.exists()
+
+
+def test_a_home_that_is_not_there_is_a_mistake_in_the_settings(loader: Loader) -> None:
+    loader.path = Path("~nobody-has-this-name/w.duckdb")
+    with pytest.raises(ConfigError, match="`filepath` begins with `~`"):
+        loader.run([schema("s", ["k"], k="integer")])
 
 
 def test_blank_lines_and_carriage_returns_are_no_mistake(loader: Loader) -> None:

@@ -140,8 +140,33 @@ def test_a_number_beyond_38_digits_makes_the_column_text_with_a_warning(
     digits = "1" * 40 + ".5"
     loader.run([number, line % (1, "2.50")])
     loader.run([number, line % (2, digits), line % (3, "1e400")])
-    assert loader.query("SELECT n FROM s ORDER BY k") == [("2.5000",), (digits,), ("1E+400",)]
+    assert loader.query("SELECT n FROM s ORDER BY k") == [("2.5",), (digits,), ("1E+400",)]
     assert "column 'n' was DECIMAL(18,4) and is text now" in caplog.text
+
+
+@pytest.mark.parametrize("first", ["1.5", "100", "1E+2", "0.10", "0", "-7.0"])
+def test_a_number_that_is_a_key_stays_one_row_when_its_column_becomes_text(
+    loader: Loader,
+    first: str,
+) -> None:
+    number = schema("s", ["k"], k="number", v="integer")
+    line = '{"type":"RECORD","stream":"s","record":{"k":%s,"v":%d}}'
+    loader.run([number, line % (first, 1)])
+    loader.run([number, line % (first, 2), line % ("1e-40", 2)])
+    loader.run([number, line % (first, 3), line % ("1.0e-40", 3)])
+    assert loader.query("SELECT count(*), count(DISTINCT k), min(v) FROM s") == [(2, 2, 3)]
+
+
+def test_a_stream_may_have_any_names_that_the_loader_uses_itself(loader: Loader) -> None:
+    names = schema("chunk_0", ["ordinal"], ordinal="integer", c0="integer", c1="integer")
+    rows = [(9, 1, 2), (3, 3, 4), (9, 5, 6)]
+    loader.run([names, *(record("chunk_0", ordinal=a, c0=b, c1=c) for a, b, c in rows)])
+    assert loader.query("SELECT * FROM chunk_0 ORDER BY ordinal") == [(3, 3, 4), (9, 5, 6)]
+    loader.run([names, record("chunk_0", ordinal=3, c0=8, c1=7)])
+    assert loader.query("SELECT * FROM chunk_0 ORDER BY ordinal") == [(3, 8, 7), (9, 5, 6)]
+    log = [schema("log", [], ordinal="integer"), record("log", ordinal=9), record("log", ordinal=3)]
+    loader.run(log)
+    assert loader.query("SELECT * FROM log") == [(9,), (3,)]
 
 
 @pytest.mark.parametrize(
@@ -397,10 +422,10 @@ class TestState:
             io.StringIO(lines_of([*self.MESSAGES, record("s", id=1), state({"n": 1})]))
         )
         now[0] = DRAIN_SECONDS - 0.1
-        target.message_reader.on_idle()
+        target.message_reader.on_wait()
         assert loader.states() == []
         now[0] = DRAIN_SECONDS
-        target.message_reader.on_idle()
+        target.message_reader.on_wait()
         assert loader.states() == [{"n": 1}]
         records = [record("s", id=n) for n in range(256)]
         now[0] = 3 * DRAIN_SECONDS

@@ -208,9 +208,9 @@ def test_a_tap_that_is_silent_does_not_keep_records_from_being_committed(
 ) -> None:
     now = [0.0]
     target = TargetWarehouse(config={"filepath": str(path)}, clock=lambda: now[0])
-    target.message_reader.idle_seconds = 0.01
+    target.message_reader.wait_seconds = 0.01
     receive, send = os.pipe()
-    drain_if_due = target.message_reader.on_idle
+    drain_if_due = target.message_reader.on_wait
     written: list[str] = []
 
     def idle() -> None:
@@ -220,12 +220,39 @@ def test_a_tap_that_is_silent_does_not_keep_records_from_being_committed(
         if len(written) == 2:
             os.close(send)
 
-    target.message_reader.on_idle = idle
+    target.message_reader.on_wait = idle
     os.write(send, lines_of([CARS, record("cars", id=1), state(1)]).encode())
     with os.fdopen(receive, "rb") as pipe:
         target.process_lines(t.cast("t.IO[str]", pipe))
     target.close()
-    assert written == ["", "1\n"]
+    assert written[:2] == ["", "1\n"]
+
+
+def test_a_tap_that_is_slow_but_never_silent_does_not_either(
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = [0.0]
+    target = TargetWarehouse(config={"filepath": str(path)}, clock=lambda: now[0])
+    receive, send = os.pipe()
+    drain_if_due = target.message_reader.on_wait
+    written: list[str] = []
+
+    def always_more() -> None:
+        drain_if_due()
+        written.append(capsys.readouterr().out)
+        now[0] += DRAIN_SECONDS / 2
+        if len(written) == 4:
+            os.close(send)
+        elif len(written) < 4:
+            os.write(send, lines_of([record("cars", id=1), state(len(written) + 1)]).encode())
+
+    target.message_reader.on_wait = always_more
+    os.write(send, lines_of([CARS, record("cars", id=1), state(1)]).encode())
+    with os.fdopen(receive, "rb") as pipe:
+        target.process_lines(t.cast("t.IO[str]", pipe))
+    target.close()
+    assert written[:4] == ["", "", "2\n", ""]
 
 
 def test_lines_that_come_in_pieces_are_put_together(path: Path) -> None:

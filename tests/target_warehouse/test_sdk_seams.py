@@ -129,7 +129,7 @@ def test_records_of_batch_files_go_the_way_of_record_messages(
     compression: str | None,
 ) -> None:
     records = [message["record"] for message in MESSAGES if message["type"] == "RECORD"]
-    text = "".join(json.dumps(line) + "\n" for line in records).encode()
+    text = "\n".join(json.dumps(line) + "\n" for line in records).encode()  # and blank lines
     file = tmp_path / "batch of cars.jsonl"
     file.write_bytes(gzip.compress(text) if compression == "gzip" else text)
     batch = {
@@ -146,20 +146,26 @@ def test_records_of_batch_files_go_the_way_of_record_messages(
     )
 
 
-def test_a_batch_file_that_is_missing_or_cut_is_an_error_and_nothing_is_written(
+def test_a_batch_file_that_is_missing_cut_damaged_or_far_away_is_an_error_and_nothing_is_written(
     loader: Loader,
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "cut.jsonl.gz"
     file.write_bytes(gzip.compress(b'{"id": "a"}\n' * 1000)[:-20])
-    for name in (file, tmp_path / "missing.jsonl.gz"):
+    damaged = bytearray(gzip.compress(b'{"id": "a"}\n' * 5000))
+    damaged[20] ^= 0xFF
+    (tmp_path / "damaged.jsonl.gz").write_bytes(damaged)
+    urls = [file.as_uri(), (tmp_path / "missing.jsonl.gz").as_uri(), "s3://bucket/far.jsonl.gz"]
+    urls.append((tmp_path / "damaged.jsonl.gz").as_uri())
+    for url in urls:
         batch = {
             "type": "BATCH",
             "stream": "cars",
             "encoding": {"format": "jsonl", "compression": "gzip"},
-            "manifest": [name.as_uri()],
+            "manifest": [url],
         }
-        with pytest.raises(AutomateError, match=f"Cannot read {name.name}, a file of a BATCH"):
+        name = url.rpartition("/")[2]
+        with pytest.raises(AutomateError, match=f"Cannot read {name}, a file of a BATCH"):
             loader.run([MESSAGES[0], batch, MESSAGES[-1]])
         assert loader.states() == []
         assert loader.query("SELECT * FROM cars") == []
