@@ -29,7 +29,7 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
     },
     "rooftop_ids": {
         "type": "array",
-        "items": {"type": "string"},
+        "items": {"type": "string", "minLength": 1},
         "title": "Rooftops",
         "description": (
             "Only these rooftops, each with a bookmark of its own, so that one added later brings "

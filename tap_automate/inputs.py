@@ -6,16 +6,22 @@ selection.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import typing as t
+
+from singer_sdk.singerlib import Catalog
 
 from automate_api.errors import ConfigError
 from tap_automate.bookmark import Bookmark
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
+    from singer_sdk import Stream
+
+METHODS: t.Final = ("INCREMENTAL", "FULL_TABLE")
 NEW_CATALOG: t.Final = "Make a new one with `tap-automate --discover`."
 
 
@@ -51,7 +57,7 @@ def check_catalog(catalog: object, streams: Collection[str]) -> None:
     if catalog is None:
         return
     entries = catalog.get("streams") if isinstance(catalog, dict) else None
-    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)) or not _parses(catalog):
         msg = (
             'The catalog cannot be used: expected {"streams": [{"tap_stream_id": "<stream>", '
             f'"schema": {{"properties": {{...}}}}, "metadata": [...]}}]}}. {NEW_CATALOG}'
@@ -64,6 +70,34 @@ def check_catalog(catalog: object, streams: Collection[str]) -> None:
             f"It has {', '.join(sorted(streams))}. {NEW_CATALOG}"
         )
         raise ConfigError(msg)
+
+
+def check_streams(streams: Mapping[str, Stream]) -> None:
+    """Hold the selected streams, as a catalog has left them, to what no run can do without.
+
+    Args:
+        streams: Name to stream.
+
+    Raises:
+        ConfigError: When one lacks its key or replication key, or is to be read in a way that there
+            is not.
+    """
+    for name, stream in streams.items():
+        if not stream.selected:
+            continue
+        needed = {*stream.primary_keys, stream.replication_key} - {None}
+        if missing := sorted(needed - stream.effective_schema["properties"].keys()):
+            msg = (
+                f"The catalog has stream '{name}' without {', '.join(missing)}, which a target "
+                f"needs to tell rows and versions apart. Put it back, or: {NEW_CATALOG}"
+            )
+            raise ConfigError(msg)
+        if stream.replication_method not in METHODS:
+            msg = (
+                f"The catalog's replication method of stream '{name}' must be one of "
+                f"{', '.join(METHODS)}; there is no other way to read it."
+            )
+            raise ConfigError(msg)
 
 
 def check_state(state: object, streams: Collection[str]) -> None:
@@ -99,6 +133,14 @@ def _is_entry(entry: object) -> bool:
         and isinstance(entry["schema"].get("properties"), dict)
         and isinstance(entry.get("metadata", []), list)
     )
+
+
+def _parses(catalog: t.Any) -> bool:  # noqa: ANN401 - what a user gives
+    try:
+        Catalog.from_dict(copy.deepcopy(catalog))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _is_bookmark(bookmark: object) -> bool:

@@ -64,7 +64,7 @@ class ResourceStream(FamilyStream):
     def partitions(self) -> list[dict[str, t.Any]] | None:
         """One partition, with a bookmark of its own, for each rooftop that was asked for."""
         rooftops = self.config.get("rooftop_ids")
-        return [{"rooftopId": rooftop} for rooftop in rooftops] if rooftops else None
+        return [{"rooftopId": each} for each in dict.fromkeys(rooftops)] if rooftops else None
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return nothing: the end of a certified window is the limit of the bookmark."""
@@ -173,14 +173,13 @@ class ResourceStream(FamilyStream):
             to_microseconds(end) if end else END_OF_TIME,
         )
 
-    @property
-    def keeps_state(self) -> bool:
-        """Whether bookmarks count: not in a backfill, nor when a catalog asks for full tables."""
-        return self.replication_method == "INCREMENTAL" and not self.config.get("end_date")
+    def _keeps_state(self, stream: RowStream) -> bool:
+        """Tell whether bookmarks count: not in a backfill, nor for a full table."""
+        return stream.replication_method == "INCREMENTAL" and not self.config.get("end_date")
 
     def _bookmark(self, stream: RowStream, context: Context | None) -> Bookmark:
         return Bookmark.from_state(
-            stream.get_context_state(context) if self.keeps_state else {},
+            stream.get_context_state(context) if self._keeps_state(stream) else {},
             overlap_seconds=max(self.config["overlap_seconds"], LEAST_COOLDOWN),
             name=stream.name,
         )
@@ -219,7 +218,7 @@ class ResourceStream(FamilyStream):
         for stream in self.members():
             bookmark = bookmarks[stream.name]
             bookmark.advance(certified.window)
-            if self.keeps_state:
+            if self._keeps_state(stream):
                 state = stream.get_context_state(context)
                 state.update(bookmark.to_state(stream.replication_key or REPLICATION_KEY))
 

@@ -93,6 +93,7 @@ class TapAutomate(Tap):
         except MappingError as error:
             msg = f"{self.name}: `stream_maps` cannot be used: {error}"
             raise ConfigError(msg) from None
+        inputs.check_streams(self.streams)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._ask_to_stop)
             signal.signal(signal.SIGTERM, self._ask_to_stop)

@@ -82,6 +82,45 @@ def test_a_catalog_without_fields_is_refused(make_tap: Callable[..., TapAutomate
         make_tap(catalog={"streams": [{"tap_stream_id": "vehicles", "metadata": []}]})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": [1]},
+        {"metadata": [{"metadata": {"selected": True}}]},
+        {"schema": {"properties": {"vin": "text"}}},
+    ],
+)
+def test_a_catalog_that_the_sdk_cannot_read_is_refused(
+    make_tap: Callable[..., TapAutomate], change: dict[str, t.Any]
+) -> None:
+    catalog = make_tap().catalog_dict
+    catalog["streams"][0] |= change
+    with pytest.raises(ConfigError, match=r"cannot be used.*--discover"):
+        make_tap(catalog=catalog)
+
+
+@pytest.mark.parametrize("field", ["vehicleId", "updatedAt"])
+def test_a_catalog_without_a_key_is_refused_for_a_selected_stream_alone(
+    make_tap: Callable[..., TapAutomate], field: str
+) -> None:
+    catalog = make_tap().catalog_dict
+    entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == "vehicles")
+    del entry["schema"]["properties"][field]
+    with pytest.raises(ConfigError, match=rf"'vehicles' without {field}"):
+        make_tap(catalog=catalog)
+    next(m for m in entry["metadata"] if not m["breadcrumb"])["metadata"]["selected"] = False
+    assert make_tap(catalog=catalog).streams["vehicles"].selected is False
+
+
+def test_a_replication_method_that_there_is_not_is_refused(
+    make_tap: Callable[..., TapAutomate],
+) -> None:
+    catalog = make_tap().catalog_dict
+    catalog["streams"][0]["replication_method"] = "LOG_BASED"
+    with pytest.raises(ConfigError, match="INCREMENTAL, FULL_TABLE"):
+        make_tap(catalog=catalog)
+
+
 ROOFTOP = {"context": {"rooftopId": "rt_1"}}
 
 

@@ -9,6 +9,8 @@ import pytest
 from support.dealership import Run, run
 from support.dms import Canned, FakeDms
 
+from automate_api.errors import ConfigError
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -94,3 +96,14 @@ def test_keys_of_different_types_in_one_instant_are_no_obstacle(
 ) -> None:
     done = extract({"vehicleId": "v"}, {"vehicleId": 7})
     assert (done.code, len(done.records("vehicles"))) == (0, 2), done.err
+
+
+def test_a_rooftop_named_twice_is_read_once(extract: Callable[..., Run], dms: FakeDms) -> None:
+    done = extract({"vehicleId": "v"}, rooftop_ids=["rt_1", "rt_1"])
+    assert done.code == 0, done.err
+    assert len(dms.calls("GET", "/vehicles")) == 1
+
+
+def test_a_rooftop_without_a_name_is_refused(make_tap: Callable[..., TapAutomate]) -> None:
+    with pytest.raises(ConfigError, match=r"rooftop_ids\.0"):
+        make_tap(rooftop_ids=[""])

@@ -119,3 +119,25 @@ def test_a_deselected_stream_is_not_asked_for_and_its_lines_still_come(
     assert {m["stream"] for m in lines.messages("RECORD")} == {"gl_entry_lines"}
     assert len(lines.records("gl_entry_lines")) == len(expected(quiet_dealer)["gl_entry_lines"])
     assert quiet_dealer.stats()["requests"].get("GET /vehicles", 0) == before
+
+
+def test_lines_asked_for_as_a_full_table_come_whole_and_leave_their_bookmark(
+    quiet_dealer: Dealership, loaded: Run
+) -> None:
+    catalog = TapAutomate(config=quiet_dealer.settings()).catalog_dict
+    for entry in catalog["streams"]:
+        selected = entry["tap_stream_id"] in {"gl_entries", "gl_entry_lines"}
+        root = next(m for m in entry["metadata"] if not m["breadcrumb"])
+        root["metadata"]["selected"] = selected
+        if entry["tap_stream_id"] == "gl_entry_lines":
+            entry["replication_method"] = "FULL_TABLE"
+    paths = {name: quiet_dealer.directory / f"full-{name}.json" for name in ("catalog", "state")}
+    paths["catalog"].write_text(json.dumps(catalog))
+    paths["state"].write_text(json.dumps(loaded.state()))
+    files = (part for name, path in paths.items() for part in (f"--{name}", path))
+    again = run("tap-automate", "--config", quiet_dealer.config(page_size=50), *files)
+    assert again.code == 0, again.err
+    assert len(again.records("gl_entry_lines")) == len(expected(quiet_dealer)["gl_entry_lines"])
+    assert again.records("gl_entries") == []
+    marks = [run.state()["bookmarks"]["gl_entry_lines"] for run in (loaded, again)]
+    assert marks[0] == marks[1]
