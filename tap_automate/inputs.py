@@ -33,8 +33,9 @@ def read_json(file: t.IO[str] | None) -> io.StringIO | None:
     """
     if file is None:
         return None
-    content = file.read()
+    content = ""
     try:
+        content = file.read()
         is_object = isinstance(json.loads(content), dict)
     except ValueError:
         is_object = False

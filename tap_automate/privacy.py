@@ -2,8 +2,7 @@
 
 Dealers are financial institutions under the FTC Safeguards Rule, so what nobody asked for is not
 taken: driver's licence and date of birth are dropped unless the `pii` setting says otherwise. A
-catalog cannot do
-this: a selection of `*.*` takes fields that the catalog leaves out by default.
+catalog cannot do this: a selection of `*.*` takes fields that the catalog leaves out by default.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import queue
 import threading
 import typing as t
 
-from automate_api.errors import ProtocolError, StoppedError
+from automate_api.errors import NotOfferedError, ProtocolError, StoppedError
 from tap_automate.instants import from_seconds, to_microseconds
-from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window
+from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,10 +56,22 @@ class Reader:
         """Ask for one page of a window.
 
         Raises:
+            NotOfferedError: When the server does not know the path.
             ProtocolError: When a row has no key, no `updatedAt`, or lies outside the window.
         """
         bounds = {"updatedFrom": from_seconds(window.start), "updatedTo": from_seconds(window.end)}
-        answer = self._client.list_page(self._path, {**self._parameters, **bounds, "page": page})
+        try:
+            answer = self._client.list_page(
+                self._path, {**self._parameters, **bounds, "page": page}
+            )
+        except NotOfferedError:
+            if page == 1:
+                raise
+            # Rows have left the window, and this server knows no page behind the last.
+            return Page(rows=[], size=1, total=0)
+        if answer.page != page > pages_of(answer.total, answer.page_size):
+            # The same, at a server that gives its last page instead.
+            return Page(rows=[], size=answer.page_size, total=answer.total)
         if answer.page != page:
             msg = f"GET {self._path}: asked for page {page}, the answer is page {answer.page}."
             raise ProtocolError(msg, request_id=answer.request_id)

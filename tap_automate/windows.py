@@ -1,22 +1,18 @@
 """Windows of `updatedAt`, and what certifies that one was read whole.
 
 Pure: the pages come from a function that the caller passes in, so the same code runs against the
-    API and
-against models of it.
+API and against models of it.
 
 A window is closed: its end lies so far in the past that no row can enter it any more. A row that
-    changes
-meanwhile gets a later `updatedAt` and leaves, so the set of rows in a window only shrinks. Then the
-certificate of a window is short: the `total` of its first answer equals the `total` of its last
-    answer, which
-means that nothing left in between, and equals the number of distinct keys read, which means that
-every page was seen, whatever the order in which the server deals them out. A window that fits one
-page certifies itself.
+changes meanwhile gets a later `updatedAt` and leaves, so the set of rows in a window only shrinks.
+Then the certificate of a window is short: the `total` of its first answer equals the `total` of its
+last answer, which means that nothing left in between, and equals the number of distinct keys read,
+which means that every page was seen, whatever the order in which the server deals them out. A
+window that fits one page certifies itself.
 
 A window without a certificate is never used: it is split in time and read again. Rows of two
-    seconds that no
-split can part are read over and over until the passes together, all with the same `total`, hold
-that many keys.
+seconds that no split can part are read over and over until the passes together, all with the same
+`total`, hold that many keys.
 """
 
 from __future__ import annotations
@@ -29,9 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MICROSECONDS: t.Final = 1_000_000
-"""Microseconds in a second: rows are ordered by whole microseconds, windows are bounded by whole
-seconds.
-"""
+"""Microseconds in a second: they order rows, while whole seconds bound windows."""
 
 NARROWEST: t.Final = 2
 """Seconds: with exclusive bounds a narrower window could be empty by definition."""

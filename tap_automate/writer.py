@@ -43,8 +43,8 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
     def write_message(self, message: Message) -> None:
         """Add a message to the buffer; write the buffer out when it is due.
 
-        A state is a promise about everything before it, and a target waits for schemas: both go out
-            at once.
+        A state is a promise about everything before it, and a target waits for schemas: both go
+        out at once.
         """
         self._encoder.encode_into(message.to_dict(), self._buffer, -1)
         self._buffer += b"\n"

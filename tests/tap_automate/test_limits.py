@@ -107,3 +107,36 @@ def test_a_rooftop_named_twice_is_read_once(extract: Callable[..., Run], dms: Fa
 def test_a_rooftop_without_a_name_is_refused(make_tap: Callable[..., TapAutomate]) -> None:
     with pytest.raises(ConfigError, match=r"rooftop_ids\.0"):
         make_tap(rooftop_ids=[""])
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        Canned(404, {"error": {"code": "not_found"}}),
+        Canned(body={"items": [], "page": 1, "pageSize": 1, "total": 1}),
+    ],
+    ids=["not found", "the last page instead"],
+)
+def test_a_page_that_vanishes_while_its_window_is_read_is_a_change_like_any_other(
+    extract: Callable[..., Run], dms: FakeDms, past: Canned
+) -> None:
+    first, second = ({"vehicleId": key, "updatedAt": NOON} for key in "ab")
+    dms.answer(
+        "GET /vehicles",
+        Canned(body={"items": [first], "page": 1, "pageSize": 1, "total": 2}),
+        past,
+    )
+    done = extract(second, start_date="2026-01-01")
+    assert done.code == 0, done.err
+    assert [record["vehicleId"] for record in done.records("vehicles")] == ["b"]
+
+
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+def test_a_file_that_is_no_text_is_named(
+    extract: Callable[..., Run], tmp_path: Path, option: str
+) -> None:
+    extract()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    done = run("tap-automate", "--config", tmp_path / "config.json", option, tmp_path / "binary")
+    assert done.code == 2
+    assert "binary is not a JSON object" in done.err
