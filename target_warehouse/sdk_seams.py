@@ -46,6 +46,9 @@ class SeamedTarget(Target):
     """A target whose records go the short way, and whose STATE follows what is committed."""
 
     message_reader: MessageReader
+    stopped: StoppedError | None
+    """What a signal asked for. DuckDB turns what the handler raises during a query into an error of
+    its own, and Python drops what it raises inside a finalizer, so the handler also leaves word."""
     _routes: dict[str, list[Route]]
     _aliases: dict[str, dict[str, t.Any]]
     _written_state: t.Any
@@ -262,7 +265,8 @@ class SeamedTarget(Target):
             signal.signal(signal.SIGTERM, self._handle_termination)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's signature
-        raise StoppedError(EXIT_SIGINT if signum == signal.SIGINT else EXIT_SIGTERM)
+        self.stopped = StoppedError(EXIT_SIGINT if signum == signal.SIGINT else EXIT_SIGTERM)
+        raise self.stopped
 
     def _malformed(self, message: dict[str, t.Any], *, expected: str) -> InputError:
         return InputError(

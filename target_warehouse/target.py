@@ -142,6 +142,7 @@ class TargetWarehouse(SeamedTarget):
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
+        self.stopped = None
         self._routes = {}
         self._aliases = {}
         self._written_state = None
@@ -220,9 +221,12 @@ class TargetWarehouse(SeamedTarget):
         )
         try:
             target.listen(file_input)
-        except StoppedError:
+        except Exception as error:
+            stopped = error if isinstance(error, StoppedError) else target.stopped
+            if stopped is None:
+                raise
             target.write_settled_state()
-            raise
+            raise stopped from None
         finally:
             target.close()
 
@@ -268,6 +272,8 @@ class TargetWarehouse(SeamedTarget):
 
     def drain(self) -> None:
         """Commit everything that was taken, then write the STATE that stands for it."""
+        if self.stopped is not None:
+            raise self.stopped
         self.drain_all()
         self._records_pending = 0
         self._bytes_drained = self.message_reader.bytes_read
@@ -301,7 +307,7 @@ class TargetWarehouse(SeamedTarget):
             self._warehouse = None
 
     def _drain_if_due(self) -> None:
-        if self._clock() - self._drained_at >= DRAIN_SECONDS:
+        if self.stopped is not None or self._clock() - self._drained_at >= DRAIN_SECONDS:
             self.drain()
 
 

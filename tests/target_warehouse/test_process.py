@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 import typing as t
 
 import duckdb
@@ -17,6 +19,7 @@ from support.singer import lines_of, record, schema, state
 
 from automate_api.errors import StoppedError
 from target_warehouse.target import DRAIN_SECONDS, TargetWarehouse
+from target_warehouse.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +158,40 @@ def test_a_signal_ends_the_loader_with_what_is_committed(
     assert out == ""
     assert "Traceback" not in err
     assert rows(path) == [(1, None), (2, None)]
+
+
+@pytest.mark.parametrize("becomes", [RuntimeError, None], ids=["another error", "nothing"])
+def test_a_signal_counts_whatever_a_query_makes_of_it(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    becomes: type[Exception] | None,
+) -> None:
+    load = Warehouse.load
+
+    def interrupted(*arguments: t.Any) -> t.Any:  # noqa: ANN401 - passed on
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except StoppedError:
+            if becomes:
+                raise becomes from None
+        return load(*arguments)
+
+    monkeypatch.setattr(Warehouse, "load", interrupted)
+    cars = [message for n in range(1, 9) for message in (record("cars", id=n), state(n))]
+    settings = {"filepath": str(path), "batch_size_rows": 2}
+    config = types.SimpleNamespace(config=settings, parse_env=False)
+    handlers = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        with pytest.raises(StoppedError) as stopped:
+            TargetWarehouse.invoke(config=config, file_input=io.StringIO(lines_of([CARS, *cars])))
+    finally:
+        for number, handler in handlers:
+            signal.signal(number, handler)
+    assert stopped.value.exit_code == 143
+    committed = len(rows(path))
+    assert committed == (0 if becomes else 2)
+    assert capsys.readouterr().out == ("" if becomes else "1\n")
 
 
 def test_a_state_whose_records_are_all_committed_is_written_when_a_signal_comes(
