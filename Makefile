@@ -9,6 +9,11 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BOOTSTRAP)/bin/uv)
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Another port for the sandbox is one for the tap, too.
+ifdef AUTOMATE_SANDBOX_PORT
+demo: export TAP_AUTOMATE_API_URL := http://127.0.0.1:$(AUTOMATE_SANDBOX_PORT)
+endif
+
 # A .env holds a dealer's own login, which would win over the sandbox's.
 demo: $(UV)  ## A sandbox dealership, loaded into output/warehouse.duckdb and shown
 	$(UV) run meltano --env-file /dev/null run demo

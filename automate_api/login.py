@@ -44,7 +44,7 @@ LOGIN: t.Final = "POST /sessions"
 TRIES: t.Final = 2
 REFUSALS_BEFORE_LOCK: t.Final = 2
 LONGEST_CODE_WAIT_SECONDS: t.Final = 120
-RESET_HINT: t.Final = "run `automate-dms login --reset`"
+RESET_HINT: t.Final = "run `automate-dms login --reset` with the same settings"
 
 _TOKEN: t.Final = re.compile(r"[!-~]+")
 _BLAMES_CODE: t.Final = re.compile(r"mfa|otp|code")

@@ -5,6 +5,7 @@ Standard output belongs to Singer messages, so what is said here goes to the log
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
@@ -14,6 +15,23 @@ import click
 
 from automate_api import redaction
 from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep logs below errors back while the SDK constructs a program.
+
+    It says that it reads no environment, which we do, that a discovery without settings has none,
+    and which streams are children of others: true of its own view, and misleading to a user.
+    """
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def run(command: click.Command, *, name: str) -> t.NoReturn:

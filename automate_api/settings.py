@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import difflib
 import json
 import math
 import os
@@ -170,6 +171,25 @@ def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[s
     found = {_problem(error) for error in validator.iter_errors(dict(values))}
     found |= {f"`{name}` must be {rule}" for name, rule in _unusable(values)}
     return sorted(found | _else_problems(values.get("stream_maps"), "stream_maps"))
+
+
+def unknown(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[str]:
+    """List the settings that a program does not have: mistyped, or another program's.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, as it was given.
+
+    Returns:
+        A sentence for each.
+    """
+    names = list(schema["properties"])
+    sentences = []
+    for name in sorted(values.keys() - set(names)):
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Is `{near[0]}` meant?" if near else ""
+        sentences.append(f"`{name}` is no setting of this program and does nothing.{hint}")
+    return sentences
 
 
 def _unusable(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:

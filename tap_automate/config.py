@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import typing as t
 
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
     "start_date": {
@@ -84,15 +85,32 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
 }
 
 
-def date_problems(values: Mapping[str, t.Any]) -> Iterator[str]:
-    """Say which limits in time are none, or exclude each other.
+def problems(values: Mapping[str, t.Any], streams: Collection[str]) -> Iterator[str]:
+    """Say what a JSON Schema cannot check.
 
     Args:
         values: Setting to value, coerced.
+        streams: The streams of the tap.
 
     Yields:
         A sentence for each problem, without the value.
     """
+    yield from _date_problems(values)
+    yield from _map_problems(values.get("stream_maps"), streams)
+
+
+def _map_problems(maps: object, streams: Collection[str]) -> Iterator[str]:
+    """Say which stream maps have no stream: a name mistyped may leave personal data in place."""
+    if not isinstance(maps, dict):
+        return
+    for name, rules in maps.items():
+        source = rules.get("__source__", name) if isinstance(rules, dict) else name
+        if not name.startswith("__") and not fnmatch.filter(streams, str(source)):
+            yield f"`stream_maps.{name}` must be for a stream; there is none of the name"
+
+
+def _date_problems(values: Mapping[str, t.Any]) -> Iterator[str]:
+    """Say which limits in time are none, or exclude each other."""
     limits = {}
     for name in ("start_date", "end_date"):
         value = values.get(name)

@@ -90,7 +90,7 @@ class ResourceStream(FamilyStream):
         except (NotEntitledError, NotOfferedError) as error:
             if self.resource.origin == "documented" and self.path == self.declaration.path:
                 raise
-            self._skip(f"{error}. Where this tenant has it under another path, set `endpoints`.")
+            self._skip(str(error))
         except StoppedError:
             raise self.tap.stopped() from None
         except UncertifiableError as error:
@@ -159,10 +159,19 @@ class ResourceStream(FamilyStream):
         if end <= start:
             return
         windows = certified_windows(self._reader(context).fetch, start, end)
+        found = False
         for certified in read_ahead(windows, self.tap.stop):
+            found = found or bool(certified.rows)
             yield Step(
                 self._fresh_rows(certified, bookmarks, normalise, (first, last)),
                 functools.partial(self._advance, certified, bookmarks, context),
+            )
+        if context and not found and None in starts:
+            self.logger.warning(
+                "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
+                "`rooftop_ids` with the stream 'rooftops'.",
+                self.name,
+                context["rooftopId"],
             )
 
     def _range(self) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.session import Session
 from tap_automate import inputs
-from tap_automate.config import TAP_SETTINGS, date_problems
+from tap_automate.config import TAP_SETTINGS, problems
 from tap_automate.privacy import Privacy
 from tap_automate.resources import stream_types
 from tap_automate.streams import stream_names
@@ -78,8 +78,10 @@ class TapAutomate(Tap):
         )
         redaction.register_settings(schema, values)
         if validate_config:
-            found = [*settings.problems(schema, values), *date_problems(values)]
+            found = [*settings.problems(schema, values), *problems(values, stream_names())]
             settings.refuse(found, program=self.name)
+            for sentence in settings.unknown(schema, values):
+                self.logger.warning(sentence)
             ApiConfig.from_settings(values, program=self.name)
         inputs.check_catalog(options.get("catalog"), stream_names())
         self.contract = contract.load()
@@ -89,7 +91,8 @@ class TapAutomate(Tap):
         self.stop = threading.Event()
         self._stopped_by: int | None = None
         try:
-            super().__init__(config=values, validate_config=False, **options)
+            with program.quiet():
+                super().__init__(config=values, validate_config=False, **options)
         except MappingError as error:
             msg = f"{self.name}: `stream_maps` cannot be used: {error}"
             raise ConfigError(msg) from None

@@ -59,6 +59,12 @@ def show(file: Path, schema: str) -> None:
     if tables and not answers:
         text = "Questions are asked of the tables of tap-automate with `column_names: as_is`."
         console.print(Text(f"\n{text}"), soft_wrap=True)
+    if tables and not any(table.rows for table in tables):
+        text = (
+            "Every table is empty. Where the tap has bookmarks of rows that another file got, "
+            "load once with `meltano run --full-refresh`, or without the tap's state."
+        )
+        console.print(Text(f"\n{text}"), soft_wrap=True)
     console.print(Text(f"\nFile: {file}"), soft_wrap=True)
 
 

@@ -112,6 +112,7 @@ class WarehouseSink(Sink):
         """Make the table fit the SCHEMA, so that an empty stream has its table too."""
         warehouse = self._warehouse()
         with warehouse.transaction():
+            warehouse.refuse_other_keys(self.table, self.keys)
             notes = warehouse.fit(self.table, {column.name: column.type for column in self.columns})
         self._tell(notes)
 

@@ -20,7 +20,7 @@ from singer_sdk.helpers.capabilities import (
 
 from automate_api import settings
 from automate_api.errors import ConfigError, StoppedError
-from automate_api.program import run
+from automate_api.program import quiet, run
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
 from target_warehouse.reader import MessageReader
 from target_warehouse.sdk_seams import SeamedTarget
@@ -139,6 +139,8 @@ class TargetWarehouse(SeamedTarget):
         values = settings.resolve(schema, given, prefix=prefix)
         if validate_config:
             settings.check(schema, values, program=self.name)
+            for sentence in settings.unknown(schema, values):
+                self.logger.warning(sentence)
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
@@ -151,12 +153,13 @@ class TargetWarehouse(SeamedTarget):
         self._records_pending = 0
         self._bytes_drained = 0
         try:
-            super().__init__(
-                config=values,
-                validate_config=False,
-                setup_mapper=setup_mapper,
-                message_reader=message_reader,
-            )
+            with quiet():
+                super().__init__(
+                    config=values,
+                    validate_config=False,
+                    setup_mapper=setup_mapper,
+                    message_reader=message_reader,
+                )
         except (StreamMapConfigError, ConfigValidationError) as error:
             details = getattr(error, "errors", None) or [str(error)]
             problems = "; ".join(details)

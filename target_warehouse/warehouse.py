@@ -149,6 +149,30 @@ class Warehouse:
                 notes.append(f"{was} and is text now, so that no value loses anything")
         return notes
 
+    def refuse_other_keys(self, table: str, keys: Sequence[str]) -> None:
+        """Make sure that a table's rows can be found by these keys.
+
+        Args:
+            table: The table's name.
+            keys: Names of the key columns; empty to append.
+
+        Raises:
+            ConfigError: When it has rows but not all of these columns: it was loaded with another
+                `column_names`, or by a tap with other keys, and every row would come a second time.
+        """
+        existing = self.columns(table)
+        missing = [key for key in keys if folded(key) not in existing]
+        if not (existing and missing):
+            return
+        if self._run(f"SELECT 1 FROM {self._qualified(table)} LIMIT 1"):
+            msg = (
+                f"Table {self.schema}.{table} in {self.path} has rows, but no column "
+                f"{' and '.join(missing)} for the key. It was loaded with another `column_names`, "
+                "or with other keys: go on with those, or name another file and load it from the "
+                "start"
+            )
+            raise ConfigError(msg)
+
     def load(
         self,
         table: str,

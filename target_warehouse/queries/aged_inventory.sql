@@ -1,10 +1,16 @@
 -- Aged inventory: vehicles in stock by days since acquisition
 -- Money that stands on the lot, at cost and at list price; the days come from acquisitionDate, as
 -- agingDays is only as fresh as the vehicle's last change.
--- needs vehicles: status, acquisitionDate, cost, listPrice
-WITH in_stock AS (
-    SELECT date_diff('day', "acquisitionDate", getvariable('today')) AS days, "cost", "listPrice"
+-- A warehouse loaded append-only holds every version of a vehicle; the last one counts.
+-- needs vehicles: vehicleId, updatedAt, status, acquisitionDate, cost, listPrice
+WITH current_vehicles AS (
+    SELECT DISTINCT ON ("vehicleId") *
     FROM vehicles
+    ORDER BY "vehicleId", "updatedAt" DESC
+),
+in_stock AS (
+    SELECT date_diff('day', "acquisitionDate", getvariable('today')) AS days, "cost", "listPrice"
+    FROM current_vehicles
     WHERE "status" = 'in_stock'
 )
 SELECT

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from support.dealership import Dealership, run
-from support.failures import personal_values, refused, secrets_of, shows_none_of
+from support.failures import personal_values, refused, secrets_of, shows_none_of, warned
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -225,3 +225,16 @@ def test_the_loader_names_wrong_settings_too(
     done = run("target-warehouse", "--config", path)
     refused(done, 2, *words)
     shows_none_of(done.err, [WRONG])
+
+
+def test_a_setting_that_there_is_not_is_said_and_the_run_goes_on(dealer: Dealership) -> None:
+    done = run("tap-automate", "--config", dealer.config(start_dat="2026-01-01"))
+    assert done.code == 0, done.err
+    warned(done, "`start_dat`", "Is `start_date` meant?")
+
+
+def test_a_rooftop_that_the_dms_does_not_have_is_said(dealer: Dealership) -> None:
+    done = run("tap-automate", "--config", dealer.config(rooftop_ids=["rt_none"]))
+    assert done.code == 0, done.err
+    assert done.messages("RECORD") == []
+    warned(done, "'vehicles'", "no rows of rooftop rt_none", "`rooftop_ids`")

@@ -113,6 +113,23 @@ def test_stream_maps_that_are_none_are_refused(make_tap: Callable[..., TapAutoma
         make_tap(stream_maps={"__else__": "keep"})
 
 
+def test_a_stream_map_for_no_stream_is_refused_by_name(
+    make_tap: Callable[..., TapAutomate],
+) -> None:
+    with pytest.raises(ConfigError, match=r"`stream_maps\.custmers`"):
+        make_tap(stream_maps={"custmers": {"lastName": None}})
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [{"*": {"vin": None}}, {"new": {"__source__": "vehicles"}}, {"gl_*": "__NULL__"}],
+)
+def test_a_stream_map_may_name_streams_by_pattern_and_by_source(
+    make_tap: Callable[..., TapAutomate], maps: dict[str, t.Any]
+) -> None:
+    assert make_tap(stream_maps=maps).streams
+
+
 def test_a_field_without_a_schema_gets_one_before_its_first_record(
     make_tap: Callable[..., TapAutomate], monkeypatch: pytest.MonkeyPatch
 ) -> None:

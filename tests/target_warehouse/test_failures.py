@@ -246,6 +246,21 @@ def test_key_properties_outside_the_schema_are_refused(loader: Loader) -> None:
     assert loader.query("SELECT * FROM s") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("as_is", "snake_case"), ("snake_case", "as_is")],
+)
+def test_a_table_of_other_names_is_refused_instead_of_filled_a_second_time(
+    loader: Loader, first: str, then: str
+) -> None:
+    messages = [schema("cars", ["carId"], carId="string"), record("cars", carId="a")]
+    loader.run(messages, column_names=first)
+    with pytest.raises(ConfigError, match=r"main\.cars.* no column .*`column_names`"):
+        loader.run(messages, column_names=then)
+    assert loader.query("SELECT count(*) FROM cars") == [(1,)]
+    assert len(loader.types("cars")) == 1
+
+
 def test_a_view_with_the_streams_name_is_not_touched(loader: Loader) -> None:
     with duckdb.connect(str(loader.path)) as connection:
         connection.execute("CREATE VIEW s AS SELECT 1 AS k").fetchall()

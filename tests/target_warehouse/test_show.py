@@ -69,6 +69,7 @@ def dealership() -> list[Message]:
             soldDate=DAY,
             deliveredAt=INSTANT,
             gross="object",
+            updatedAt=INSTANT,
         )
     )
     for number, (status, sold, delivered, front) in enumerate(
@@ -88,6 +89,7 @@ def dealership() -> list[Message]:
                 soldDate=sold,
                 deliveredAt=delivered,
                 gross={"front": front, "back": 1, "total": front + 1},
+                updatedAt="2026-11-03T10:00:00Z",
             )
         )
     messages += [
@@ -150,7 +152,7 @@ def test_the_answers_of_a_dealership_are_right_to_the_cent(
     loader.run(dealership(), schema=schema_name)
     tables, answers = inspect(loader.path, schema_name)
     assert tables == {
-        "deals": (5, None),
+        "deals": (5, dt.datetime(2026, 11, 3, 10, tzinfo=dt.UTC)),
         "gl_entries": (3, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         "gl_entry_lines": (8, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         "vehicles": (6, dt.datetime(2026, 11, 25, 10, tzinfo=dt.UTC)),
@@ -169,6 +171,36 @@ def test_the_answers_of_a_dealership_are_right_to_the_cent(
     ]
     assert balance.rows == [(2, 6, Decimal("0.60"), Decimal("0.60"), Decimal("0.00"))]
     assert [format_value(value) for value in balance.rows[0]][-1] == "0.00"
+
+
+def test_a_warehouse_with_every_version_answers_with_the_last_one(loader: Loader) -> None:
+    loader.run(dealership())
+    _, once = inspect(loader.path, "main")
+    loader.path.unlink()
+    older = [
+        record(
+            "vehicles",
+            vehicleId="5",
+            status="in_stock",
+            acquisitionDate="2026-11-23",
+            cost=7777,
+            listPrice=7777,
+            updatedAt="2026-11-20T10:00:00Z",
+        ),
+    ]
+    messages = dealership()
+    for _ in range(2):
+        loader.run([messages[0], *older, *messages], load_method="append-only")
+    tables, answers = inspect(loader.path, "main")
+    assert tables["vehicles"][0] == 14
+    assert answers == once
+
+
+def test_a_warehouse_without_rows_says_what_may_have_happened(loader: Loader) -> None:
+    loader.run([schema("vehicles", ["vehicleId"], vehicleId="string")])
+    result = CliRunner().invoke(warehouse, ["show", str(loader.path)], catch_exceptions=False)
+    assert "Every table is empty" in result.stdout
+    assert "--full-refresh" in result.stdout
 
 
 def test_every_query_is_shipped_with_a_title_and_what_it_needs() -> None:
