@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import typing as t
+import warnings
 
 from filelock import FileLock, Timeout
 
@@ -214,8 +215,13 @@ def _start(place: Place, port: int, idle_exit: int, world: Sequence[str]) -> str
             stderr=log,
             start_new_session=True,
         )
-    _wait_for_answer(place, process.pid, port, process)
-    return f"The sandbox is up on port {port} (pid {process.pid}); config: {place.config}"
+    pid = process.pid
+    _wait_for_answer(place, pid, port, process)
+    with warnings.catch_warnings():
+        # It outlives this program on purpose.
+        warnings.simplefilter("ignore", ResourceWarning)
+        del process
+    return f"The sandbox is up on port {port} (pid {pid}); config: {place.config}"
 
 
 def _orphan(place: Place, info: dict[str, t.Any]) -> int | None:
