@@ -1,7 +1,8 @@
 """A resource of the API as a Singer stream, and the line streams cut from its records.
 
-From request to message: `windows` plans and certifies, `reader` fetches, `bookmark` leaves out what
-was emitted before, `records` normalises and cuts lines, and `sdk_seams` writes rows, then state.
+From request to message: `plan` splits time into windows, `reader` fetches their pages, `windows`
+certifies them, `bookmark` leaves out what was emitted before, `records` normalises and cuts lines,
+and `sdk_seams` writes rows, then state.
 """
 
 from __future__ import annotations

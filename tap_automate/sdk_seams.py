@@ -12,6 +12,7 @@ import contextlib
 import copy
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import sys
 import typing as t
@@ -105,12 +106,18 @@ class RowStream(Stream):
             )
             raise ConfigError(msg) from None
 
-    @property
+    @functools.cached_property
     def _expected_fields(self) -> frozenset[str]:
-        if not hasattr(self, "_expected"):
-            self._expected = frozenset(self.effective_schema["properties"])
-            self._has_deselected = not all(self.mask.values())
-        return self._expected
+        return frozenset(self.effective_schema["properties"])
+
+    @functools.cached_property
+    def _has_deselected(self) -> bool:
+        return not all(self.mask.values())
+
+    @functools.cached_property
+    def _drifted(self) -> dict[str, list[str]]:
+        """Unknown fields that the schema has taken in, with their types so far."""
+        return {}
 
     def _meet(self, record: Record, new: set[str]) -> None:
         """Deal with fields that the emitted schema does not have.
@@ -132,8 +139,6 @@ class RowStream(Stream):
 
     def _widen(self, drift: Mapping[str, t.Any]) -> bool:
         """Add the types of unknown fields to the schema; tell whether that changed it."""
-        if not hasattr(self, "_drifted"):
-            self._drifted: dict[str, list[str]] = {}
         before = copy.deepcopy(self._drifted)
         for name, value in drift.items():
             kinds = self._drifted.setdefault(name, ["null"])
