@@ -39,7 +39,9 @@ class Project:
             "PYTHONDONTWRITEBYTECODE": "",
             **variables,
         }
-        shutil.copy(ROOT / "meltano.yml", folder)
+        # The pins of a checkout stand beside it, where what installs a plugin might read them.
+        for name in ("meltano.yml", "pyproject.toml"):
+            shutil.copy(ROOT / name, folder)
 
     @property
     def warehouse(self) -> Path:
