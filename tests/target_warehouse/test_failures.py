@@ -92,7 +92,7 @@ def test_bytes_that_are_no_unicode_are_a_malformed_line(loader: Loader) -> None:
 
 
 def test_values_nested_too_deeply_are_named_by_their_line(loader: Loader) -> None:
-    deep = "[" * 5000 + "]" * 5000
+    deep = "[" * 100_000 + "]" * 100_000
     line = f'{{"type":"RECORD","stream":"s","record":{{"k":1,"v":{deep}}}}}'
     with pytest.raises(InputError, match="Line 2 of the input nests values too deeply"):
         loader.run([schema("s", ["k"], k="integer", v={}), line])
