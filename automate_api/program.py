@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import sys
 import typing as t
 
@@ -32,6 +33,31 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def standard_output(*, gone: str, then: str) -> Iterator[None]:
+    """Say in one line that standard output cannot be written, when the block finds so.
+
+    Args:
+        gone: What to say when nobody reads it any more.
+        then: What to do once a disk that is full has room again; the end of a sentence.
+
+    Raises:
+        AutomateError: When the block's writing fails.
+    """
+    try:
+        yield
+    except OSError as error:
+        # What is buffered would fail again when Python ends, and change the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        msg = (
+            gone
+            if isinstance(error, BrokenPipeError)
+            else f"The messages cannot be written to standard output ({error.strerror}). Where it "
+            f"is a file, see to its disk; then {then}."
+        )
+        raise AutomateError(msg) from None
 
 
 def run(command: click.Command, *, name: str) -> t.NoReturn:

@@ -56,7 +56,6 @@ def resolve(
     values: Mapping[str, t.Any],
     *,
     prefix: str | None = None,
-    environ: Mapping[str, str] | None = None,
 ) -> dict[str, t.Any]:
     """Return what a program works with: given values, the environment over them, defaults below.
 
@@ -64,12 +63,11 @@ def resolve(
         schema: The program's settings.
         values: Setting to value, as configuration files have them.
         prefix: The prefix of environment variables; None reads none.
-        environ: The environment, `os.environ` unless given.
     """
     defaults = {
         name: rule["default"] for name, rule in schema["properties"].items() if "default" in rule
     }
-    text = {} if prefix is None else from_environment(schema, prefix, environ)
+    text = {} if prefix is None else from_environment(schema, prefix)
     return {**copy.deepcopy(defaults), **coerce(schema, {**values, **text})}
 
 

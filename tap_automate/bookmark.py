@@ -152,6 +152,6 @@ class Bookmark:
 
 def digest_of(row: Row) -> str:
     """Return a short text that stands for a row's key and `updatedAt`, and tells neither."""
-    text = "\x1f".join([*map(str, row.key), str(row.updated)])
+    text = "\x1f".join([*row.key, str(row.updated)])
     digest = hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
     return base64.b85encode(digest).decode()

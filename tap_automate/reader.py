@@ -8,14 +8,13 @@ import typing as t
 
 from automate_api.errors import NotOfferedError, ProtocolError, StoppedError
 from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.streams import REPLICATION_KEY
 from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from automate_api.client import Client
-
-REPLICATION_KEY: t.Final = "updatedAt"
 
 TOLERANCE: t.Final = MICROSECONDS
 """Microseconds by which a row may lie outside its window: the filter may look at whole seconds

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from automate_api.errors import ProtocolError
+from tap_automate.streams import PARENT_KEY, REPLICATION_KEY
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -186,7 +187,7 @@ def lines_of(
         raise ProtocolError(msg)
     head = {name: parent.get(name) for name in inherited}
     for number, line in enumerate(lines, 1):
-        row = {**head, **line, "parentUpdatedAt": parent["updatedAt"]}
+        row = {**head, **line, PARENT_KEY: parent[REPLICATION_KEY]}
         if position is not None:
             row[position] = number
         yield row

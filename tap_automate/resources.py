@@ -20,10 +20,10 @@ from automate_api.errors import (
 from tap_automate.bookmark import Bookmark
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
 from tap_automate.plan import certified_windows
-from tap_automate.reader import REPLICATION_KEY, Reader, read_ahead
+from tap_automate.reader import Reader, read_ahead
 from tap_automate.records import Normaliser, lines_of
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
-from tap_automate.streams import STREAMS, Declaration, Lines
+from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
 from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError
 
 if t.TYPE_CHECKING:
@@ -34,7 +34,6 @@ if t.TYPE_CHECKING:
     from automate_api.contract import Resource
     from tap_automate.tap import TapAutomate
 
-PARENT_KEY: t.Final = "parentUpdatedAt"
 LEAST_COOLDOWN: t.Final = 2
 """Seconds: clocks with whole seconds on both sides need as much."""
 

@@ -10,6 +10,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+REPLICATION_KEY: t.Final = "updatedAt"
+"""The field that every record of the API is dated by."""
+
+PARENT_KEY: t.Final = "parentUpdatedAt"
+"""The same of a line's parent, which every line carries."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lines:

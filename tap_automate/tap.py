@@ -82,7 +82,7 @@ class TapAutomate(Tap):
             settings.refuse(found, program=self.name)
             for sentence in settings.unknown(schema, values):
                 self.logger.warning(sentence)
-            ApiConfig.from_settings(values, program=self.name)
+            self.api = ApiConfig.from_settings(values, program=self.name)
         inputs.check_catalog(options.get("catalog"), stream_names())
         self.contract = contract.load()
         self.privacy = Privacy(

@@ -7,7 +7,6 @@ wait for.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import typing as t
@@ -16,10 +15,15 @@ import msgspec
 from singer_sdk.singerlib import Message, RecordMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
-from automate_api.errors import AutomateError
+from automate_api.program import standard_output
 
 BUFFER_BYTES: t.Final = 64 * 1024
 """Bytes after which the buffer is written: the size of a pipe."""
+
+TARGET_GONE: t.Final = (
+    "The target ended before the tap: nobody reads the messages on standard output any more. See "
+    "the target's own log; the next run continues from the last state that it wrote."
+)
 
 MOST_SECONDS: t.Final = 1.0
 """Seconds that a record waits at most while others follow, so that a slow API does not look dead.
@@ -62,21 +66,9 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
             AutomateError: When the reader of the messages has ended, or a disk is full.
         """
         try:
-            sys.stdout.buffer.write(self._buffer)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            # What is buffered would fail again when Python ends, and change the exit code.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            msg = (
-                "The target ended before the tap: nobody reads the messages on standard output "
-                "any more. See the target's own log; the next run continues from the last state "
-                "that it wrote."
-                if isinstance(error, BrokenPipeError)
-                else "The messages cannot be written to standard output "
-                f"({error.strerror}). Where it is a file, see to its disk; then run again from the "
-                "state before."
-            )
-            raise AutomateError(msg) from None
+            with standard_output(gone=TARGET_GONE, then="run again from the state before"):
+                sys.stdout.buffer.write(self._buffer)
+                sys.stdout.buffer.flush()
         finally:
             self._buffer.clear()
         self._written_at = time.monotonic()

@@ -7,9 +7,9 @@ test holds what is written here equal to the SDK's own path, on the pinned relea
 
 from __future__ import annotations
 
+import abc
 import datetime as dt
 import gzip
-import os
 import signal
 import sys
 import threading
@@ -23,6 +23,7 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from singer_sdk.target_base import Target
 
 from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, AutomateError, ConfigError, StoppedError
+from automate_api.program import standard_output
 from automate_api.settings import explain_unreadable
 from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 
@@ -42,7 +43,7 @@ COMPRESSIONS: t.Final = ("gzip", "none", None)
 _encode_state: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class SeamedTarget(Target):
+class SeamedTarget(Target, abc.ABC):
     """A target whose records go the short way, and whose STATE follows what is committed."""
 
     message_reader: MessageReader
@@ -53,13 +54,13 @@ class SeamedTarget(Target):
     _aliases: dict[str, dict[str, t.Any]]
     _written_state: t.Any
 
+    @abc.abstractmethod
     def record_taken(self) -> None:
         """Be told that a record has been handed to its sinks."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def drain(self) -> None:
         """Commit everything that was taken, then write the STATE that stands for it."""
-        raise NotImplementedError
 
     def active_sinks(self) -> list[WarehouseSink]:
         """List the sinks that records may still come for."""
@@ -249,14 +250,10 @@ class SeamedTarget(Target):
     def _write_state_message(self, state: dict[str, t.Any]) -> None:
         if state == self._written_state:
             return
-        try:
+        gone = "Nobody reads the STATE on standard output any more; what was written stands"
+        with standard_output(gone=gone, then="run again; what was written stands"):
             sys.stdout.write(_encode_state(state).decode() + "\n")
             sys.stdout.flush()
-        except BrokenPipeError:
-            # What is buffered would fail again when Python ends, and change the exit code.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            msg = "Nobody reads the STATE on standard output any more; what was written stands"
-            raise AutomateError(msg) from None
         self._written_state = state
 
     def _setup_signal_handlers(self) -> None:

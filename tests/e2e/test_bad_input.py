@@ -16,6 +16,16 @@ CATALOG_ENTRY = {"tap_stream_id": "ships", "schema": {"properties": {}}, "metada
 WRONG = "neither-this-nor-that"
 
 
+def refused_unread(
+    dealer: Dealership, option: str, path: Path, content: str, words: list[str]
+) -> None:
+    """Hold a run with this file to a refusal before it has written anything."""
+    path.write_text(content)
+    done = run("tap-automate", "--config", dealer.config(), option, path)
+    refused(done, 2, *words)
+    assert done.out == ""
+
+
 def test_a_tap_without_settings_names_each_that_it_needs() -> None:
     done = run("tap-automate")
     refused(done, 2, "integration_id", "platform_token", "username", "password", "--about")
@@ -157,11 +167,7 @@ PARTITION = {"context": {"rooftopId": "rt_1"}, "replication_key_value": 5}
 def test_a_state_that_is_none_ends_the_run_before_anything_is_read(
     dealer: Dealership, tmp_path: Path, content: str, words: list[str]
 ) -> None:
-    path = tmp_path / "state.json"
-    path.write_text(content)
-    done = run("tap-automate", "--config", dealer.config(), "--state", path)
-    refused(done, 2, *words)
-    assert done.out == ""
+    refused_unread(dealer, "--state", tmp_path / "state.json", content, words)
 
 
 @pytest.mark.parametrize(
@@ -178,11 +184,7 @@ def test_a_state_that_is_none_ends_the_run_before_anything_is_read(
 def test_a_catalog_that_is_none_ends_the_run_before_anything_is_read(
     dealer: Dealership, tmp_path: Path, content: str, words: list[str]
 ) -> None:
-    path = tmp_path / "catalog.json"
-    path.write_text(content)
-    done = run("tap-automate", "--config", dealer.config(), "--catalog", path)
-    refused(done, 2, *words)
-    assert done.out == ""
+    refused_unread(dealer, "--catalog", tmp_path / "catalog.json", content, words)
 
 
 @pytest.mark.parametrize("expression", ["int(vin)", "unknown_name", "record['vin']['x']"])

@@ -124,10 +124,17 @@ def test_a_tap_whose_target_has_died_says_so(dealer: Dealership) -> None:
 
 
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="only Linux has a file that is always full")
-def test_a_tap_whose_output_does_not_fit_the_disk_says_so(dealer: Dealership) -> None:
+@pytest.mark.parametrize("program", ["tap-automate", "target-warehouse"])
+def test_a_program_whose_output_does_not_fit_the_disk_says_so(
+    dealer: Dealership, tmp_path: Path, program: str
+) -> None:
+    loader = tmp_path / "w.json"
+    loader.write_text(json.dumps({"filepath": str(tmp_path / "w.duckdb")}))
+    config = dealer.config() if program == "tap-automate" else loader
     with FULL_DISK.open("wb") as disk:
         done = subprocess.run(  # noqa: S603 - our own program
-            command("tap-automate", "--config", dealer.config()),
+            command(program, "--config", config),
+            input=json.dumps({"type": "STATE", "value": {"bookmarks": {}}}),
             stdout=disk,
             stderr=subprocess.PIPE,
             text=True,
