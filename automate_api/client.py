@@ -20,8 +20,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from automate_api.config import ApiConfig
-    from automate_api.replies import Reply
+    from automate_api.replies import Failure, Reply
     from automate_api.session import Session
+
+    _Outcome = t.TypeVar("_Outcome", Reply, Reply | Failure)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ class Client:
             StoppedError: When `stop` is set.
         """
         call = f"GET {path}"
-        reply = self._send("GET", path, params or {})
+        reply = self._with_token(
+            lambda token: Request("GET", path, Bearer(token), params or {}), self._transport.send
+        )
         if not reply.is_success:
             raise replies.refusal(reply, call)
         if not reply.is_json:
@@ -122,6 +126,56 @@ class Client:
             msg = f"{call}: expected a `Date` header to tell new from old; there is none."
             raise ProtocolError(msg, request_id=reply.request_id)
         return Answer(reply.body, reply.date, reply.request_id)
+
+    def attempt(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, t.Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply | Failure:
+        """Send a write once; what the outcome means is the caller's to decide.
+
+        A refused token is renewed and the write sent again: with 401 nothing was processed.
+
+        Args:
+            method: HTTP method.
+            path: As the contract (or `endpoints`) names it, from the slash on.
+            body: Sent as JSON, decimals as their digits.
+            headers: Such as an idempotency key.
+
+        Returns:
+            The answer with whatever status but 401, or why there is none.
+
+        Raises:
+            AuthenticationError: When the login is refused, or its token is refused twice.
+            TryLaterError: When another answer asked for a pause longer than `max_wait_seconds`.
+            ConfigError: When TLS fails, or the session store cannot be used.
+            StoppedError: When `stop` is set.
+        """
+
+        def request(token: str) -> Request:
+            return Request(method, path, Bearer(token), body=body, headers=headers or {})
+
+        return self._with_token(request, self._transport.attempt)
+
+    def delay(self, call: str, outcome: Reply | Failure, *, attempts: int, budget: float) -> float:
+        """Tell how long to wait before an attempted write is sent again.
+
+        Args:
+            call: Method and path, for messages.
+            outcome: What the last attempt met; not a usable answer.
+            attempts: How many attempts there were.
+            budget: Seconds that may still be spent waiting.
+
+        Returns:
+            Seconds to wait.
+
+        Raises:
+            AutomateError: The error of the call, when there should be no further attempt.
+        """
+        return self._transport.delay(call, outcome, attempts=attempts, budget=budget)
 
     def list_page(self, path: str, params: Mapping[str, str | int]) -> Page:
         """Read one page of a list.
@@ -178,20 +232,27 @@ class Client:
         """Close the connections; the session stays."""
         self._transport.close()
 
-    def _send(self, method: str, path: str, params: Mapping[str, str | int]) -> Reply:
+    def _with_token(
+        self, request: Callable[[str], Request], send: Callable[[Request], _Outcome]
+    ) -> _Outcome:
+        """Send a request with the session's token, and once more with a new one after a 401."""
         token = self._session.token()
-        reply = self._transport.send(Request(method, path, Bearer(token), params))
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+        outcome = send(request(token))
+        if _is_refused(outcome):
             token = self._session.renew(token)
-            reply = self._transport.send(Request(method, path, Bearer(token), params))
-        if reply.status == HTTPStatus.UNAUTHORIZED:
+            outcome = send(request(token))
+        if _is_refused(outcome):
             msg = (
-                f"{method} {path}: the DMS refuses a token that it has just issued (401). Check "
+                f"{request(token)}: the DMS refuses a token that it has just issued (401). Check "
                 "whether something else logs in with this user, then run again."
             )
-            raise AuthenticationError(msg, request_id=reply.request_id)
+            raise AuthenticationError(msg, request_id=outcome.request_id)
         self._session.keep_cookies()
-        return reply
+        return outcome
+
+
+def _is_refused(outcome: Reply | Failure) -> t.TypeGuard[Reply]:
+    return isinstance(outcome, replies.Reply) and outcome.status == HTTPStatus.UNAUTHORIZED
 
 
 def _shape(body: object) -> str:

@@ -138,7 +138,8 @@ class Authenticator:
             if is_last:
                 raise replies.unsuccessful(outcome, LOGIN, self._config.host, TRIES)
             budget = self._config.max_wait_seconds
-            self._transport.pause(LOGIN, outcome, attempts=1, budget=budget)
+            delay = self._transport.delay(LOGIN, outcome, attempts=1, budget=budget)
+            self._transport.wait(delay)
         raise AssertionError  # the second round returns or raises
 
     def refresh(self, state: SessionState, *, patient: bool) -> SessionState | None:

@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
 
 NOT_OFFERED: t.Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED})
 
+REPLAYED_HEADER: t.Final = "Idempotent-Replayed"
+"""The field's usual name; the vendor promises keys and says nothing of their answers."""
+
 LONGEST_SECONDS: t.Final = 1e9
 """Thirty years: what a server says beyond that, without end or beyond a float, means the same."""
 
@@ -56,6 +59,7 @@ class Reply:
         date: The server's clock, from the `Date` header; None when it sent none.
         retry_after: Seconds that the server asks to wait, None when it does not.
         request_id: The server's id of the request.
+        replayed: Whether the answer is that of an earlier request with the same idempotency key.
     """
 
     status: int
@@ -65,6 +69,7 @@ class Reply:
     date: dt.datetime | None
     retry_after: float | None
     request_id: str | None
+    replayed: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -133,6 +138,7 @@ def read(status: int, headers: Mapping[str, str], content: bytes) -> Reply | Fai
         date=date,
         retry_after=retry_after(headers.get("Retry-After"), date),
         request_id=_matching(_REQUEST_ID, request_id),
+        replayed=headers.get(REPLAYED_HEADER, "").lower() == "true",
     )
     if reply.is_success and content and not is_json and "json" in reply.content_type:
         return Failure(Trouble.TRUNCATED, "the answer is not complete JSON")

@@ -52,6 +52,7 @@ class Request:
             would take one from a `.netrc` file.
         params: The query.
         body: Sent as JSON, decimals as their digits.
+        headers: Beside those that every request has.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Request:
     auth: requests.auth.AuthBase = dataclasses.field(repr=False)
     params: Mapping[str, str | int] = dataclasses.field(default_factory=dict, repr=False)
     body: Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         """Method and path, for messages."""
@@ -176,10 +178,12 @@ class Transport:
             outcome = self.attempt(request)
             if trouble_of(outcome) is None:
                 return t.cast("Reply", outcome)
-            budget -= self.pause(str(request), outcome, attempts=attempts, budget=budget)
+            delay = self.delay(str(request), outcome, attempts=attempts, budget=budget)
+            self.wait(delay)
+            budget -= delay
 
-    def pause(self, call: str, outcome: Reply | Failure, *, attempts: int, budget: float) -> float:
-        """Wait before the next attempt.
+    def delay(self, call: str, outcome: Reply | Failure, *, attempts: int, budget: float) -> float:
+        """Tell how long to wait before the next attempt, which is counted as a retry.
 
         Args:
             call: Method and path, for messages.
@@ -188,11 +192,10 @@ class Transport:
             budget: Seconds that may still be spent waiting.
 
         Returns:
-            Seconds waited.
+            Seconds to wait.
 
         Raises:
             AutomateError: The error of the call, when there should be no further attempt.
-            StoppedError: When `stop` is set.
         """
         limit = self._config.max_wait_seconds
         asked = outcome.retry_after if isinstance(outcome, Reply) else None
@@ -202,7 +205,6 @@ class Transport:
         delay = retry.delay(trouble, attempts, asked, self._chance())
         if delay is None or delay > budget:
             raise replies.unsuccessful(outcome, call, self._config.host, attempts)
-        self.wait(delay)
         with self._lock:
             self._stats.retries += 1
         return delay
@@ -225,7 +227,7 @@ class Transport:
                 self._config.base_url + request.path,
                 params=dict(request.params),
                 data=None if request.body is None else _encoder.encode(request.body),
-                headers=None if request.body is None else {"Content-Type": "application/json"},
+                headers={**_content_type(request), **request.headers},
                 auth=request.auth,
                 timeout=self._timeout,
                 verify=self._verify,
@@ -281,6 +283,10 @@ class Transport:
                     self._skew = server - self._clock.time()
         if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
             self._pacer.hold(outcome.retry_after)
+
+
+def _content_type(request: Request) -> Mapping[str, str]:
+    return {} if request.body is None else {"Content-Type": "application/json"}
 
 
 def trouble_of(outcome: Reply | Failure) -> Trouble | None:
