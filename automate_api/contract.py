@@ -82,6 +82,25 @@ class Resource:
 
 
 @dataclasses.dataclass(frozen=True)
+class Write:
+    """A call that takes a body.
+
+    Attributes:
+        method: The HTTP method, in capitals.
+        path: As the contract has it, from the integration's base URL on.
+        origin: Whether the API documents the call.
+        entitlements: Any one of them is enough to make it; with none, any login may.
+        schema: JSON Schema of the body.
+    """
+
+    method: str
+    path: str
+    origin: Origin
+    entitlements: frozenset[str]
+    schema: Schema
+
+
+@dataclasses.dataclass(frozen=True)
 class Contract:
     """The API by its contract.
 
@@ -116,8 +135,8 @@ class Contract:
             parameters=frozenset(self._resolve(p)["name"] for p in operation["parameters"]),
         )
 
-    def payload(self, operation_id: str) -> Schema:
-        """Give the JSON Schema of what a write takes.
+    def write(self, operation_id: str) -> Write:
+        """Describe a call that takes a body.
 
         Args:
             operation_id: The write, `createDeal`.
@@ -125,11 +144,17 @@ class Contract:
         Raises:
             LookupError: The contract has no such operation, or it takes no body.
         """
-        for item in self.document["paths"].values():
-            for operation in item.values():
+        for path, item in self.document["paths"].items():
+            for method, operation in item.items():
                 if operation["operationId"] == operation_id and "requestBody" in operation:
                     content = operation["requestBody"]["content"]["application/json"]
-                    return self._inline(content["schema"], operation["x-origin"])
+                    return Write(
+                        method=method.upper(),
+                        path=path,
+                        origin=operation["x-origin"],
+                        entitlements=frozenset(operation["x-entitlements"]),
+                        schema=self._inline(content["schema"], operation["x-origin"]),
+                    )
         msg = f"The contract has no operation {operation_id!r} that takes a body."
         raise LookupError(msg)
 

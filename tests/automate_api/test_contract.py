@@ -147,6 +147,15 @@ def test_a_resource_knows_what_a_reader_needs() -> None:
     assert customers.record_schema["required"] == ["customerId"]
 
 
+def test_a_write_knows_what_a_writer_needs() -> None:
+    deals, vehicle = API.write("createDeal"), API.write("changeVehicle")
+
+    assert (deals.method, deals.path, deals.origin) == ("POST", "/deals", "documented")
+    assert deals.entitlements == {"sales"}
+    assert deals.schema["required"] == ["customerId", "vehicle"]
+    assert (vehicle.method, vehicle.path, vehicle.origin) == ("PATCH", "/vehicles/{id}", "inferred")
+
+
 @pytest.mark.parametrize(("path", "field", "key"), LINES)
 def test_lines_have_their_key_within_the_parent(
     path: str, field: str, key: tuple[str, ...]
@@ -175,7 +184,7 @@ def test_origins_of_operations() -> None:
 def test_a_field_is_never_more_documented_than_what_holds_it() -> None:
     vehicle = API.resource("/vehicles").record_schema["properties"]
     deal = API.resource("/deals").record_schema
-    write = API.payload("createDeal")["properties"]
+    write = API.write("createDeal").schema["properties"]
 
     assert vehicle["updatedAt"]["x-origin"] == "documented"
     assert vehicle["lot"]["properties"]["name"]["x-origin"] == "documented"
@@ -197,7 +206,7 @@ def test_what_the_contract_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(LookupError, match="no DELETE /deals"):
         API.origin("DELETE", "/deals")
     with pytest.raises(LookupError, match="'listDeals' that takes a body"):
-        API.payload("listDeals")
+        API.write("listDeals")
     with pytest.raises(LookupError, match="no schema 'Ro'"):
         API.schema("Ro")
 

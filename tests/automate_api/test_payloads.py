@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, Schema]] = [
 
 
 def accepts(operation_id: str, body: Schema) -> bool:
-    schema = contract.load().payload(operation_id)
+    schema = contract.load().write(operation_id).schema
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True).is_valid(body)
 
 

@@ -1,0 +1,1 @@
+"""Any Singer stream -> Auto/Mate DMS, every record once."""
