@@ -1,0 +1,242 @@
+"""The journal's file: made, opened, locked, and held to its tenant and its key."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import typing as t
+import uuid
+
+import filelock
+
+from automate_api.errors import ConfigError, TryLaterError
+from target_automate.journal import Journal, JournalError
+from target_automate.sealing import SALT_BYTES, KeySeal, NoSeal, Seal, WrongKeyError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION_ID: t.Final = 0x41444A4C
+"""`ADJL` in SQLite's header: the mark of our files."""
+
+FORMAT: t.Final = 1
+MODE: t.Final = 0o600
+BUSY_SECONDS: t.Final = 30.0
+CHECK: t.Final = b"automate-dms journal"
+"""Sealed beside the data, to tell a wrong key from damage."""
+
+_TABLES: t.Final = (
+    "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE intent (
+        id INTEGER PRIMARY KEY,
+        object TEXT NOT NULL,
+        operation TEXT NOT NULL,
+        business_key BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        content_hash TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        generation INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        parent BLOB,
+        resolved TEXT,
+        look_up INTEGER NOT NULL DEFAULT 0,
+        approved INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        sent_at REAL,
+        settled_at REAL,
+        operation_id TEXT,
+        dms_id TEXT,
+        dms_number TEXT,
+        matched_by TEXT,
+        cause TEXT,
+        reason TEXT,
+        http_status INTEGER,
+        request_id TEXT,
+        was_rejected INTEGER NOT NULL DEFAULT 0,
+        revision INTEGER NOT NULL,
+        UNIQUE (object, digest, sequence))""",
+    "CREATE INDEX intent_state ON intent (state, id) WHERE state != 'ACKED'",
+    "CREATE INDEX intent_parent ON intent (parent) WHERE parent IS NOT NULL",
+    "CREATE INDEX intent_dms_id ON intent (object, dms_id) WHERE dms_id IS NOT NULL",
+    "CREATE INDEX intent_revision ON intent (revision)",
+)
+
+
+class JournalInUseError(TryLaterError):
+    """Another process writes this journal."""
+
+
+@contextlib.contextmanager
+def open_journal(path: Path, *, tenant: str, key: str | None = None) -> Iterator[Journal]:
+    """Open a journal for writing, made when there is none.
+
+    Args:
+        path: Of the file; its folders are made, too.
+        tenant: Whose writes it holds: the API's host and the integration.
+        key: `journal_key`.
+
+    Yields:
+        The journal, closed at the end of the block.
+
+    Raises:
+        JournalInUseError: When another process has it open for writing.
+        ConfigError: When the file is another tenant's, another program's, or the key is wrong.
+        JournalError: When it cannot be opened.
+    """
+    with _lock(path), contextlib.closing(_create_or_open(path, tenant, key)) as journal:
+        yield journal
+
+
+@contextlib.contextmanager
+def lock_journal(path: Path) -> Iterator[None]:
+    """Keep writers away from a journal that exists, without a change to it.
+
+    Raises:
+        JournalInUseError: When a process writes it.
+    """
+    with _lock(path):
+        yield
+
+
+@contextlib.contextmanager
+def read_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
+    """Open a journal for reading alone, also while another process writes it.
+
+    Raises:
+        ConfigError: When there is none, it is another program's, or the key is wrong.
+        JournalError: When it cannot be opened.
+    """
+    if not path.exists():
+        msg = f"There is no journal at {path}: nothing was pushed yet, or `journal_path` is wrong."
+        raise ConfigError(msg)
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        journal = Journal(connection, path, _seal(connection, path, key))
+    except BaseException:
+        connection.close()
+        raise
+    with contextlib.closing(journal):
+        yield journal
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    lock = filelock.FileLock(path.with_name(f"{path.name}.lock"), mode=MODE)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        msg = f"Another process writes the journal {path}. Run again when it has ended."
+        raise JournalInUseError(msg) from None
+    except OSError as error:
+        msg = f"The journal {path} cannot be locked ({error.strerror})."
+        raise JournalError(msg) from None
+    with lock:
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+        )
+        try:
+            (mark,) = connection.execute("PRAGMA application_id").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.OperationalError as error:
+        msg = f"The journal {path} cannot be opened ({error})."
+        raise JournalError(msg) from None
+    except sqlite3.DatabaseError:
+        msg = f"The file {path} is no journal. Name another with `journal_path`."
+        raise ConfigError(msg) from None
+    if tables and (mark != APPLICATION_ID or version != FORMAT):
+        connection.close()
+        other = "another program" if mark != APPLICATION_ID else "another version of automate-dms"
+        msg = f"The file {path} is a database of {other}. Name another with `journal_path`."
+        raise ConfigError(msg)
+    return connection
+
+
+def _create_or_open(path: Path, tenant: str, key: str | None) -> Journal:
+    try:
+        # Made here, so that neither it nor its log is ever readable for others.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE))
+        path.chmod(MODE)
+    except OSError as error:
+        msg = f"The journal {path} cannot be made ({error.strerror})."
+        raise JournalError(msg) from None
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            _fill(connection, tenant, key)
+        connection.execute("COMMIT")
+        journal = Journal(connection, path, _seal(connection, path, key))
+        _hold_to_tenant(journal, tenant)
+    except sqlite3.Error as error:
+        connection.close()
+        msg = f"The journal {path} cannot be opened ({error})."
+        raise JournalError(msg) from None
+    except BaseException:
+        connection.close()
+        raise
+    return journal
+
+
+def _fill(connection: sqlite3.Connection, tenant: str, key: str | None) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    for table in _TABLES:
+        connection.execute(table)
+    salt = secrets.token_bytes(SALT_BYTES)
+    facts = {"journal_id": str(uuid.uuid4()), "tenant": tenant}
+    if key is not None:
+        facts |= {"salt": salt.hex(), "check": KeySeal(key, salt).close(CHECK).decode()}
+    connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
+
+
+def _seal(connection: sqlite3.Connection, path: Path, key: str | None) -> Seal:
+    facts = dict(connection.execute("SELECT name, value FROM fact WHERE name IN ('salt', 'check')"))
+    if not facts and key is None:
+        return NoSeal()
+    if not facts:
+        msg = (
+            f"`journal_key` is set, and the journal {path} is not encrypted. Unset it, or name a "
+            "new file with `journal_path`."
+        )
+        raise ConfigError(msg)
+    if key is None:
+        msg = f"The journal {path} is encrypted: give its key with `journal_key`."
+        raise ConfigError(msg)
+    seal = KeySeal(key, bytes.fromhex(facts["salt"]))
+    try:
+        seal.open(facts["check"].encode())
+    except WrongKeyError:
+        msg = f"`journal_key` is not the key of the journal {path}."
+        raise ConfigError(msg) from None
+    return seal
+
+
+def _hold_to_tenant(journal: Journal, tenant: str) -> None:
+    if (own := journal.fact("tenant")) != tenant:
+        msg = (
+            f"The journal {journal.path} is of {own}, and the settings are of {tenant}. Name a "
+            "journal of its own with `journal_path`."
+        )
+        raise ConfigError(msg)
