@@ -168,7 +168,8 @@ class ApiConfig:
         given = {name: values[name] for name in SETTINGS if values.get(name) not in (None, "")}
         defaults = {name: rule["default"] for name, rule in SETTINGS.items() if "default" in rule}
         merged = {**defaults, **settings.coerce(SCHEMA, given)}
-        problems = [*settings.problems(SCHEMA, merged), *_problems(_well_typed(merged))]
+        problems = settings.problems(SCHEMA, merged)
+        problems += _problems(settings.fitting(SCHEMA, merged))
         settings.refuse(problems, program=program)
         totp = merged["mfa_type"] == "totp"
         return cls(
@@ -218,14 +219,6 @@ def _session_path(merged: Mapping[str, t.Any]) -> Path:
     except RuntimeError:
         msg = "There is no home directory to keep the session in: name one with `session_path`."
         raise ConfigError(msg) from None
-
-
-def _well_typed(merged: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {
-        name: value
-        for name, value in merged.items()
-        if not settings.problems({"properties": {name: SETTINGS[name]}}, {name: value})
-    }
 
 
 def _problems(merged: Mapping[str, t.Any]) -> list[str]:

@@ -171,6 +171,21 @@ def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[s
     return sorted(found | _else_problems(values.get("stream_maps"), "stream_maps"))
 
 
+def fitting(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the settings that fit their own rule, for checks that go beyond the schema.
+
+    Args:
+        schema: The program's settings.
+        values: Setting to value, coerced.
+    """
+    rules = schema["properties"]
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in rules or not problems({"properties": {name: rules[name]}}, {name: value})
+    }
+
+
 def unknown(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[str]:
     """List the settings that a program does not have: mistyped, or another program's.
 

@@ -9,7 +9,6 @@ import typing as t
 from collections import defaultdict
 
 from singer_sdk import typing as th
-from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import (
     ACTIVATE_VERSION_CONFIG,
     ADD_RECORD_METADATA_CONFIG,
@@ -19,16 +18,15 @@ from singer_sdk.helpers.capabilities import (
 )
 
 from automate_api import settings
-from automate_api.errors import ConfigError, StoppedError
-from automate_api.program import quiet, run
+from automate_api.errors import ConfigError
+from automate_api.program import run
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
-from target_warehouse.reader import MessageReader
 from target_warehouse.sdk_seams import SeamedTarget
 from target_warehouse.sink import Tally, WarehouseSink
 from target_warehouse.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
@@ -52,7 +50,15 @@ class TargetWarehouse(SeamedTarget):
     name = "target-warehouse"
     package_name = "automate-dms"
     default_sink_class = WarehouseSink
-    message_reader_class = MessageReader
+    env_prefix = "TARGET_WAREHOUSE_"
+    # Without `validate_records`, as conversion is the validation, and `batch_config`, as a BATCH
+    # message says itself how its files are written.
+    builtin_settings = (
+        ADD_RECORD_METADATA_CONFIG,
+        ACTIVATE_VERSION_CONFIG,
+        STREAM_MAPS_CONFIG,
+        FLATTENING_CONFIG,
+    )
 
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -109,129 +115,32 @@ class TargetWarehouse(SeamedTarget):
         ),
     ).to_dict()
 
-    def __init__(  # noqa: PLR0913 - the SDK's arguments and a clock
+    def __init__(
         self,
         *,
-        config: Mapping[str, t.Any] | None = None,
-        parse_env_config: bool = False,
-        validate_config: bool = True,
-        setup_mapper: bool = True,
-        message_reader: MessageReader | None = None,
         clock: Callable[[], float] = time.monotonic,
+        **options: t.Any,  # noqa: ANN401 - `CommandTarget` names them
     ) -> None:
         """Check the settings; the file is opened with the first SCHEMA.
 
         Args:
-            config: Settings.
-            parse_env_config: Take `TARGET_WAREHOUSE_*` from the environment as well; they win.
-            validate_config: Refuse settings that do not fit.
-            setup_mapper: Read the stream maps.
-            message_reader: Where messages come from.
             clock: Seconds, for the drain every ten of them.
+            options: As `CommandTarget` takes them.
 
         Raises:
             ConfigError: When the settings cannot be used.
         """
-        schema = self.settings_schema()
-        # null means unset: every setting but the file has a default.
-        given = {name: value for name, value in (config or {}).items() if value is not None}
-        prefix = "TARGET_WAREHOUSE_" if parse_env_config else None
-        values = settings.resolve(schema, given, prefix=prefix)
-        if validate_config:
-            settings.check(schema, values, program=self.name)
-            for sentence in settings.unknown(schema, values):
-                self.logger.warning(sentence)
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
-        self.stopped = None
-        self._routes = {}
-        self._aliases = {}
-        self._written_state = None
         self._clock = clock
         self._drained_at = clock()
         self._records_pending = 0
         self._bytes_drained = 0
-        try:
-            with quiet():
-                super().__init__(
-                    config=values,
-                    validate_config=False,
-                    setup_mapper=setup_mapper,
-                    message_reader=message_reader,
-                )
-        except (StreamMapConfigError, ConfigValidationError) as error:
-            details = getattr(error, "errors", None) or [str(error)]
-            problems = "; ".join(details)
-            msg = f"{self.name}: the stream maps or flattening cannot be used: {problems}"
-            raise ConfigError(msg) from None
+        super().__init__(**options)
         self.max_parallelism = 1  # one connection writes; threads would only wait for each other
         self.message_reader.on_wait = self._drain_if_due
         self._batch_size: int = self.config["batch_size_rows"]
-
-    @classmethod
-    def settings_schema(cls) -> dict[str, t.Any]:
-        """List all settings, ours and the SDK's own that fit.
-
-        Returns:
-            A JSON Schema.
-        """
-        cls.append_builtin_config(cls.config_jsonschema)
-        return cls.config_jsonschema
-
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
-        """Add the SDK's settings that fit: metadata columns, versions, stream maps, flattening.
-
-        `validate_records` does not (conversion is the validation), nor does `batch_config` (a BATCH
-        message says itself how its files are written).
-
-        Args:
-            config_jsonschema: The settings, changed in place.
-        """
-        for builtin in (
-            ADD_RECORD_METADATA_CONFIG,
-            ACTIVATE_VERSION_CONFIG,
-            STREAM_MAPS_CONFIG,
-            FLATTENING_CONFIG,
-        ):
-            for name, declared in builtin["properties"].items():
-                config_jsonschema["properties"].setdefault(name, declared)
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: t.Any = None,  # noqa: ANN401 - the SDK's private type
-        file_input: t.IO[str] | None = None,
-    ) -> None:
-        """Run the target, as its command line says.
-
-        Args:
-            about: Print what it is and its settings, then end.
-            about_format: `json` or `markdown`.
-            config: Settings from files, and whether the environment counts.
-            file_input: Messages; standard input unless given.
-        """
-        if about:
-            cls.print_about(about_format)
-            return
-        target = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-        )
-        try:
-            target.listen(file_input)
-        except Exception as error:
-            stopped = error if isinstance(error, StoppedError) else target.stopped
-            if stopped is None:
-                raise
-            target.write_settled_state()
-            raise stopped from None
-        finally:
-            target.close()
 
     def open_warehouse(self) -> Warehouse:
         """Open the warehouse, once.
@@ -298,7 +207,7 @@ class TargetWarehouse(SeamedTarget):
                 )
         self.close()
 
-    def write_settled_state(self) -> None:
+    def settle(self) -> None:
         """Write the last STATE if every record before it is committed."""
         if not self._records_pending:
             self.write_latest_state()

@@ -17,17 +17,34 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("automate_api", "automate_dms", "automate_sandbox", "tap_automate", "target_warehouse")
+PACKAGES = (
+    "automate_api",
+    "automate_dms",
+    "automate_sandbox",
+    "automate_singer",
+    "tap_automate",
+    "target_automate",
+    "target_warehouse",
+)
+SINGER_PACKAGES = ("automate_singer", "tap_automate", "target_automate", "target_warehouse")
 SEAMS = "sdk_seams"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "automate_api": set(),
     "automate_sandbox": set(),
+    "automate_singer": {
+        "automate_api.errors",
+        "automate_api.program",
+        "automate_api.redaction",
+        "automate_api.settings",
+    },
     "tap_automate": {"automate_api"},
+    "target_automate": {"automate_api", "automate_singer"},
     "target_warehouse": {
         "automate_api.errors",
         "automate_api.program",
         "automate_api.settings",
+        "automate_singer",
     },
     "automate_dms": {"automate_api"},
 }
@@ -78,7 +95,7 @@ def test_the_client_and_the_command_do_without_the_singer_sdk() -> None:
 def test_private_modules_and_names_of_the_sdk_are_imported_in_the_seams_alone() -> None:
     private = {
         (file.stem, name)
-        for package in ("tap_automate", "target_warehouse")
+        for package in SINGER_PACKAGES
         for file in modules(package)
         for name in imported(file)
         if within(name, {"singer_sdk"}) and "._" in name
@@ -98,7 +115,7 @@ def test_private_members_of_the_sdks_classes_are_used_in_the_seams_alone() -> No
 
 
 def subclasses_of_the_sdk() -> Iterator[type]:
-    for package in ("tap_automate", "target_warehouse"):
+    for package in SINGER_PACKAGES:
         for file in modules(package):
             module = importlib.import_module(f"{package}.{file.stem}")
             for cls in vars(module).values():

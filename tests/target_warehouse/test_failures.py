@@ -16,8 +16,8 @@ import pytest
 from support.singer import Loader, record, schema, state
 
 from automate_api.errors import AutomateError, ConfigError, TryLaterError
+from automate_singer.errors import InputError, NoSchemaError, UnfitRecordError
 from target_warehouse.database import WarehouseError, connect, explained
-from target_warehouse.errors import InputError, NoSchemaError, UnfitRecordError
 from target_warehouse.target import TargetWarehouse
 from target_warehouse.warehouse import Warehouse
 

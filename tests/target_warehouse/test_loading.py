@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.singer import Loader, Message, lines_of, record, schema, state
 
-from target_warehouse.errors import MissingKeyError, UnfitRecordError
+from automate_singer.errors import UnfitRecordError
+from target_warehouse.errors import MissingKeyError
 from target_warehouse.target import DRAIN_BYTES, DRAIN_SECONDS, TargetWarehouse
 
 if t.TYPE_CHECKING:

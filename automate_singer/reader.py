@@ -1,7 +1,8 @@
 """Singer messages from a pipe or file: exact numbers, and a call whenever input is waited for.
 
-The SDK's readers wait for the next line however long it takes; this one lets the loader write what
-it holds meanwhile, so that a slow tap's records and STATE do not linger.
+The SDK's readers wait for the next line however long it takes; this one lets a target see to what
+it holds meanwhile, so that a slow tap's records and STATE do not linger, and can be stopped between
+two messages, without an exception in the middle of one.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from decimal import Decimal
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
-from target_warehouse.errors import InputError
+from automate_singer.errors import InputError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from automate_api.errors import StoppedError
 
 READ_BYTES: t.Final = 1 << 20
 
@@ -44,6 +47,20 @@ class MessageReader(GenericSingerReader[bytes]):
         self.line_number = 0
         self.on_wait: Callable[[], None] = lambda: None
         self.wait_seconds = 1.0
+        self._stopped: StoppedError | None = None
+        self._alarm: int | None = None
+
+    def stop(self, stopped: StoppedError) -> None:
+        """Have `process_lines` raise before the next message, or at once where it waits for one.
+
+        A signal handler may call it.
+
+        Args:
+            stopped: What it raises.
+        """
+        self._stopped = stopped
+        if self._alarm is not None:
+            os.write(self._alarm, b"\0")
 
     @property
     def default_input(self) -> t.IO[bytes]:
@@ -66,9 +83,12 @@ class MessageReader(GenericSingerReader[bytes]):
 
         Raises:
             InputError: For a line that is no Singer message.
+            StoppedError: After `stop`.
         """
         counts: Counter[str] = Counter()
         for line in self._lines(file_input or self.default_input):
+            if self._stopped is not None:
+                raise self._stopped
             self.line_number += 1
             if line.isspace() or not line:
                 continue
@@ -125,9 +145,21 @@ class MessageReader(GenericSingerReader[bytes]):
         ):  # Windows cannot wait for a pipe with a time limit
             yield from stream
             return
+        wake, alarm = os.pipe()
+        self._alarm = alarm
+        try:
+            yield from self._lines_of_pipe(descriptor, wake)
+        finally:
+            self._alarm = None  # before it is closed, as a signal may come in between
+            os.close(alarm)
+            os.close(wake)
+
+    def _lines_of_pipe(self, descriptor: int, wake: int) -> Iterator[bytes]:
         parts: list[bytes] = []
         while True:
-            ready, _, _ = select.select([descriptor], [], [], self.wait_seconds)
+            ready, _, _ = select.select([descriptor, wake], [], [], self.wait_seconds)
+            if self._stopped is not None:
+                raise self._stopped
             self.on_wait()
             if not ready:
                 continue

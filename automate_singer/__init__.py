@@ -1,0 +1,1 @@
+"""What our Singer targets share: their input, its errors, and the seams to the SDK's `Target`."""
