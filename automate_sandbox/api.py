@@ -7,11 +7,13 @@ import typing as t
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
-from automate_sandbox import contract_file, writes
+from automate_sandbox import contract_file
 from automate_sandbox.money import Record, encode
+from automate_sandbox.payloads import read_payload
 from automate_sandbox.problems import Problem
 from automate_sandbox.resources import Resource, resources
 from automate_sandbox.sessions import COOKIE, bearer
+from automate_sandbox.writing import HANDLERS, Writer
 
 if t.TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,16 +28,15 @@ if t.TYPE_CHECKING:
 
 JSON: t.Final = "application/json"
 
-WRITES: t.Final = {
-    "upsertCustomer": writes.upsert_customer,
-    "createDeal": writes.create_deal,
-    "createAppointment": writes.create_appointment,
-}
-"""Operation of the contract to what carries it out."""
-
 
 class Api:
-    """The paths below `/integrations/<integration id>`."""
+    """The paths below `/integrations/<integration id>`.
+
+    Attributes:
+        router: The application.
+        paths: As the contract writes them.
+        writer: Carries out the writes.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Make the routes that the contract names.
@@ -44,6 +45,7 @@ class Api:
             sandbox: What they act on.
         """
         self._sandbox = sandbox
+        self.writer = Writer(sandbox)
         self._resources = {resource.path: resource for resource in resources().values()}
         # Literal paths first: /deals/recaps is not the deal with the id "recaps".
         ordered = sorted(contract_file.operations(), key=lambda operation: "{" in operation.path)
@@ -68,7 +70,9 @@ class Api:
         resource = self._resources.get(base)
         if resource and operation.method == "GET":
             return self._list(resource) if base == operation.path else self._detail(resource)
-        if operation.operation_id in WRITES:
+        if operation.operation_id == "getOperation":
+            return self._operation(operation)
+        if operation.operation_id in HANDLERS:
             return self._write(operation)
         return self._not_offered(operation)
 
@@ -83,7 +87,7 @@ class Api:
             raise Problem(403, f"The user lacks the entitlement {names}.")
 
     async def _create_session(self, request: Request) -> Response:
-        payload = writes.read_payload(await request.body(), "createSession")
+        payload = read_payload(await request.body(), "createSession")
         answer = self._sandbox.sessions.create(request.headers.get("authorization", ""), payload)
         return _session_response(*answer)
 
@@ -114,22 +118,18 @@ class Api:
 
         return endpoint
 
-    def _write(self, operation: Operation) -> Endpoint:
-        carry_out = WRITES[operation.operation_id]
-
+    def _operation(self, operation: Operation) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             self._admit(request, operation.entitlements)
-            payload = writes.read_payload(await request.body(), operation.operation_id)
-            status, answer, stream, record = carry_out(self._sandbox, payload)
-            facts: Record = {"status": status, "payload": payload, "answer": answer}
-            self._sandbox.ledger.commit(
-                [(stream, record)],
-                self._sandbox.clock.now(),
-                cause="api",
-                request_id=request.scope["request_id"],
-                write=(f"{operation.method} {operation.path}", facts),
-            )
-            return Response(encode(answer), status, media_type=JSON)
+            action = self._sandbox.operations.get(request.path_params["id"])
+            return Response(encode(action.render()), media_type=JSON)
+
+        return endpoint
+
+    def _write(self, operation: Operation) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            self._admit(request, operation.entitlements)
+            return await self.writer.answer(request, operation)
 
         return endpoint
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from automate_sandbox import credentials, daemon
+from automate_sandbox.idempotency import MODES, KeyRules
 from automate_sandbox.instants import Clock, parse
 from automate_sandbox.pages import PAGE_ORDERS
 from automate_sandbox.sandbox import DEFAULTS, Rules, Sandbox, World
@@ -86,6 +87,20 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--max-failures", type=POSITIVE, default=5, show_default=True, help="Failed logins that lock."
+)
+@click.option(
+    "--idempotency", type=click.Choice(MODES), default="honoured", show_default=True,
+    help="Whether a write that comes again with its key gets its first answer again.",
+)  # fmt: skip
+@click.option("--idempotency-header", default=KeyRules.header, show_default=True)
+@click.option(
+    "--idempotency-seconds", type=POSITIVE, default=KeyRules.seconds, show_default=True,
+    help="How long such an answer is kept.",
+)  # fmt: skip
+@click.option(
+    "--replay-header/--no-replay-header",
+    default=True,
+    help="Whether it says that it is no new one.",
 )
 @click.option(
     "--idle-exit",
@@ -207,6 +222,12 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
         max_failures=options["max_failures"],
         live=options["live"],
         fractional_seconds=options["fractional_seconds"],
+        keys=KeyRules(
+            mode=options["idempotency"],
+            header=options["idempotency_header"],
+            seconds=options["idempotency_seconds"],
+            says_replay=options["replay_header"],
+        ),
     )
     world = World(**{name: options[name] for name in DEFAULTS})
     try:

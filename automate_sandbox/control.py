@@ -8,7 +8,7 @@ page in a browser can reach it.
 | `GET info` | which world, how large, pid, store |
 | `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests by path, logins, tokens, what was rejected, live changes, faults |
+| `GET stats` | requests by path, logins, tokens, keys, what was rejected, live changes, faults |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
@@ -109,6 +109,10 @@ class Control:
             {
                 **{name: sessions.counts[name] for name in names},
                 "locked": sessions.locked,
+                "keys": {
+                    name: self._sandbox.keys.counts[name]
+                    for name in ("replayed", "reused", "in_flight")
+                },
                 "requests": dict(self._sandbox.requests),
                 "live": {"rate": self._live.rate, "changed": self._live.changed},
                 "lastSeq": len(self._sandbox.ledger.history),

@@ -10,20 +10,32 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 
 | kind | what happens | further fields, the default first |
 |---|---|---|
-| latency | the answer waits | `milliseconds`: 100 |
+| latency | the request waits before it is looked at | `milliseconds`: 100 |
 | rate_limit | 429 with `Retry-After` | `retry_after`: 1 (s), `form`: seconds, http_date |
-| server_error | a 5xx, before or after processing | `status`: 500, 502, 503; `when` |
+| server_error | a 5xx | `status`: 500, 502, 503; `when`: before, after; `retry_after`: 0 (s) |
 | cut | the connection ends | `when`: before, unanswered, during, after |
-| html | a web page instead of JSON | `status`: 200 |
+| delayed | processed later than answered | `milliseconds`: 1000; `answer`: cut, gateway, none |
+| accepted | 202, the write follows later | `milliseconds`: 0 |
+| conflict | 409, nothing is processed | `form`: in_flight, duplicate |
+| locked | 423 `approval_pending`, nothing is processed | |
+| lost_id | the answer to a write does not name the record | |
+| html | a web page instead of JSON | `status`: 200; `when`: before, after |
 | expired_token | the request's token expires before it is looked at | |
 | killed_session | all sessions are forgotten before the request is looked at | |
 | unknown_field | records have a field that the contract does not know | |
 | unknown_enum | records have a `status` that the contract does not know | |
-| malformed | the envelope is broken | `form`: no_total, text_total, items_object, truncated |
-| status | the error envelope | `status`: 404 |
+| malformed | the answer is broken | `form`: see below |
+| status | the error envelope, nothing is processed | `status`: 404; `code`: the status's own |
 
-A connection is cut before the request is processed, after that but without an answer (unanswered),
-in the middle of the answer (during), or after a whole one.
+- A connection is cut before the request is processed, after that but without an answer
+  (unanswered), in the middle of the answer (during), or after a whole one.
+- `when` is before or after processing.
+- `delayed`: the connection is cut at once, or a 504 comes at once (gateway), or nothing comes while
+  the client waits (none). The same idempotency key is in flight until the write is carried out.
+- `accepted`: `GET /operations/{id}` says how it goes; a refusal by anything but the contract's
+  schema is told there.
+- `malformed`: `no_total`, `text_total` and `items_object` break a list's envelope; `truncated`
+  (half of it), `empty` (nothing) and `array` (an array of it) break every answer that went well.
 """
 
 from __future__ import annotations
@@ -41,17 +53,24 @@ if t.TYPE_CHECKING:
 FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
     "latency": {"milliseconds": 100},
     "rate_limit": {"retry_after": 1, "form": ("seconds", "http_date")},
-    "server_error": {"status": (500, 502, 503), "when": ("before", "after")},
+    "server_error": {"status": (500, 502, 503), "when": ("before", "after"), "retry_after": 0},
     "cut": {"when": ("before", "unanswered", "during", "after")},
-    "html": {"status": 200},
+    "delayed": {"milliseconds": 1000, "answer": ("cut", "gateway", "none")},
+    "accepted": {"milliseconds": 0},
+    "conflict": {"form": ("in_flight", "duplicate")},
+    "locked": {},
+    "lost_id": {},
+    "html": {"status": 200, "when": ("before", "after")},
     "expired_token": {},
     "killed_session": {},
     "unknown_field": {},
     "unknown_enum": {},
-    "malformed": {"form": ("no_total", "text_total", "items_object", "truncated")},
-    "status": {"status": 404},
+    "malformed": {
+        "form": ("no_total", "text_total", "items_object", "truncated", "empty", "array")
+    },
+    "status": {"status": 404, "code": ""},
 }
-"""Kind to its fields: the default number, or the allowed values with the default first."""
+"""Kind to its fields: the default number or text, or the allowed values with the default first."""
 
 COMMON: t.Final = frozenset({"kind", "match", "probability", "count", "skip"})
 
@@ -149,6 +168,11 @@ def _read(rule: object) -> Rule:
 
 
 def _field(rule: Record, name: str, default: t.Any) -> t.Any:  # noqa: ANN401 - number or word
+    if isinstance(default, str):
+        text = rule.get(name, default)
+        if not isinstance(text, str):
+            raise Problem.invalid(422, name, "expected a text")
+        return text
     if not isinstance(default, tuple):
         return _number(rule, name, default)
     value = rule.get(name, default[0])

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import logging
+import secrets
 import time
 import typing as t
 from email.utils import formatdate
-from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
+from automate_sandbox.answers import Answer
 from automate_sandbox.instants import SECOND
-from automate_sandbox.money import Record, decode, encode
 from automate_sandbox.problems import Problem
 from automate_sandbox.sessions import bearer
+from automate_sandbox.spoiling import instead, spoil
 from automate_sandbox.transport import connection
+from automate_sandbox.writing import Handling
 
 if t.TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,34 +28,8 @@ if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
 
 CONTROL: t.Final = "/__sandbox__"
-FUTURE_VALUE: t.Final = "beamed_up"
-"""A status that no contract knows."""
-
-PAGE: t.Final = (
-    b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
-)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass
-class Answer:
-    """A whole answer, before it is sent."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-    @classmethod
-    def of_problem(cls, problem: Problem, request_id: str) -> Answer:
-        """Make the error envelope."""
-        headers = [
-            (name.lower().encode(), value.encode()) for name, value in problem.headers.items()
-        ]
-        return cls(problem.status, [*headers, JSON_HEADER], problem.body(request_id))
-
-
-JSON_HEADER: t.Final = (b"content-type", b"application/json")
 
 
 class Front:
@@ -77,7 +52,10 @@ class Front:
         self._api = api
         self._control = control
         self._prefix = f"/integrations/{sandbox.rules.integration_id}"
+        # A store outlives this process; its request ids must not come again.
+        self._run_id = secrets.token_hex(4)
         self._ids = itertools.count(1)
+        self._late: set[asyncio.Task[Answer]] = set()
         self.last_request = time.monotonic()
         self.in_flight = 0
 
@@ -99,12 +77,16 @@ class Front:
             self.last_request = time.monotonic()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = scope["request_id"] = f"req_{next(self._ids):08x}"
+        request_id = scope["request_id"] = f"req_{self._run_id}{next(self._ids):06x}"
         scope["app"] = self
         path: str = scope["path"]
         if path.startswith(CONTROL + "/"):
             answer = await self._run(self._control, scope, receive)
             await self._send(answer, request_id, scope, send)
+            return
+        # Whoever leaves after the last byte was sent has sent it: the request is processed.
+        body = await _whole(receive)
+        if body is None:
             return
         method, path = scope["method"], path.removeprefix(self._prefix)
         self._sandbox.requests[f"{method} {self._template(path)}"] += 1
@@ -112,19 +94,49 @@ class Front:
         if self._sandbox.rules.latency:
             await asyncio.sleep(self._sandbox.rules.latency / 1000)
         answer_or_none = await self._before(strikes, scope, request_id)
-        if any(rule.kind == "cut" and rule.fields["when"] == "before" for rule in strikes):
+        cut = next((rule.fields["when"] for rule in strikes if rule.kind == "cut"), "")
+        delayed = next((rule for rule in strikes if rule.kind == "delayed"), None)
+        if cut == "before":
             await _cut(scope, receive)
             return
-        answer = answer_or_none or await self._run(self._api.router, scope, receive)
+        if delayed and answer_or_none is None:
+            answer_or_none = await self._delay(delayed, scope, receive, body)
+            if answer_or_none is None:
+                return
+        answer = answer_or_none or await self._run(self._api.router, scope, _again(body, receive))
         for rule in strikes:
-            answer = _spoil(rule, answer, request_id)
-        when = next((rule.fields["when"] for rule in strikes if rule.kind == "cut"), "")
-        if when == "unanswered":
+            answer = spoil(rule, answer, request_id)
+        if cut == "unanswered":
             await _cut(scope, receive)
         else:
-            await self._send(answer, request_id, scope, send, half=when == "during")
-            if when in {"during", "after"}:
+            await self._send(answer, request_id, scope, send, half=cut == "during")
+            if cut in {"during", "after"}:
                 await _cut(scope, receive, written=True)
+
+    async def _delay(
+        self, rule: Rule, scope: Scope, receive: Receive, body: bytes
+    ) -> Answer | None:
+        """Let a request be processed later than it is answered, as behind an impatient proxy.
+
+        Returns:
+            The proxy's answer; None when the connection has ended without one.
+        """
+        late = {**scope, "handling": Handling(float(rule.fields["milliseconds"]))}
+        run = self._run(self._api.router, late, _again(body, receive))
+        task = asyncio.get_running_loop().create_task(run)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        # It takes its idempotency key before the client can send the next request.
+        await asyncio.sleep(0)
+        form = rule.fields["answer"]
+        if form == "gateway":
+            problem = Problem(504, "The server took too long.")
+            return Answer.of_problem(problem, scope["request_id"])
+        if form == "cut":
+            await _cut(scope, receive)
+        else:
+            await _until_gone(receive)
+        return None
 
     def _template(self, path: str) -> str:
         """Name a path without its id, so that requests can be counted by what they ask for."""
@@ -159,33 +171,19 @@ class Front:
     async def _before(self, strikes: list[Rule], scope: Scope, request_id: str) -> Answer | None:
         """Let faults strike that come before the request is looked at; they may answer it."""
         for rule in strikes:
-            fields = rule.fields
             if rule.kind == "latency":
-                await asyncio.sleep(float(fields["milliseconds"]) / 1000)
+                await asyncio.sleep(float(rule.fields["milliseconds"]) / 1000)
             elif rule.kind == "expired_token":
                 self._expire_token(scope)
             elif rule.kind == "killed_session":
                 self._sandbox.sessions.kill_all()
-            elif rule.kind == "rate_limit":
-                return Answer.of_problem(self._rate_limit(rule), request_id)
-            elif rule.kind == "status" or (
-                rule.kind == "server_error" and fields["when"] == "before"
-            ):
-                problem = Problem(int(fields["status"]), "A fault of the sandbox.")
-                return Answer.of_problem(problem, request_id)
-            elif rule.kind == "html":
-                return Answer(int(fields["status"]), [(b"content-type", b"text/html")], PAGE)
+            elif rule.kind == "accepted":
+                scope["handling"] = Handling(float(rule.fields["milliseconds"]), queued=True)
+            else:
+                answer = instead(rule, request_id, self._sandbox.clock.now())
+                if answer:
+                    return answer
         return None
-
-    def _rate_limit(self, rule: Rule) -> Problem:
-        seconds = int(rule.fields["retry_after"])
-        if rule.fields["form"] == "http_date":
-            # A date has whole seconds: the next one, lest the wait is shorter than asked for.
-            at = -(-self._sandbox.clock.now() // SECOND) + seconds
-            value = formatdate(at, usegmt=True)
-        else:
-            value = str(seconds)
-        return Problem(429, "Too many requests.", headers={"retry-after": value})
 
     def _expire_token(self, scope: Scope) -> None:
         for name, value in scope["headers"]:
@@ -217,50 +215,32 @@ async def _cut(scope: Scope, receive: Receive, *, written: bool = False) -> None
         transport.close()
     else:
         transport.abort()
-    while not written and (await receive())["type"] != "http.disconnect":
+    if not written:
+        await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _spoil(rule: Rule, answer: Answer, request_id: str) -> Answer:
-    """Let a fault change an answer that has been made."""
-    if rule.kind == "server_error" and rule.fields["when"] == "after":
-        problem = Problem(int(rule.fields["status"]), "A fault of the sandbox.")
-        return Answer.of_problem(problem, request_id)
-    is_good = answer.status < HTTPStatus.MULTIPLE_CHOICES
-    if not is_good or JSON_HEADER not in answer.headers or rule.kind not in SPOILERS:
-        return answer
-    if rule.kind == "malformed" and rule.fields["form"] == "truncated":
-        return dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2])
-    content = decode(answer.body)
-    SPOILERS[rule.kind](content, rule.fields)
-    return dataclasses.replace(answer, body=encode(content))
+async def _whole(receive: Receive) -> bytes | None:
+    """Read a request's body; None when the client leaves before its end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
-def _add_field(content: Record, _fields: Record) -> None:
-    for record in content.get("items", [content]):
-        record["fieldOfTomorrow"] = "unknown"
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that has been read to an application."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
+    async def read() -> Message:
+        return messages.pop() if messages else await receive()
 
-def _add_value(content: Record, _fields: Record) -> None:
-    for record in content.get("items", [content]):
-        if "status" in record:
-            record["status"] = FUTURE_VALUE
-
-
-def _break_envelope(content: Record, fields: Record) -> None:
-    if "items" not in content:
-        return
-    if fields["form"] == "no_total":
-        del content["total"]
-    elif fields["form"] == "text_total":
-        content["total"] = "many"
-    else:
-        content["items"] = {str(index): item for index, item in enumerate(content["items"])}
-
-
-SPOILERS: t.Final[dict[str, t.Callable[[Record, Record], None]]] = {
-    "unknown_field": _add_field,
-    "unknown_enum": _add_value,
-    "malformed": _break_envelope,
-}
-"""Kind of fault to what it does to a decoded answer."""
+    return read

@@ -24,6 +24,7 @@ CODES: t.Final = {
     501: "not_implemented",
     502: "bad_gateway",
     503: "unavailable",
+    504: "gateway_timeout",
 }
 """Status to the code of the error envelope, where nothing more exact is said."""
 

@@ -8,8 +8,10 @@ import typing as t
 from collections import Counter
 
 from automate_sandbox.faults import Faults
+from automate_sandbox.idempotency import KeyRules, Keys
 from automate_sandbox.instants import SECOND, Clock, render
 from automate_sandbox.ledger import Ledger
+from automate_sandbox.operations import Operations
 from automate_sandbox.pages import PageOrder, Pager
 from automate_sandbox.resources import resources
 from automate_sandbox.sessions import Login, Sessions
@@ -58,6 +60,10 @@ class Rules:
         max_failures: Failed logins in a row that lock the user.
         live: Changed records a second from the start.
         fractional_seconds: Whether `updatedAt` of live changes has milliseconds.
+        keys: How idempotency keys are treated.
+        unique_references: Whether a second deal with the same `referenceId` is refused.
+        external_id_echo: Whether appointments keep their `externalId`.
+        visible_after: Milliseconds until reads show what a write has changed.
     """
 
     integration_id: str
@@ -69,6 +75,10 @@ class Rules:
     max_failures: int = 5
     live: int = 0
     fractional_seconds: bool = False
+    keys: KeyRules = dataclasses.field(default_factory=KeyRules)
+    unique_references: bool = False
+    external_id_echo: bool = True
+    visible_after: int = 0
 
 
 class Sandbox:
@@ -94,6 +104,8 @@ class Sandbox:
         self.sessions = Sessions(
             login, clock, lifetime=rules.session_seconds, max_failures=rules.max_failures
         )
+        self.keys = Keys(rules.keys, clock)
+        self.operations = Operations()
         self.requests: Counter[str] = Counter()
         self.store = Store(store_path) if store_path else None
         facts = self.store.facts() if self.store else {}

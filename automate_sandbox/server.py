@@ -92,7 +92,8 @@ async def _serve(
         server.should_exit = True
 
     control = Control(sandbox, live, shut_down)
-    front = Front(sandbox, Api(sandbox), control.app)
+    api = Api(sandbox)
+    front = Front(sandbox, api, control.app)
     config = uvicorn.Config(
         front,
         http=OneWriteProtocol,
@@ -111,6 +112,7 @@ async def _serve(
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, shut_down, number)
     live.set_rate(sandbox.rules.live)
+    api.writer.resume()
     idle = loop.create_task(_watch_idle(server, front, idle_exit))
     try:
         await server.serve(sockets=[listener])

@@ -5,11 +5,8 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
-import msgspec
-
-from automate_sandbox import contract_file
 from automate_sandbox.instants import SECOND, render
-from automate_sandbox.money import ZERO, Record, decode
+from automate_sandbox.money import ZERO, Record
 from automate_sandbox.problems import Problem
 from automate_sandbox.world.customers import customer_number
 from automate_sandbox.world.deals import blank_deal
@@ -51,35 +48,6 @@ BLANK_CUSTOMER: t.Final[Record] = {
     "isActive": True,
     "mergedIntoCustomerId": None,
 }
-
-
-def read_payload(body: bytes, operation_id: str) -> Record:
-    """Read a request's body and hold it to the contract.
-
-    Args:
-        body: As it came.
-        operation_id: Whose schema it must keep.
-
-    Raises:
-        Problem: 400 for what is no JSON, 422 with the fields that break the schema.
-
-    Returns:
-        The body without fields that the contract does not know.
-    """
-    try:
-        plain = msgspec.json.decode(body)
-        payload = decode(body)
-    except msgspec.DecodeError as error:
-        raise Problem(400, "The body is no JSON.") from error
-    schema = contract_file.payload_schema(operation_id)
-    details = [
-        {"field": ".".join(map(str, error.instance_path)), "message": error.message}
-        for error in contract_file.validator(schema).iter_errors(plain)
-    ]
-    if details:
-        raise Problem(422, "The body does not keep the contract.", details=details)
-    known = contract_file.properties(schema)
-    return {name: value for name, value in payload.items() if name in known}
 
 
 def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:

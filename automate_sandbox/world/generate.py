@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import cents, dollars
-from automate_sandbox.world import deals, service
+from automate_sandbox.world import appointments, deals, service
 from automate_sandbox.world.calendar import DAY, HOUR
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.chart import build_accounts
@@ -87,6 +87,8 @@ class Generator:
         self.anchor = anchor
         self.numbers = Numbers(seed)
         self.source = Source(self.rng, self.numbers)
+        # Of its own, so that the calendar of the shop decides nothing else.
+        self.bookings = random.Random(f"bookings/{seed}")  # noqa: S311 - a world, not a secret
         self.rooftops: list[Rooftop] = []
         self.buyers: list[list[Buyer]] = []
         self.cars: list[list[service.Car]] = []
@@ -103,6 +105,8 @@ class Generator:
             yield from self._vehicle(self.rooftops[index % len(self.rooftops)])
         for index in range(self.size.vehicles * 3 // 4):
             yield from self._repair_order(self.rooftops[index % len(self.rooftops)])
+        for index in range(max(self.size.vehicles // 10, 2 * self.size.rooftops)):
+            yield self._appointment(self.rooftops[index % len(self.rooftops)])
         for rooftop in self.rooftops:
             yield from self._general_journal(rooftop)
 
@@ -254,7 +258,10 @@ class Generator:
         opened = calendar.moment(rng, self.size.days)
         if happens(rng, 2):
             opened = calendar.late_evening(rng, opened)
-        order = service.write_up(rng, numbers, rooftop, self._car(rooftop), opened)
+        car = self._car(rooftop)
+        order = service.write_up(rng, numbers, rooftop, car, opened)
+        if car.customer_id and happens(self.bookings, 40):
+            yield self._kept_appointment(rooftop, car, order, opened)
         entries: list[Record] = []
         begun, completed = opened + rng.randrange(600, HOUR), opened + rng.randrange(HOUR, 9 * HOUR)
         if happens(rng, 3) and begun < self.anchor:
@@ -267,6 +274,34 @@ class Generator:
         yield "repair_orders", order
         for entry in entries:
             yield "gl_entries", entry
+
+    def _kept_appointment(
+        self, rooftop: Rooftop, car: service.Car, order: Record, opened: int
+    ) -> Produced:
+        """Book the appointment that a repair order was written up for."""
+        booked = opened - self.bookings.randrange(*appointments.ADVANCE)
+        appointment = appointments.book(
+            self.bookings, self.numbers, rooftop, car, (booked, opened + appointments.QUARTER)
+        )
+        appointments.convert(appointment, order, opened)
+        return "service_appointments", appointment
+
+    def _appointment(self, rooftop: Rooftop) -> Produced:
+        """Book an appointment that is still to come, or that nobody kept."""
+        rng = self.bookings
+        booked = rooftop.calendar.moment(rng, self.size.days)
+        begins = booked + rng.randrange(*appointments.ADVANCE)
+        buyer = rng.choice(self.buyers[rooftop.index])
+        vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
+        car = service.Car(vin, None, buyer.customer_id, 0)
+        appointment = appointments.book(rng, self.numbers, rooftop, car, (booked, begins))
+        called = booked + (begins - booked) // 2
+        if begins + HOUR < self.anchor and happens(rng, 30):
+            appointments.miss(appointment, begins + HOUR)
+        elif called < self.anchor:
+            decide = appointments.cancel if begins < self.anchor else appointments.confirm
+            decide(appointment, called)
+        return "service_appointments", appointment
 
     def _closings(self, rooftop: Rooftop, order: Record, completed: int) -> list[Record]:
         rng, numbers = self.rng, self.numbers
