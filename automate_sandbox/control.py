@@ -152,7 +152,7 @@ class Control:
         if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0:
             raise Problem.invalid(422, "advance", "expected a whole number from 0")
         clock = self._sandbox.clock
-        clock.offset += seconds * SECOND
+        clock.advance(seconds * SECOND)
         return _json({"now": render(clock.now())})
 
     async def _expire_tokens(self, _: Request) -> Response:

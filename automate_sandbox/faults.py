@@ -33,7 +33,8 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 - `delayed`: the connection is cut at once, or a 504 comes at once (gateway), or nothing comes while
   the client waits (none). The same idempotency key is in flight until the write is carried out.
 - `accepted`: `GET /operations/{id}` says how it goes; a refusal by anything but the contract's
-  schema is told there.
+  schema is told there. It is queued for half of its time, then running.
+- The times of `delayed` and `accepted` pass by the sandbox's clock, which `POST clock` moves.
 - `malformed`: `no_total`, `text_total` and `items_object` break a list's envelope; `truncated`
   (half of it), `empty` (nothing) and `array` (an array of it) break every answer that went well.
 """

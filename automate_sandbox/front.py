@@ -84,7 +84,7 @@ class Front:
             answer = await self._run(self._control, scope, receive)
             await self._send(answer, request_id, scope, send)
             return
-        # Whoever leaves after the last byte was sent has sent it: the request is processed.
+        # Once the body is here the request is processed, whether or not the client waits for it.
         body = await _whole(receive)
         if body is None:
             return

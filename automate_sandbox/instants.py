@@ -6,6 +6,8 @@ Inside the sandbox an instant is a whole number of milliseconds since 1970; on t
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 import typing as t
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ class Clock:
             offset: Milliseconds added to the machine's time.
         """
         self.offset = offset
+        self._jumped = asyncio.Event()
 
     @classmethod
     def starting_at(cls, instant: int) -> Clock:
@@ -37,6 +40,19 @@ class Clock:
     def now(self) -> int:
         """Milliseconds since 1970."""
         return time.time_ns() // 1_000_000 + self.offset
+
+    def advance(self, milliseconds: int) -> None:
+        """Jump forward; who sleeps by this clock wakes when its time has come."""
+        self.offset += milliseconds
+        jumped, self._jumped = self._jumped, asyncio.Event()
+        jumped.set()
+
+    async def sleep(self, milliseconds: float) -> None:
+        """Wait until the clock shows so much more."""
+        due = self.now() + milliseconds
+        while (left := due - self.now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._jumped.wait(), left / 1000)
 
 
 def render(instant: int) -> str:

@@ -10,11 +10,11 @@ from collections import deque
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import Record
-from automate_sandbox.world import deals, service
+from automate_sandbox.world import appointments, deals, service
+from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.customers import edit_customer, make_customer
 from automate_sandbox.world.numbers import Source
 from automate_sandbox.world.vehicles import age_in_stock, reprice
-from automate_sandbox.world.vin import make_vin
 
 if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
@@ -62,6 +62,8 @@ class Live:
             self._new_deal: 8,
             self._advance_deal: 12,
             self._unwind_deal: 1,
+            self._book: 3,
+            self._change_appointment: 3,
             self._write_up: 5,
             self._advance_order: 8,
         }
@@ -192,15 +194,37 @@ class Live:
             ("gl_entries", reversal),
         ]
 
-    def _write_up(self, at: int) -> Changes:
+    def _visitor(self) -> tuple[Rooftop, service.Car] | None:
+        """Choose who brings a car, and to which shop."""
         owner = self._pick("customers", "customerType", frozenset({"retail", "fleet"}))
         if owner is None or owner["mergedIntoCustomerId"]:
+            return None
+        car = service.foreign_car(self._rng, owner["customerId"])
+        return self._sandbox.rooftop(owner["rooftopId"]), car
+
+    def _book(self, at: int) -> Changes:
+        visitor = self._visitor()
+        if visitor is None:
             return []
-        vin = make_vin(
-            self._rng, "5YJ", self._rng.randrange(2012, 2025), self._rng.randrange(10**7)
-        )
-        car = service.Car(vin, None, owner["customerId"], self._rng.randrange(4_000, 140_000))
-        rooftop = self._sandbox.rooftop(owner["rooftopId"])
+        rooftop, car = visitor
+        times = at, at + self._rng.randrange(DAY, 9 * DAY)
+        booked = appointments.book(self._rng, self._sandbox.numbers, rooftop, car, times)
+        return [("service_appointments", booked)]
+
+    def _change_appointment(self, at: int) -> Changes:
+        wanted = frozenset({"scheduled", "confirmed"})
+        appointment = self._pick("service_appointments", "status", wanted)
+        if appointment is None:
+            return []
+        confirmed = appointment["status"] == "confirmed"
+        (appointments.cancel if confirmed else appointments.confirm)(appointment, at)
+        return [("service_appointments", appointment)]
+
+    def _write_up(self, at: int) -> Changes:
+        visitor = self._visitor()
+        if visitor is None:
+            return []
+        rooftop, car = visitor
         order = service.write_up(self._rng, self._sandbox.numbers, rooftop, car, at)
         return [("repair_orders", order)]
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO, Record
 from automate_sandbox.problems import Problem
+from automate_sandbox.world.appointments import appointment_number
 from automate_sandbox.world.customers import customer_number
 from automate_sandbox.world.deals import blank_deal
 from automate_sandbox.world.rooftops import stamp
@@ -166,7 +167,7 @@ def create_appointment(sandbox: Sandbox, payload: Record) -> Outcome:
     record = {
         "appointmentId": appointment_id,
         "rooftopId": sandbox.rooftop(customer["rooftopId"]).rooftop_id,
-        "appointmentNumber": f"A{number + 1:06d}",
+        "appointmentNumber": appointment_number(number),
         "externalId": None,
         "vehicleId": min(vehicles, default=None),
         "status": "scheduled",

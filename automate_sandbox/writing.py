@@ -48,7 +48,7 @@ class Handling:
     """How a request's write is carried out.
 
     Attributes:
-        milliseconds: That pass before it is.
+        milliseconds: That pass by the server's clock before it is.
         queued: Whether it is answered 202 before, rather than with its own answer after.
     """
 
@@ -104,7 +104,7 @@ class Writer:
                 status = ACCEPTED
             else:
                 if handling.milliseconds:
-                    await asyncio.sleep(handling.milliseconds / 1000)
+                    await self._sandbox.clock.sleep(handling.milliseconds)
                 request_id = request.scope["request_id"]
                 status, answer = self._carry_out(call, payload, request_id, facts)
         except BaseException:
@@ -162,15 +162,15 @@ class Writer:
         return answer
 
     def _start(self, action: Queued, milliseconds: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(action, milliseconds / 1000))
+        task = asyncio.get_running_loop().create_task(self._run(action, milliseconds))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, action: Queued, seconds: float) -> None:
+    async def _run(self, action: Queued, milliseconds: float) -> None:
         """Carry out an action: queued for half of its time, running for the other."""
-        await asyncio.sleep(seconds / 2)
+        await self._sandbox.clock.sleep(milliseconds / 2)
         action.status = "running"
-        await asyncio.sleep(seconds / 2)
+        await self._sandbox.clock.sleep(milliseconds / 2)
         facts: Record = {"idempotencyKey": action.key, "operationId": action.operation_id}
         try:
             _, action.result = self._carry_out(
