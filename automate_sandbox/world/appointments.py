@@ -1,4 +1,4 @@
-"""Service appointments: booked ahead, then kept and turned into a repair order, missed or undone."""
+"""Service appointments: booked ahead, then kept by a repair order, missed, or cancelled."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import typing as t
 from datetime import datetime
 from decimal import Decimal
 
-from automate_sandbox.instants import SECOND, render
-from automate_sandbox.world.calendar import DAY, HOUR
+from automate_sandbox.instants import SECOND, parse, render
+from automate_sandbox.world.calendar import CLOSES_AFTER_NOON, DAY, HOUR, OPENS_BEFORE_NOON
+from automate_sandbox.world.chance import happens
 from automate_sandbox.world.repair_lines import JOBS
 from automate_sandbox.world.rooftops import Rooftop, stamp
 
@@ -21,8 +22,8 @@ if t.TYPE_CHECKING:
 QUARTER: t.Final = HOUR // 4
 """Appointments begin at full quarters of an hour."""
 
-ADVANCE: t.Final = (2 * HOUR, 12 * DAY)
-"""How long before its time an appointment is booked, in seconds."""
+DAYS_AHEAD: t.Final = 14
+"""How long before its time an appointment is booked at most."""
 
 
 def appointment_number(number: int) -> str:
@@ -77,11 +78,44 @@ def book(
     }
 
 
-def convert(appointment: Record, order: Record, at: int) -> None:
-    """Turn an appointment into the repair order that was written up for it; both are changed."""
+def kept(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, order: Record) -> Record:
+    """Book the appointment that a repair order has been written up for, and tie the two.
+
+    Args:
+        rng: Of the world.
+        numbers: Gives id and appointment number.
+        rooftop: Whose shop it is.
+        car: What the order is about.
+        order: Just opened; changed in place.
+    """
+    opened = parse(order["openedAt"]) // SECOND
+    booked = opened - rng.randrange(2 * HOUR, DAYS_AHEAD * DAY)
+    appointment = book(rng, numbers, rooftop, car, (booked, opened + QUARTER))
     order["appointmentId"] = appointment["appointmentId"]
-    number = order["roNumber"]
-    _step(appointment, at, "converted", repairOrderId=order["repairOrderId"], roNumber=number)
+    tied = {name: order[name] for name in ("repairOrderId", "roNumber")}
+    _step(appointment, opened, "converted", **tied)
+    return appointment
+
+
+def unkept(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, booked: int) -> Record:
+    """Book an appointment that is still to come, or that nobody has kept.
+
+    Args:
+        rng: Of the world.
+        numbers: Gives id and appointment number.
+        rooftop: Whose shop it is.
+        car: A customer's.
+        booked: Before the calendar's anchor, seconds since 1970.
+    """
+    anchor = rooftop.calendar.anchor
+    begins = _day_ahead(rng, rooftop, booked)
+    appointment = book(rng, numbers, rooftop, car, (booked, begins))
+    called = booked + (begins - booked) // 2
+    if begins + HOUR < anchor and happens(rng, 40):
+        miss(appointment, begins + HOUR)
+    elif called < anchor:
+        (cancel if begins + HOUR < anchor else confirm)(appointment, called)
+    return appointment
 
 
 def confirm(appointment: Record, at: int) -> None:
@@ -98,6 +132,13 @@ def cancel(appointment: Record, at: int) -> None:
     """Cancel an appointment; the record stays."""
     cancelled = render(at * SECOND)
     _step(appointment, at, "cancelled", cancelledAt=cancelled, cancelReason="customer request")
+
+
+def _day_ahead(rng: random.Random, rooftop: Rooftop, booked: int) -> int:
+    """Choose an instant in opening hours of one of the next days."""
+    calendar = rooftop.calendar
+    days_ago = (calendar.anchor - booked) // DAY - rng.randrange(1, DAYS_AHEAD)
+    return calendar.noon(days_ago) + rng.randrange(-OPENS_BEFORE_NOON, CLOSES_AFTER_NOON)
 
 
 def _step(appointment: Record, at: int, status: str, **changes: object) -> None:

@@ -18,7 +18,6 @@ from automate_sandbox.world.journals import Header, Posting, post
 from automate_sandbox.world.numbers import Numbers, Source
 from automate_sandbox.world.rooftops import Rooftop, build_rooftops
 from automate_sandbox.world.vehicles import make_vehicle, reprice
-from automate_sandbox.world.vin import make_vin
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +105,8 @@ class Generator:
         for index in range(self.size.vehicles * 3 // 4):
             yield from self._repair_order(self.rooftops[index % len(self.rooftops)])
         for index in range(max(self.size.vehicles // 10, 2 * self.size.rooftops)):
-            yield self._appointment(self.rooftops[index % len(self.rooftops)])
+            rooftop = self.rooftops[index % len(self.rooftops)]
+            yield "service_appointments", self._appointment(rooftop)
         for rooftop in self.rooftops:
             yield from self._general_journal(rooftop)
 
@@ -248,9 +248,7 @@ class Generator:
         rng, cars = self.rng, self.cars[rooftop.index]
         if cars and happens(rng, 45):
             return rng.choice(cars)
-        buyer = rng.choice(self.buyers[rooftop.index])
-        vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
-        return service.Car(vin, None, buyer.customer_id, rng.randrange(4_000, 140_000))
+        return service.foreign_car(rng, rng.choice(self.buyers[rooftop.index]).customer_id)
 
     def _repair_order(self, rooftop: Rooftop) -> Iterator[Produced]:
         """Lead an order through its steps as far as time allows."""
@@ -261,7 +259,8 @@ class Generator:
         car = self._car(rooftop)
         order = service.write_up(rng, numbers, rooftop, car, opened)
         if car.customer_id and happens(self.bookings, 40):
-            yield self._kept_appointment(rooftop, car, order, opened)
+            kept = appointments.kept(self.bookings, numbers, rooftop, car, order)
+            yield "service_appointments", kept
         entries: list[Record] = []
         begun, completed = opened + rng.randrange(600, HOUR), opened + rng.randrange(HOUR, 9 * HOUR)
         if happens(rng, 3) and begun < self.anchor:
@@ -275,33 +274,13 @@ class Generator:
         for entry in entries:
             yield "gl_entries", entry
 
-    def _kept_appointment(
-        self, rooftop: Rooftop, car: service.Car, order: Record, opened: int
-    ) -> Produced:
-        """Book the appointment that a repair order was written up for."""
-        booked = opened - self.bookings.randrange(*appointments.ADVANCE)
-        appointment = appointments.book(
-            self.bookings, self.numbers, rooftop, car, (booked, opened + appointments.QUARTER)
-        )
-        appointments.convert(appointment, order, opened)
-        return "service_appointments", appointment
-
-    def _appointment(self, rooftop: Rooftop) -> Produced:
-        """Book an appointment that is still to come, or that nobody kept."""
+    def _appointment(self, rooftop: Rooftop) -> Record:
+        """Book an appointment that nobody has kept yet."""
         rng = self.bookings
-        booked = rooftop.calendar.moment(rng, self.size.days)
-        begins = booked + rng.randrange(*appointments.ADVANCE)
         buyer = rng.choice(self.buyers[rooftop.index])
-        vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
-        car = service.Car(vin, None, buyer.customer_id, 0)
-        appointment = appointments.book(rng, self.numbers, rooftop, car, (booked, begins))
-        called = booked + (begins - booked) // 2
-        if begins + HOUR < self.anchor and happens(rng, 30):
-            appointments.miss(appointment, begins + HOUR)
-        elif called < self.anchor:
-            decide = appointments.cancel if begins < self.anchor else appointments.confirm
-            decide(appointment, called)
-        return "service_appointments", appointment
+        booked = rooftop.calendar.moment(rng, self.size.days)
+        car = service.foreign_car(rng, buyer.customer_id)
+        return appointments.unkept(rng, self.numbers, rooftop, car, booked)
 
     def _closings(self, rooftop: Rooftop, order: Record, completed: int) -> list[Record]:
         rng, numbers = self.rng, self.numbers

@@ -17,6 +17,7 @@ from automate_sandbox.world.repair_lines import (
     fill_totals,
 )
 from automate_sandbox.world.rooftops import Rooftop, stamp
+from automate_sandbox.world.vin import make_vin
 
 if t.TYPE_CHECKING:
     import random
@@ -48,6 +49,12 @@ class Car:
     vehicle_id: str | None
     customer_id: str | None
     miles: int
+
+
+def foreign_car(rng: random.Random, customer_id: str) -> Car:
+    """Make a customer's car that was bought elsewhere."""
+    vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
+    return Car(vin, None, customer_id, rng.randrange(4_000, 140_000))
 
 
 def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, at: int) -> Record:

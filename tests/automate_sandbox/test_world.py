@@ -53,11 +53,12 @@ seeds = st.integers(0, 11)
 some_worlds = settings(max_examples=12, deadline=None)
 
 
-@pytest.mark.parametrize("stream", sorted(set(resources()) - {"service_appointments"}))
+@pytest.mark.parametrize("stream", sorted(resources()))
 def test_every_record_keeps_the_contract_and_names_no_other_field(full: World, stream: str) -> None:
     schema = resources()[stream].schema
     validator = contract_file.validator(schema)
     known = contract_file.properties(schema)
+    assert full[stream]
     for record in full[stream].values():
         plain = msgspec.json.decode(encode(record))
         assert [error.instance_path for error in validator.iter_errors(plain)] == []
@@ -118,6 +119,7 @@ def test_every_reference_leads_to_a_record(seed: int) -> None:
         "previousDealId": "deals",
         "dealId": "deals",
         "repairOrderId": "repair_orders",
+        "appointmentId": "service_appointments",
         "salespersonId": "users",
         "fniManagerId": "users",
         "advisorId": "users",
@@ -303,6 +305,31 @@ def test_some_orders_are_opened_ten_minutes_before_midnight_by_the_rooftops_cloc
             local = _local(opened, zones[order["rooftopId"]])
             late += local >= "23:50"
     assert late > 0
+
+
+def test_appointments_are_to_come_kept_missed_or_cancelled(full: World) -> None:
+    zones = {key: ZoneInfo(r["timeZone"]) for key, r in full["rooftops"].items()}
+    orders, booked = full["repair_orders"], full["service_appointments"]
+    for appointment in booked.values():
+        begins = parse(appointment["appointmentTime"])
+        assert parse(appointment["createdAt"]) < begins
+        if appointment["rooftopId"]:
+            zone = zones[appointment["rooftopId"]]
+            local = datetime.fromtimestamp(begins // 1000, zone)
+            assert appointment["appointmentTime"] == local.isoformat()
+        order = orders.get(appointment["repairOrderId"])
+        assert (appointment["status"] == "converted") == (order is not None)
+        if order:
+            assert order["appointmentId"] == appointment["appointmentId"]
+            assert order["vin"] == appointment["vin"]
+            assert appointment["updatedAt"] == order["openedAt"]
+    assert {appointment["status"] for appointment in booked.values()} == {
+        "scheduled",
+        "confirmed",
+        "converted",
+        "no_show",
+        "cancelled",
+    }
 
 
 def test_changes_are_spread_so_that_few_lie_in_the_last_two_minutes(full: World) -> None:
