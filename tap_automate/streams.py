@@ -50,6 +50,7 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
     Declaration("lots", "/lots"),
     Declaration("customers", "/customers"),
     Declaration("deals", "/deals"),
+    Declaration("service_appointments", "/service/appointments"),
     Declaration(
         "repair_orders", "/service/repair-orders", lines=(Lines("repair_order_lines", "lines"),)
     ),

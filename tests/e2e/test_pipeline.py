@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
 
 import duckdb
 import pytest
 from support.compare import KEYS, LINES, differences
 from support.dealership import Dealership, dealership, pipe, run
+from support.visitor import Visitor, serving
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,47 @@ def test_the_warehouse_equals_the_dealership_and_a_second_run_emits_nothing(
     assert second.code == 0, second.err
     assert second.messages("RECORD") == []
     assert differences(dealer, warehouse) == []
+
+
+def test_what_is_written_through_the_api_arrives_with_the_next_run(tmp_path: Path) -> None:
+    warehouse, state = tmp_path / "w.duckdb", tmp_path / "state.json"
+    with serving(tmp_path, "--vehicles", "40", "--days", "10", "--mfa-type", "none") as dealer:
+        config = dealer.config()
+        assert pipe(config, warehouse, state).code == 0
+        visitor = Visitor(dealer)
+        assert visitor.login().ok
+        customer = visitor.post("/customers", {"externalId": "crm-w1", "lastName": "Ito"}).json()
+        vehicle = visitor.all("/vehicles", status="in_stock")[0]
+        common = {"customerId": customer["customerId"]}
+        deal = visitor.post(
+            "/deals", {**common, "referenceId": "d-1", "vehicle": {"vin": vehicle["vin"]}}
+        ).json()
+        booking = {
+            "vin": vehicle["vin"],
+            "appointmentTime": "2027-02-03T09:30:00-05:00",
+            "opCodes": [{"code": "01LOF", "laborHours": 0.5}],
+            "externalId": "a-1",
+        }
+        appointment = visitor.post("/service/appointments", {**common, **booking}).json()
+        visitor.http.close()
+        dealer.pass_time(10)  # beyond the cool-down
+        second = pipe(config, warehouse, state)
+        assert second.code == 0, second.err
+        written = {
+            "customers": customer["customerId"],
+            "deals": deal["dealId"],
+            "service_appointments": appointment["appointmentId"],
+        }
+        came = {
+            message["stream"]: message["record"][KEYS[message["stream"]][0]]
+            for message in second.messages("RECORD")
+        }
+        assert came == written
+        assert len(second.messages("RECORD")) == len(written)
+        (row,) = second.records("service_appointments")
+        assert row.items() >= {**common, **booking, "opCodes": row["opCodes"]}.items()
+        assert row["opCodes"][0]["laborHours"] == Decimal("0.5")
+        assert differences(dealer, warehouse) == []
 
 
 def test_money_in_the_warehouse_is_exact(dealer: Dealership, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_a_missing_entitlement_leaves_out_its_streams_and_no_others(tmp_path: Pa
         done = run("tap-automate", "--config", dealer.config())
         assert done.code == 0, done.err
         warned(done, "'repair_orders' and 'repair_order_lines'", "entitlement service")
+        warned(done, "Skipping 'service_appointments'", "entitlement service")
         warned(done, "'gl_entries' and 'gl_entry_lines'", "entitlement accounting")
         warned(done, "Skipping 'gl_accounts'", "entitlement accounting")
         asked = dealer.stats()["requests"]

@@ -26,6 +26,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "lots": ("lotId",),
     "customers": ("customerId",),
     "deals": ("dealId",),
+    "service_appointments": ("appointmentId",),
     "repair_orders": ("repairOrderId",),
     "gl_accounts": ("glAccountId",),
     "gl_entries": ("journalEntryId",),
@@ -66,6 +67,7 @@ def differences(dealership: Dealership, warehouse: Path) -> list[str]:
     found: list[str] = []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for stream, rows in wanted.items():
+            assert rows, f"{stream}: nothing is there to be compared"
             loaded = _loaded(connection, stream)
             if stream in LINES:
                 loaded = _current(loaded, LINES[stream], wanted)
