@@ -73,13 +73,14 @@ def comparable(field: str, value: object) -> str:
     """Write a field of a key so that it is equal for all spellings of the same.
 
     A VIN in capitals, an instant in UTC to the millisecond, any other in NFC. What should be an
-    instant and is none stays as it is, and equals no instant.
+    instant and is none stays as it is, and equals no instant. Null is the empty text, which no
+    payload holds.
 
     Args:
         field: The field's name, `appointmentTime`.
         value: Its content, in a payload or in a record of the DMS.
     """
-    text = unicodedata.normalize("NFC", str(value))
+    text = "" if value is None else unicodedata.normalize("NFC", str(value))
     match FORMS.get(field, "text"):
         case "vin":
             return text.strip().upper()

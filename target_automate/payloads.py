@@ -98,6 +98,11 @@ class Conformer:
         )
         self._required = () if declaration.natural_key else declaration.business_key
         schema = self._narrowed(contract.write(declaration.operation_id).schema)
+        self._within = {
+            name: f"{name}.{field['required'][0]}"
+            for name, field in schema["properties"].items()
+            if field.get("required")
+        }
         self._reader = _Object(schema)
         self._validator = jsonschema_rs.validator_for(
             schema, mask="the value", validate_formats=True
@@ -141,13 +146,18 @@ class Conformer:
                     " DMS is not sent back as new"
                 )
                 notes.add(self._declaration.id_field, message)
+                break
         reference = self._declaration.reference
-        if reference and not body.keys() & {reference.field, reference.alias}:
+        either = {reference.field, reference.alias} if reference else set()
+        if reference and not body.keys() & either and not any(map(notes.hold, either)):
             message = f"required, but neither it nor {reference.alias} is given"
-            notes.add_unless_known(reference.field, message)
+            notes.add(reference.field, message)
         if not self._validator.is_valid(body):
             for error in self._validator.iter_errors(body):
-                notes.add_unless_known(*self._explained(error))
+                field, message = self._explained(error)
+                # What could not be taken is missing, too; to say so would be no second problem.
+                if not notes.hold(field):
+                    notes.add(field, message)
 
     def _explained(self, error: jsonschema_rs.ValidationError) -> tuple[str, str]:
         field = _dotted(error.instance_path)
@@ -155,7 +165,7 @@ class Conformer:
             case jsonschema_rs.ValidationErrorKind.Required(property=name):
                 field = f"{field}.{name}" if field else name
                 identifies = " (it identifies the record)" if field in self._required else ""
-                return field, f"required{identifies}, but not given"
+                return self._within.get(field, field), f"required{identifies}, but not given"
             case jsonschema_rs.ValidationErrorKind.Enum(options=options):
                 known = ", ".join(str(option) for option in options if option is not None)
                 return field, f"expected one of {known}; got other {coercion.kind(error.instance)}"
@@ -172,10 +182,9 @@ class _Notes:
     def add(self, field: str, message: str) -> None:
         self.problems.append(Problem(field, message))
 
-    def add_unless_known(self, field: str, message: str) -> None:
-        """Add what follows from no problem that is there, at the same field or within it."""
-        if not any(re.match(rf"{re.escape(field)}(?![^.\[])", p.field) for p in self.problems):
-            self.add(field, message)
+    def hold(self, field: str) -> bool:
+        """Tell whether there is a problem at a field, within it or at what it is within."""
+        return any(_near(field, known.field) for known in self.problems)
 
 
 class _Part(t.Protocol):
@@ -284,6 +293,11 @@ def _put(body: Body, path: tuple[str, ...], taken: object, place: str, notes: _N
 
 def _spellings(name: str) -> frozenset[str]:
     return frozenset((name, inflection.underscore(name)))
+
+
+def _near(one: str, other: str) -> bool:
+    outer, inner = sorted((one, other), key=len)
+    return inner.startswith(outer) and inner[len(outer) :][:1] in {"", ".", "["}
 
 
 def _dotted(path: Iterable[str | int]) -> str:

@@ -1,0 +1,456 @@
+"""Records of any source become the body that the API takes, or a list of all that is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import typing as t
+from decimal import Decimal
+
+import inflection
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from automate_api import contract
+from target_automate import identity, sinks
+from target_automate.payloads import Conformer, Invalid, Problem
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automate_api.contract import Schema
+
+API = contract.load()
+CONFORMERS = {sink.object: Conformer(sink, API) for sink in sinks.SINKS}
+OBJECTS = list(CONFORMERS)
+
+RECORDS: dict[str, dict[str, t.Any]] = {
+    "customers": {
+        "externalId": "crm-10492",
+        "customerType": "retail",
+        "firstName": "Dana",
+        "lastName": "Example",
+        "emails": ["dana@example.com"],
+        "phones": [{"type": "mobile", "number": "+12025550143"}],
+        "address": {"line1": "1 Main St", "city": "Albany", "postalCode": "12207"},
+        "driversLicense": {"number": "X0000000", "state": "NY"},
+        "dateOfBirth": "1990-01-01",
+        "marketingOptIn": {"email": True, "sms": False},
+        "source": "website",
+        "notes": "Prefers evenings",
+    },
+    "deals": {
+        "referenceId": "web-2026-000128",
+        "customerExternalId": "crm-10492",
+        "vehicle": {"vin": "1HGCM82633A004352"},
+        "pricing": {"salePrice": Decimal("26995.00")},
+        "tradeIn": {"vin": "1M8GDM9AXKP042788", "acv": 8000},
+        "finance": {"termMonths": 60, "products": [{"code": "VSC", "price": Decimal("1495.00")}]},
+        "fees": [{"code": "DOC", "amount": 175}],
+        "taxes": {"ratePercent": Decimal("8.75")},
+        "status": "penciled",
+    },
+    "service_appointments": {
+        "customerId": "cust_5c01e8",
+        "vin": "1HGCM82633A004352",
+        "appointmentTime": "2026-02-03T09:30:00-05:00",
+        "opCodes": [{"code": "LOF", "laborHours": Decimal("0.5")}],
+        "concern": "Oil change due",
+    },
+}
+LEFT_OUT = object()
+
+
+def changed(name: str, **changes: object) -> dict[str, t.Any]:
+    record = RECORDS[name] | changes
+    return {field: value for field, value in record.items() if value is not LEFT_OUT}
+
+
+def body(name: str, record: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return CONFORMERS[name].conform(record).body
+
+
+def problems(name: str, record: Mapping[str, t.Any]) -> list[Problem]:
+    with pytest.raises(Invalid) as invalid:
+        CONFORMERS[name].conform(record)
+    return list(invalid.value.problems)
+
+
+def snake(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {inflection.underscore(name): snake(part) for name, part in value.items()}
+    return [snake(item) for item in value] if isinstance(value, list) else value
+
+
+def flat(record: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """As the SDK flattens: objects into columns, arrays into JSON text."""
+    columns: dict[str, t.Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            columns |= {f"{name}__{inner}": part for inner, part in flat(value).items()}
+        else:
+            columns[name] = json.dumps(value, default=float) if isinstance(value, list) else value
+    return columns
+
+
+def lines(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """As CSV has it: nothing but text."""
+    if isinstance(value, dict):
+        return {name: lines(part) for name, part in value.items()}
+    return value if isinstance(value, str) else json.dumps(value, default=float)
+
+
+@st.composite
+def records(draw: st.DrawFn, schema: Schema) -> dict[str, t.Any]:
+    """Full or partial bodies by a call's schema, nulls and blanks among them."""
+    return t.cast("dict[str, t.Any]", draw(values(schema)))
+
+
+def values(schema: Schema) -> st.SearchStrategy[t.Any]:
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    found: st.SearchStrategy[t.Any]
+    match kinds[0], schema.get("format"):
+        case "object", _:
+            required = schema.get("required", [])
+            parts = {name: values(part) for name, part in schema["properties"].items()}
+            found = st.fixed_dictionaries(
+                {name: parts[name] for name in required},
+                optional={name: part for name, part in parts.items() if name not in required},
+            )
+        case "array", _:
+            found = st.lists(values(schema["items"]), max_size=3)
+        case "string", "date":
+            found = st.dates().map(dt.date.isoformat)
+        case "string", "date-time":
+            found = st.datetimes(
+                dt.datetime(2, 1, 1),  # noqa: DTZ001 - the zone comes next
+                timezones=st.just(dt.timezone(dt.timedelta(hours=-5))),
+            ).map(dt.datetime.isoformat)
+        case "string", _:
+            found = st.text(min_size=schema.get("minLength", 0)).filter(
+                lambda text: bool(text.strip()) or not schema.get("minLength")
+            )
+        case "number", _:
+            found = st.decimals(-(10**12), 10**12, places=2)
+        case "integer", _:
+            found = st.integers(-(10**6), 10**6)
+        case _:
+            found = st.booleans()
+    return found | st.none() if "null" in kinds else found
+
+
+def full_records(name: str) -> st.SearchStrategy[dict[str, t.Any]]:
+    schema = API.write(sinks.by_object(name).operation_id).schema
+    schema["required"] = [*schema["required"], *sinks.by_object(name).business_key]
+    for field in sinks.by_object(name).business_key:
+        schema["properties"][field] = {"type": "string", "minLength": 1}
+    return records(schema)
+
+
+ANY_RECORD = st.sampled_from(OBJECTS).flatmap(
+    lambda name: st.tuples(st.just(name), full_records(name))
+)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_a_record_in_the_contracts_words_is_the_body(name: str) -> None:
+    payload = CONFORMERS[name].conform(RECORDS[name])
+
+    assert payload.body == RECORDS[name]
+    assert payload.unknown == frozenset()
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize(
+    "spell", [snake, flat, lines, lambda r: flat(snake(r)), lambda r: lines(flat(r))]
+)
+def test_every_spelling_of_a_record_gives_the_same_body(
+    name: str, spell: t.Callable[[t.Any], dict[str, t.Any]]
+) -> None:
+    spelled = body(name, spell(RECORDS[name]))
+
+    assert spelled == RECORDS[name]
+    assert identity.content_hash(spelled) == identity.content_hash(RECORDS[name])
+
+
+@settings(deadline=None)
+@given(ANY_RECORD)
+def test_snake_case_and_flattened_records_give_the_body_of_camel_case(
+    drawn: tuple[str, dict[str, t.Any]],
+) -> None:
+    name, record = drawn
+    expected = body(name, record)
+
+    assert body(name, snake(record)) == expected
+    assert body(name, flat(record)) == expected
+    assert identity.content_hash(body(name, flat(snake(record)))) == identity.content_hash(expected)
+
+
+@settings(deadline=None)
+@given(ANY_RECORD)
+def test_a_body_is_taken_again_as_it_is(drawn: tuple[str, dict[str, t.Any]]) -> None:
+    name, record = drawn
+    once = CONFORMERS[name].conform(record)
+
+    assert CONFORMERS[name].conform(once.body) == once
+
+
+@settings(deadline=None)
+@given(ANY_RECORD)
+def test_a_body_keeps_the_contract_and_holds_no_null(drawn: tuple[str, dict[str, t.Any]]) -> None:
+    name, record = drawn
+    taken = body(name, record)
+    write = API.write(sinks.by_object(name).operation_id)
+
+    assert jsonschema_rs.is_valid(write.schema, taken, validate_formats=True)
+    assert said(taken) == taken
+
+
+@settings(deadline=None)
+@given(ANY_RECORD)
+def test_what_a_record_says_arrives_whole(drawn: tuple[str, dict[str, t.Any]]) -> None:
+    name, record = drawn
+
+    assert body(name, record) == (said(record) or {})
+
+
+def said(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
+    """A value without what says nothing: nulls, blank text, empty objects, arrays of such."""
+    if isinstance(value, dict):
+        parts = {name: said(part) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if part is not None} or None
+    if isinstance(value, list):
+        items = [item for item in map(said, value) if item is not None]
+        return items if items or not value else None
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def test_null_blank_text_and_empty_objects_are_not_given_but_an_empty_array_says_none() -> None:
+    record = changed(
+        "customers",
+        firstName=None,
+        lastName="",
+        source=" ",
+        address={"city": None, "line1": ""},
+        driversLicense={},
+        phones=[None, {}],
+        emails=[],
+    )
+
+    assert body("customers", record) == {
+        "externalId": "crm-10492",
+        "customerType": "retail",
+        "emails": [],
+        "dateOfBirth": "1990-01-01",
+        "marketingOptIn": {"email": True, "sms": False},
+        "notes": "Prefers evenings",
+    }
+
+
+def test_dates_and_numbers_of_the_sdks_sinks_are_taken() -> None:
+    east = dt.timezone(dt.timedelta(hours=-5))
+    appointment = changed(
+        "service_appointments", appointmentTime=dt.datetime(2026, 2, 3, 9, 30, tzinfo=east)
+    )
+    customer = changed("customers", dateOfBirth=dt.datetime(1990, 1, 1, tzinfo=dt.UTC))
+
+    assert body("service_appointments", appointment) == RECORDS["service_appointments"]
+    assert body("customers", customer) == RECORDS["customers"]
+
+
+def test_fields_that_the_contract_does_not_know_are_named_and_not_sent() -> None:
+    record = changed(
+        "deals",
+        colour="red",
+        empty=None,
+        _sdc_batched_at="2026-01-01T00:00:00Z",
+        vehicle={"vin": "1HGCM82633A004352", "trim": "LX"},
+        fees=[{"code": "DOC", "amount": 175, "id": 1}, {"code": "TAG", "id": 2}],
+    )
+    payload = CONFORMERS["deals"].conform(record)
+
+    assert payload.unknown == {"colour", "vehicle.trim", "fees[].id"}
+    assert payload.body["vehicle"] == {"vin": "1HGCM82633A004352"}
+    assert payload.body["fees"] == [{"code": "DOC", "amount": 175}, {"code": "TAG"}]
+    assert payload.body.keys() == RECORDS["deals"].keys()
+
+
+def test_the_dms_id_of_a_customer_is_not_sent() -> None:
+    payload = CONFORMERS["customers"].conform(changed("customers", customerId="cust_5c01e8"))
+
+    assert payload.body == RECORDS["customers"]
+    assert payload.unknown == {"customerId"}
+
+
+@pytest.mark.parametrize("spell", [lambda name: name, inflection.underscore])
+@pytest.mark.parametrize(
+    ("name", "field"), [("deals", "dealId"), ("service_appointments", "appointmentId")]
+)
+def test_a_record_that_was_read_from_the_dms_is_not_created_again(
+    name: str, field: str, spell: t.Callable[[str], str]
+) -> None:
+    message = f"the record carries {field}: what has been read from the DMS is not sent back as new"
+
+    assert problems(name, changed(name, **{spell(field): "id_61df30"})) == [Problem(field, message)]
+    assert problems(name, changed(name, **{spell(field): {"id": 7}})) == [Problem(field, message)]
+    assert body(name, changed(name, **{spell(field): None})) == RECORDS[name]
+    assert body(name, changed(name, **{spell(field): ""})) == RECORDS[name]
+
+
+@pytest.mark.parametrize("name", ["deals", "service_appointments"])
+def test_a_customer_may_be_named_by_either_id(name: str) -> None:
+    by_own = changed(name, customerId=None, customerExternalId="crm-1")
+    by_dms = changed(name, customerExternalId=LEFT_OUT, customerId="cust_1")
+    by_both = changed(name, customerExternalId="crm-1", customerId="cust_1")
+
+    assert "customerId" not in body(name, by_own)
+    assert body(name, by_dms)["customerId"] == "cust_1"
+    assert (
+        body(name, by_both).items()
+        >= {"customerId": "cust_1", "customerExternalId": "crm-1"}.items()
+    )
+    assert problems(name, changed(name, customerExternalId=" ", customerId=None)) == [
+        Problem("customerId", "required, but neither it nor customerExternalId is given")
+    ]
+
+
+@pytest.mark.parametrize("missing", [None, "", LEFT_OUT])
+def test_a_record_without_its_business_key_is_refused(missing: object) -> None:
+    message = "required (it identifies the record), but not given"
+
+    assert problems("customers", changed("customers", externalId=missing)) == [
+        Problem("externalId", message)
+    ]
+    assert problems("deals", changed("deals", referenceId=missing)) == [
+        Problem("referenceId", message)
+    ]
+    assert body("service_appointments", changed("service_appointments", externalId=missing))
+
+
+def test_a_whole_number_as_business_key_is_its_digits() -> None:
+    assert body("customers", changed("customers", externalId=10492))["externalId"] == "10492"
+
+
+def test_one_field_in_two_spellings_has_to_be_the_same() -> None:
+    same = changed(
+        "deals",
+        reference_id="web-2026-000128",
+        vehicle__vin="1HGCM82633A004352",
+        taxes__rate_percent="8.75",
+    )
+    other = changed(
+        "deals",
+        reference_id="web-2",
+        vehicle__vin="2HGCM82633A004352",
+        trade_in={"acv": Decimal("8000.01"), "payoff": 1},
+        salespersonId=None,
+        salesperson_id="u_1",
+    )
+    message = "given in two spellings with different values"
+
+    assert body("deals", same) == RECORDS["deals"]
+    assert problems("deals", other) == [
+        Problem(field, message) for field in ("referenceId", "vehicle.vin", "tradeIn.acv")
+    ]
+
+
+def test_every_problem_is_told_at_once_and_no_other() -> None:
+    record = {
+        "dealId": "deal_1",
+        "vehicle__vin": Decimal("3.5"),
+        "finance": '{"cash_down": "abc", "term_months": 60.5}',
+        "status": "won",
+        "fees": [{"amount": 1}, {"amount": True}, "DOC"],
+        "tradeIn": "none",
+    }
+
+    assert problems("deals", record) == [
+        Problem("vehicle.vin", "expected text, got a number"),
+        Problem("finance.cashDown", "expected a number, got text"),
+        Problem("finance.termMonths", "expected a whole number, got a number"),
+        Problem("fees[1].amount", "expected a number, got a boolean"),
+        Problem("fees[2]", "expected an object, got text"),
+        Problem("tradeIn", "expected an object, got text"),
+        Problem(
+            "dealId",
+            "the record carries dealId: what has been read from the DMS is not sent back as new",
+        ),
+        Problem("customerId", "required, but neither it nor customerExternalId is given"),
+        Problem("referenceId", "required (it identifies the record), but not given"),
+        Problem("status", "expected one of penciled; got other text"),
+    ]
+
+
+def test_what_is_missing_within_an_object_is_named() -> None:
+    missing = [Problem("vehicle.vin", "required, but not given")]
+
+    assert problems("deals", changed("deals", vehicle=LEFT_OUT)) == missing
+    assert problems("deals", changed("deals", vehicle={"vin": None})) == missing
+    assert problems("deals", changed("deals", vehicle=7)) == [
+        Problem("vehicle", "expected an object, got a number")
+    ]
+
+
+def test_an_appointment_without_offset_is_refused() -> None:
+    record = changed("service_appointments", appointmentTime="2026-02-03T09:30:00")
+
+    assert problems("service_appointments", record) == [
+        Problem(
+            "appointmentTime",
+            "expected a date and time with UTC offset such as 2026-02-03T09:30:00-05:00, got text",
+        )
+    ]
+
+
+def test_an_invalid_record_still_tells_which_it_is() -> None:
+    with pytest.raises(Invalid) as invalid:
+        CONFORMERS["deals"].conform(changed("deals", vehicle=None, taxes=3))
+
+    assert identity.business_key(sinks.by_object("deals"), invalid.value.body) == "web-2026-000128"
+    assert str(invalid.value) == (
+        "taxes: expected an object, got a number; vehicle.vin: required, but not given"
+    )
+
+
+CANARY = "canary-7f3a"
+ODD = st.sampled_from(
+    [
+        CANARY,
+        {CANARY: CANARY},
+        [CANARY],
+        [[CANARY]],
+        {"vin": [CANARY]},
+        [{"amount": CANARY}],
+        f"{{{CANARY}",
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(OBJECTS).flatmap(lambda name: st.tuples(st.just(name), spoiled(name))))
+def test_no_value_of_a_record_is_in_a_problem(drawn: tuple[str, dict[str, t.Any]]) -> None:
+    name, record = drawn
+    try:
+        CONFORMERS[name].conform(record)
+    except Invalid as invalid:
+        told = f"{invalid} {invalid!r} {invalid.problems}"
+        assert CANARY not in told
+
+
+def spoiled(name: str) -> st.SearchStrategy[dict[str, t.Any]]:
+    fields = [
+        path.replace(".", "__")
+        for path, _ in contract.fields(API.write(sinks.by_object(name).operation_id).schema)
+    ]
+    return st.dictionaries(st.sampled_from([*fields, "dealId", "appointmentId"]), ODD, min_size=1)
+
+
+def test_a_record_of_nothing_but_canaries_has_problems_without_them() -> None:
+    found = problems("deals", {field: [CANARY] for field in RECORDS["deals"]})
+
+    assert len(found) >= len(RECORDS["deals"])
+    assert CANARY not in str(found)
