@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from automate_sandbox.contract_file import Operation
+    from automate_sandbox.ledger import Table
     from automate_sandbox.sandbox import Sandbox
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -96,20 +97,17 @@ class Api:
         return _session_response(*self._sandbox.sessions.refresh(token))
 
     def _list(self, resource: Resource) -> Endpoint:
-        table = self._sandbox.ledger.tables[resource.stream]
-
         async def endpoint(request: Request) -> Response:
             self._admit(request, resource.entitlements)
+            table = self._view(resource)
             return Response(self._sandbox.pager.page(table, request.query_params), media_type=JSON)
 
         return endpoint
 
     def _detail(self, resource: Resource) -> Endpoint:
-        rows = self._sandbox.ledger.tables[resource.stream].rows
-
         async def endpoint(request: Request) -> Response:
             self._admit(request, resource.entitlements)
-            row = rows.get(request.path_params["id"])
+            row = self._view(resource).rows.get(request.path_params["id"])
             if row is None:
                 raise Problem(
                     404, f"There is no such record in {resource.path}.", "record_not_found"
@@ -117,6 +115,9 @@ class Api:
             return Response(row.body, media_type=JSON)
 
         return endpoint
+
+    def _view(self, resource: Resource) -> Table:
+        return self._sandbox.ledger.view(resource.stream, self._sandbox.clock.now())
 
     def _operation(self, operation: Operation) -> Endpoint:
         async def endpoint(request: Request) -> Response:

@@ -103,6 +103,17 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
     help="Whether it says that it is no new one.",
 )
 @click.option(
+    "--unique-references", is_flag=True, help="Refuse a second deal with the same referenceId."
+)
+@click.option(
+    "--external-id-echo/--no-external-id-echo", default=True,
+    help="Whether appointments keep the externalId that they came with.",
+)  # fmt: skip
+@click.option(
+    "--visible-after", type=COUNT, default=0,
+    help="Milliseconds until lists and details show a change.",
+)  # fmt: skip
+@click.option(
     "--idle-exit",
     type=click.FloatRange(min=0),
     default=0.0,
@@ -228,6 +239,9 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
             seconds=options["idempotency_seconds"],
             says_replay=options["replay_header"],
         ),
+        unique_references=options["unique_references"],
+        external_id_echo=options["external_id_echo"],
+        visible_after=options["visible_after"],
     )
     world = World(**{name: options[name] for name in DEFAULTS})
     try:

@@ -13,6 +13,7 @@ page in a browser can reach it.
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
 | `POST clock {"advance": SECONDS}` | the server's time jumps forward |
+| `POST merge {"from": ID, "into": ID}` | merges a customer into another |
 | `POST expire-tokens` | every token expires now |
 | `POST kill-sessions` | every session is forgotten |
 | `POST unlock` | a user locked by failed logins may log in again |
@@ -31,6 +32,7 @@ from starlette.routing import Mount, Route, Router
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import decode, encode
 from automate_sandbox.problems import Problem
+from automate_sandbox.world.customers import merge_customer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,8 @@ if t.TYPE_CHECKING:
 LINES: t.Final = "application/x-ndjson"
 LOOPBACK: t.Final = frozenset({"127.0.0.1", "::1", "localhost"})
 HISTORY_LIMIT: t.Final = 10_000
+ENDS: t.Final = ("from", "into")
+"""The two customers of a merge."""
 
 
 class Control:
@@ -69,6 +73,7 @@ class Control:
             Route("/reset-faults", self._reset_faults, methods=["POST"]),
             Route("/live", self._set_live, methods=["POST"]),
             Route("/clock", self._advance_clock, methods=["POST"]),
+            Route("/merge", self._merge, methods=["POST"]),
             Route("/expire-tokens", self._expire_tokens, methods=["POST"]),
             Route("/kill-sessions", self._kill_sessions, methods=["POST"]),
             Route("/unlock", self._unlock, methods=["POST"]),
@@ -154,6 +159,20 @@ class Control:
         clock = self._sandbox.clock
         clock.advance(seconds * SECOND)
         return _json({"now": render(clock.now())})
+
+    async def _merge(self, request: Request) -> Response:
+        content, ledger = await _body(request), self._sandbox.ledger
+        customers = {name: ledger.record("customers", str(content.get(name))) for name in ENDS}
+        for name, customer in customers.items():
+            if customer is None or customer["mergedIntoCustomerId"]:
+                raise Problem.invalid(422, name, "expected a customer who is not merged")
+        if content["from"] == content["into"]:
+            raise Problem.invalid(422, "into", "expected another customer")
+        now = self._sandbox.clock.now()
+        merged = customers["from"] or {}
+        merge_customer(merged, content["into"], now // SECOND)
+        ledger.commit([("customers", merged)], now, cause="control")
+        return _json({"lastSeq": len(ledger.history)})
 
     async def _expire_tokens(self, _: Request) -> Response:
         return _json({"expired": self._sandbox.sessions.expire_all()})

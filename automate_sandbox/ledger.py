@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import typing as t
+from collections import deque
 
 from automate_sandbox.instants import parse
 from automate_sandbox.money import Record, decode, encode
@@ -47,9 +48,9 @@ class Entry(t.NamedTuple):
         at: When it was accepted, milliseconds since 1970.
         stream: Of the record; None for an accepted write, whose versions carry the same request id.
         key: Of the record; method and path for a write.
-        cause: world, live, or api.
+        cause: world, live, api, or control.
         request_id: Of the request behind it.
-        body: The record; for a write `{status, payload, answer}`.
+        body: The record; for a write `{status, payload, answer, idempotencyKey}`.
     """
 
     seq: int
@@ -144,8 +145,19 @@ class Table:
                 index.setdefault(value, set()).add(row.key)
 
     def find(self, parameter: str, value: str) -> set[str]:
-        """Find the keys of the rows that an equality filter would pass; indexed at first use."""
-        position = self.resource.filters[parameter].position
+        """Find the keys of the rows that an equality filter would pass."""
+        return self.having(self.resource.filters[parameter].position, value)
+
+    def having(self, position: int, value: Value) -> set[str]:
+        """Find the keys of the rows with a value, or with an item of it; indexed at first use.
+
+        Args:
+            position: Of the value in `Row.values`.
+            value: Wanted.
+
+        Returns:
+            The index's own set: not to be changed, nor kept.
+        """
         index = self._indexes.get(position)
         if index is None:
             index = self._indexes[position] = {}
@@ -159,7 +171,7 @@ class Ledger:
     """All tables and the history of a world.
 
     Attributes:
-        tables: Stream to table.
+        tables: Stream to table, as writes see it.
         history: In the order of acceptance; `history[n].seq` is `n + 1`.
     """
 
@@ -168,6 +180,7 @@ class Ledger:
         resources: Mapping[str, Resource],
         rank: Callable[[str], Rank] | None = None,
         store: Store | None = None,
+        lag: int = 0,
     ) -> None:
         """Make an empty world.
 
@@ -175,10 +188,16 @@ class Ledger:
             resources: Stream to resource.
             rank: For the page order in use.
             store: Keeps the history on disk; without one it lives in memory only.
+            lag: Milliseconds until reads show a change.
         """
         self.tables = {stream: Table(resource, rank) for stream, resource in resources.items()}
         self.history: list[Entry] = []
         self._store = store
+        self._lag = lag
+        self._views = self.tables
+        if lag:
+            self._views = {stream: Table(resource, rank) for stream, resource in resources.items()}
+        self._hidden: deque[tuple[int, str, Row]] = deque()
 
     def create(
         self, records: Iterable[tuple[str, Record]], at: int, facts: Mapping[str, str]
@@ -196,8 +215,7 @@ class Ledger:
             rows[entry.stream or ""].append(row)
         if self._store:
             self._store.create(facts, self.history)
-        for stream, table in self.tables.items():
-            table.load(rows[stream])
+        self._load(rows)
 
     def restore(self) -> None:
         """Take the world from the store."""
@@ -207,8 +225,7 @@ class Ledger:
             if entry.stream is not None:
                 table = self.tables[entry.stream]
                 rows[entry.stream].append(table.row(decode(entry.body), entry.body))
-        for stream, table in self.tables.items():
-            table.load(rows[stream])
+        self._load(rows)
 
     def commit(
         self,
@@ -224,9 +241,10 @@ class Ledger:
         Args:
             records: Stream and record.
             at: Milliseconds since 1970.
-            cause: live or api.
+            cause: live, api or control.
             request_id: Of the request behind it.
-            write: `POST /deals` and `{status, payload, answer}` of an accepted write.
+            write: `POST /deals` and `{status, payload, answer, idempotencyKey}` of an accepted
+                write.
         """
         versions = list(self._versions(records, at, cause, request_id))
         entries = [entry for entry, _ in versions]
@@ -237,7 +255,10 @@ class Ledger:
         if self._store:
             self._store.append(entries)
         for entry, row in versions:
-            self.tables[entry.stream or ""].put(row)
+            stream = entry.stream or ""
+            self.tables[stream].put(row)
+            if self._lag:
+                self._hidden.append((at + self._lag, stream, row))
         self.history.extend(entries)
 
     def record(self, stream: str, key: str) -> Record | None:
@@ -246,9 +267,27 @@ class Ledger:
         record: Record | None = decode(row.body) if row else None
         return record
 
+    def view(self, stream: str, now: int) -> Table:
+        """Give a table as reads show it: as it was `lag` ago.
+
+        Args:
+            stream: Of the table.
+            now: Milliseconds since 1970.
+        """
+        while self._hidden and self._hidden[0][0] <= now:
+            _, changed, row = self._hidden.popleft()
+            self._views[changed].put(row)
+        return self._views[stream]
+
     def counts(self) -> dict[str, int]:
         """Stream to the number of its records."""
         return {stream: len(table.rows) for stream, table in self.tables.items()}
+
+    def _load(self, rows: Mapping[str, list[Row]]) -> None:
+        for stream, table in self.tables.items():
+            table.load(rows[stream])
+            if self._lag:
+                self._views[stream].load(rows[stream])
 
     def _versions(
         self, records: Iterable[tuple[str, Record]], at: int, cause: str, request_id: str | None

@@ -155,7 +155,7 @@ class Pager:
         cache_key = (*name, table.revision)
         found = self._selections.get(cache_key)
         if found is None:
-            keys: list[str] = [key for _, key in table.by_time[low:high]]
+            keys = [key for _, key in _candidates(table, query, low, high)]
             if query.filters:
                 keys = [key for key in keys if _passes(table.rows[key], query.filters)]
             if self.rank:
@@ -166,6 +166,18 @@ class Pager:
             if len(self._selections) > CACHED:
                 self._selections.popitem(last=False)
         return found
+
+
+def _candidates(table: Table, query: Query, low: int, high: int) -> list[tuple[int, str]]:
+    """List rows among which are all that pass, by change time: as few as an index can tell."""
+    sets = [
+        table.having(known.position, value) for known, value in query.filters if not known.bound
+    ]
+    fewest = min(sets, key=len, default=None)
+    if fewest is None or len(fewest) > high - low:
+        return table.by_time[low:high]
+    found = sorted((table.rows[key].updated, key) for key in fewest)
+    return [pair for pair in found if query.since <= pair[0] <= query.until]
 
 
 def _passes(row: Row, filters: Sequence[tuple[Filter, str | int]]) -> bool:

@@ -48,9 +48,10 @@ class Problem(Exception):  # noqa: N818 - an answer of the API, no fault of the 
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def invalid(cls, status: int, field: str, message: str) -> Problem:
+    def invalid(cls, status: int, field: str, message: str, code: str = "") -> Problem:
         """Make the answer for one bad field or parameter."""
-        return cls(status, f"{field}: {message}", details=[{"field": field, "message": message}])
+        details = [{"field": field, "message": message}]
+        return cls(status, f"{field}: {message}", code, details)
 
     def body(self, request_id: str) -> bytes:
         """Write the error envelope."""

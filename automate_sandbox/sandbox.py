@@ -118,7 +118,7 @@ class Sandbox:
             exclusive=rules.exclusive_bounds,
             seed=self.seed,
         )
-        self.ledger = Ledger(resources(), self.pager.rank, self.store)
+        self.ledger = Ledger(resources(), self.pager.rank, self.store, rules.visible_after)
         # A large world is millions of objects that never die; no need to look through them again.
         gc.disable()
         if facts:

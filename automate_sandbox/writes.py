@@ -6,6 +6,7 @@ import typing as t
 from decimal import Decimal
 
 from automate_sandbox.instants import SECOND, render
+from automate_sandbox.matching import match_customer
 from automate_sandbox.money import ZERO, Record
 from automate_sandbox.problems import Problem
 from automate_sandbox.world.appointments import appointment_number
@@ -50,14 +51,28 @@ BLANK_CUSTOMER: t.Final[Record] = {
     "mergedIntoCustomerId": None,
 }
 
+BLANK_APPOINTMENT: t.Final[Record] = {
+    "externalId": None,
+    "advisorId": None,
+    "opCodes": [],
+    "concern": None,
+    "transportation": None,
+    "notes": None,
+}
+
 
 def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
     """Create a customer, or update the one with this `externalId` or with this name and contact."""
     at = sandbox.clock.now() // SECOND
-    found, matched_by = _match(sandbox, payload)
-    if found:
+    match = match_customer(sandbox.ledger, payload)
+    if match:
+        found, matched_by = match
         record = found | payload | {"updatedAt": render(at * SECOND)}
+        if matched_by == "externalId":
+            # A customer who was merged into this one is still called by the id it had.
+            record["externalId"] = found["externalId"]
     else:
+        matched_by = None
         number, customer_id = sandbox.numbers.take("customers")
         record = {
             "customerId": customer_id,
@@ -79,6 +94,7 @@ def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
 def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
     """Pencil a deal on a vehicle that is for sale; the same body twice makes two deals."""
     at = sandbox.clock.now() // SECOND
+    _hold_reference(sandbox, payload.get("referenceId"))
     customer = _customer(sandbox, payload["customerId"])
     vehicle = _available(sandbox, payload["vehicle"].get("vin") or "")
     for field in ("salespersonId", "fniManagerId"):
@@ -177,45 +193,14 @@ def create_appointment(sandbox: Sandbox, payload: Record) -> Outcome:
         "cancelledAt": None,
         "cancelReason": None,
         "department": "service",
+        **BLANK_APPOINTMENT,
         **payload,
         **stamp(at),
     }
+    if not sandbox.rules.external_id_echo:
+        record["externalId"] = None
     answer = {name: record[name] for name in ("appointmentId", "status", "department", "createdAt")}
     return 201, answer, "service_appointments", record
-
-
-def _match(sandbox: Sandbox, payload: Record) -> tuple[Record | None, str | None]:
-    """Find the customer that a payload means: `externalId` first, then name and a contact."""
-    table = sandbox.ledger.tables["customers"]
-    external_id = payload.get("externalId")
-    known = table.find("externalId", external_id) if external_id else set()
-    if known:
-        return _survivor(sandbox, min(known)), "externalId"
-    contacts = [("email", email) for email in payload.get("emails") or () if email]
-    contacts += [
-        ("phone", (phone or {}).get("number") or "") for phone in payload.get("phones") or ()
-    ]
-    name = _name(payload)
-    candidates = {key for parameter, value in contacts for key in table.find(parameter, value)}
-    for key in sorted(candidates):
-        record = _survivor(sandbox, key)
-        other = record.get("externalId")
-        if all(name) and _name(record) == name and not (external_id and other):
-            return record, "nameAndContact"
-    return None, None
-
-
-def _survivor(sandbox: Sandbox, key: str) -> Record:
-    """Follow merges to the customer that is left."""
-    record = sandbox.ledger.record("customers", key) or {}
-    while record["mergedIntoCustomerId"]:
-        record = sandbox.ledger.record("customers", record["mergedIntoCustomerId"]) or {}
-    return record
-
-
-def _name(record: Record) -> tuple[str, str]:
-    first, last = record.get("firstName") or "", record.get("lastName") or ""
-    return first.strip().casefold(), last.strip().casefold()
 
 
 def _customer(sandbox: Sandbox, key: str) -> Record:
@@ -223,8 +208,17 @@ def _customer(sandbox: Sandbox, key: str) -> Record:
     if record is None:
         raise Problem.invalid(422, "customerId", "there is no such customer")
     if record["mergedIntoCustomerId"]:
-        raise Problem.invalid(422, "customerId", "this customer has been merged into another")
+        message = "this customer has been merged into another"
+        raise Problem.invalid(422, "customerId", message, "customer_merged")
     return record
+
+
+def _hold_reference(sandbox: Sandbox, reference: str | None) -> None:
+    """Refuse the second deal with a reference, where the rules say so."""
+    taken = reference and sandbox.ledger.tables["deals"].find("referenceId", reference)
+    if sandbox.rules.unique_references and taken:
+        message = "there is a deal with this reference"
+        raise Problem.invalid(409, "referenceId", message, "duplicate")
 
 
 def _available(sandbox: Sandbox, vin: str) -> Record:

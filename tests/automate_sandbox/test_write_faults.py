@@ -97,6 +97,11 @@ def test_a_delayed_write_is_in_flight_until_it_is_carried_out(
     (record,) = booked(shop, booking)
     assert late.json()["appointmentId"] == record["appointmentId"]
     assert shop.stats()["keys"]["in_flight"] == before + 1
+    version, write = shop.control(f"history?since={shop.stats()['lastSeq'] - 2}")
+    assert version["record"] == record
+    assert write["write"]["answer"] == late.json()
+    assert write["write"]["idempotencyKey"] == key
+    assert write["requestId"] == version["requestId"]
 
 
 def test_a_delayed_write_that_is_refused_frees_its_key(
