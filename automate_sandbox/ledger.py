@@ -50,7 +50,9 @@ class Entry(t.NamedTuple):
         key: Of the record; method and path for a write.
         cause: world, live, api, or control.
         request_id: Of the request behind it.
-        body: The record; for a write `{status, payload, answer, idempotencyKey}`.
+        body: The record; for a write `{status, payload, answer, idempotencyKey}`. A queued write
+            has two entries: status 202 when it is accepted, and at its end one with its
+            `operationId` and `answer`, or `error` when it was refused and nothing has changed.
     """
 
     seq: int

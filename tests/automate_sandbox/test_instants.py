@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,16 @@ def test_a_clock_can_start_anywhere_and_runs_on() -> None:
     clock = Clock.starting_at(start)
     first, second = clock.now(), clock.now()
     assert start <= first <= second < start + 60_000
+
+
+def test_who_sleeps_by_a_clock_wakes_when_it_has_jumped_far_enough() -> None:
+    async def night() -> list[str]:
+        clock, seen = Clock(), []
+        sleeper = asyncio.create_task(clock.sleep(3_600_000))
+        for seconds in (0, 1800, 1800):
+            clock.advance(seconds * 1000)
+            await asyncio.sleep(0.01)
+            seen.append("awake" if sleeper.done() else "asleep")
+        return seen
+
+    assert asyncio.run(night()) == ["asleep", "asleep", "awake"]
