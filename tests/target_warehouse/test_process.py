@@ -292,17 +292,6 @@ def test_a_tap_that_is_slow_but_never_silent_does_not_either(
     assert written[:4] == ["", "", "2\n", ""]
 
 
-def test_lines_that_come_in_pieces_are_put_together(path: Path) -> None:
-    process = start(path)
-    text = lines_of([CARS, *[record("cars", id=n) for n in range(300)], state("é" * 2000)])
-    for begin in range(0, len(text), 777):
-        feed(process, text[begin : begin + 777])
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert json.loads(out) == "é" * 2000
-    assert rows(path, "SELECT count(*), sum(id) FROM cars") == [(300, 299 * 150)]
-
-
 def kill_once(path: Path, messages: Path, drains: int, seconds: float) -> list[int]:
     """Load, kill -9 after some drains and seconds, and give the STATE values written."""
     process = start(path, "--config=ENV", "--input", str(messages), batch_size_rows="100")

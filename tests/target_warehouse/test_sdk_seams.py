@@ -11,7 +11,7 @@ import pytest
 from singer_sdk.target_base import Target
 from support.singer import Loader, Message, lines_of, record, schema, state
 
-from automate_api.errors import AutomateError, ConfigError
+from automate_api.errors import AutomateError
 from target_warehouse.target import TargetWarehouse
 
 if t.TYPE_CHECKING:
@@ -98,15 +98,6 @@ def test_a_stream_that_a_map_drops_has_no_table(loader: Loader, maps: dict[str, 
     if loader.path.exists():
         tables = loader.query("SELECT table_name FROM duckdb_tables()")
         assert ("cars",) not in tables
-
-
-@pytest.mark.parametrize("expression", ["1 +", "nowhere("])
-def test_a_stream_map_that_is_no_expression_is_a_mistake_in_the_settings(
-    loader: Loader,
-    expression: str,
-) -> None:
-    with pytest.raises(ConfigError, match="The stream map of 'cars' cannot be used"):
-        loader.run(MESSAGES, stream_maps={"cars": {"price": expression}})
 
 
 def test_the_sdks_metadata_is_added_as_the_sdk_adds_it(loader: Loader) -> None:
