@@ -1,28 +1,40 @@
-"""The SDK's private methods that our targets replace, here and in no other module of this package.
+"""The SDK's private methods that taps and targets replace, here and in no other module.
 
 The SDK validates, copies and dates every record on its own way to a sink, exits 0 after a signal,
 and puts whole messages into its errors. Here a record goes through the stream maps that change
-anything, and straight to what the target routes it to.
+anything, and straight to what the target routes it to; a tap's goes out as it came.
 """
 
 from __future__ import annotations
 
 import abc
+import datetime as dt
+import logging
 import signal
 import sys
 import threading
 import typing as t
 
 import msgspec
+from singer_sdk import Stream
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
+from singer_sdk.singerlib import RecordMessage
 
-from automate_api.errors import EXIT_SIGINT, EXIT_SIGTERM, ConfigError, StoppedError
+from automate_api.errors import (
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    AutomateError,
+    ConfigError,
+    StoppedError,
+)
 from automate_api.program import standard_output
 from automate_singer.command import CommandTarget
 from automate_singer.errors import InputError, NoSchemaError, UnfitRecordError
 
 if t.TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
     from types import FrameType
 
     from singer_sdk.mapper import StreamMap
@@ -34,6 +46,65 @@ SinkT = t.TypeVar("SinkT")
 
 _NOTHING: t.Final = object()
 _encode_state: t.Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class PlainStream(Stream):
+    """A tap's stream whose records are written as they come, and whose errors are said once."""
+
+    def log(
+        self,
+        message: str,
+        *args: t.Any,  # noqa: ANN401 - whatever the message names
+        level: int = logging.INFO,
+        **kwargs: t.Any,  # noqa: ANN401 - logging's own
+    ) -> None:
+        """Log a message; an error of ours is said once, where the program ends.
+
+        Args:
+            message: What to say.
+            args: What it names.
+            level: How loud; the SDK calls every error that ends a stream unhandled.
+            kwargs: As `logging.Logger.log` takes them.
+        """
+        if level >= logging.ERROR and isinstance(sys.exception(), AutomateError):
+            level = logging.DEBUG
+        super().log(message, *args, level=level, **kwargs)
+
+    def mapped(self, record: Record) -> Iterator[RecordMessage]:
+        """Send a record through the stream maps, without the SDK's changes of its values.
+
+        Args:
+            record: Its selected fields.
+
+        Raises:
+            ConfigError: When an expression of a stream map fails on it.
+        """
+        extracted = dt.datetime.now(dt.UTC)
+        for stream_map in self.stream_maps:
+            mapped = self._transformed(stream_map, record)
+            if mapped is not None:
+                yield RecordMessage(
+                    stream=stream_map.stream_alias,
+                    record=mapped,
+                    version=self._stream_version,
+                    time_extracted=extracted,
+                )
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        pop_deselected_record_properties(record, self.schema, self.mask)
+        yield from self.mapped(record)
+
+    def _transformed(self, stream_map: StreamMap, record: Record) -> Record | None:
+        try:
+            return stream_map.transform(record)
+        except Exception as error:  # noqa: BLE001 - an expression of the user's may raise anything
+            # The SDK's own error quotes the expression; any other may quote the record.
+            came = str(error) if isinstance(error, MapExpressionError) else type(error).__name__
+            msg = (
+                f"Stream '{self.name}': an expression of `stream_maps` fails on a record: {came} "
+                "Expected one that works on every record, also where a field is null or missing."
+            )
+            raise ConfigError(msg) from None
 
 
 class PipeTarget(CommandTarget, abc.ABC, t.Generic[SinkT]):

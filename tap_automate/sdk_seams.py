@@ -11,27 +11,21 @@ import abc
 import contextlib
 import copy
 import dataclasses
-import datetime as dt
 import functools
-import logging
-import sys
 import typing as t
 
-from singer_sdk import Stream
-from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
-from singer_sdk.singerlib import RecordMessage
 
-from automate_api.errors import AutomateError, ConfigError
+from automate_singer.sdk_seams import PlainStream
 from tap_automate.records import inferred_type
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.mapper import StreamMap
+    from singer_sdk.singerlib import RecordMessage
 
-    from tap_automate.writer import BlockWriter
+    from automate_singer.writer import BlockWriter
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Step:
     commit: Callable[[], None]
 
 
-class RowStream(Stream):
+class RowStream(PlainStream):
     """A stream whose rows come already conformed, from its own loop or its parent's."""
 
     def write_row(self, record: Record) -> None:
@@ -58,53 +52,13 @@ class RowStream(Stream):
         """
         self._write_record_message(record)
 
-    def log(
-        self,
-        message: str,
-        *args: t.Any,  # noqa: ANN401 - whatever the message names
-        level: int = logging.INFO,
-        **kwargs: t.Any,  # noqa: ANN401 - logging's own
-    ) -> None:
-        """Log a message; an error of ours is said once, where the program ends.
-
-        Args:
-            message: What to say.
-            args: What it names.
-            level: How loud; the SDK calls every error that ends a stream unhandled.
-            kwargs: As `logging.Logger.log` takes them.
-        """
-        if level >= logging.ERROR and isinstance(sys.exception(), AutomateError):
-            level = logging.DEBUG
-        super().log(message, *args, level=level, **kwargs)
-
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields
         if new:
             self._meet(record, new)
         if self._has_deselected:
             pop_deselected_record_properties(record, self.schema, self.mask)
-        extracted = dt.datetime.now(dt.UTC)
-        for stream_map in self.stream_maps:
-            mapped = self._mapped(stream_map, record)
-            if mapped is not None:
-                yield RecordMessage(
-                    stream=stream_map.stream_alias,
-                    record=mapped,
-                    version=self._stream_version,
-                    time_extracted=extracted,
-                )
-
-    def _mapped(self, stream_map: StreamMap, record: Record) -> Record | None:
-        try:
-            return stream_map.transform(record)
-        except Exception as error:  # noqa: BLE001 - an expression of the user's may raise anything
-            # The SDK's own error quotes the expression; any other may quote the record.
-            came = str(error) if isinstance(error, MapExpressionError) else type(error).__name__
-            msg = (
-                f"Stream '{self.name}': an expression of `stream_maps` fails on a record: {came} "
-                "Expected one that works on every record, also where a field is null or missing."
-            )
-            raise ConfigError(msg) from None
+        yield from self.mapped(record)
 
     @functools.cached_property
     def _expected_fields(self) -> frozenset[str]:

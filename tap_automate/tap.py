@@ -1,105 +1,56 @@
-"""The Singer tap: command line, settings, and what its streams share."""
+"""The Singer tap: settings, and what its streams share."""
 
 from __future__ import annotations
 
 import functools
-import signal
-import threading
 import typing as t
 
-from singer_sdk import Tap
-from singer_sdk.exceptions import MappingError
-from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-
-from automate_api import contract, program, redaction, settings
+from automate_api import contract, program
 from automate_api.client import Client
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
-from automate_api.errors import ConfigError, StoppedError
 from automate_api.session import Session
-from tap_automate import inputs
+from automate_singer import inputs
+from automate_singer.tap import CommandTap
+from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
 from tap_automate.privacy import Privacy
 from tap_automate.resources import stream_types
 from tap_automate.streams import stream_names
-from tap_automate.writer import BlockWriter
 
 if t.TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Mapping
 
-    import click
     from singer_sdk import Stream
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
-class TapAutomate(Tap):
+class TapAutomate(CommandTap):
     """Auto/Mate DMS: vehicles, customers, deals, repair orders, GL entries; incremental, exact."""
 
     name = "tap-automate"
     package_name = "automate-dms"
-    message_writer_class = BlockWriter
+    env_prefix = "TAP_AUTOMATE_"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = {
         "type": "object",
         "properties": {**SETTINGS, **TAP_SETTINGS},
         "required": list(REQUIRED),
     }
-    capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
-        TapCapabilities.CATALOG,
-        TapCapabilities.STATE,
-        TapCapabilities.DISCOVER,
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.STRUCTURED_LOGGING,
-    ]
 
-    def __init__(
-        self,
-        *,
-        config: dict[str, t.Any] | None = None,
-        parse_env_config: bool = False,
-        validate_config: bool = True,
-        **options: t.Any,  # noqa: ANN401 - the SDK's own
+    @classmethod
+    def check_settings(cls, values: Mapping[str, t.Any]) -> list[str]:
+        """List what is wrong with the settings beyond their schema."""
+        return list(problems(values, stream_names()))
+
+    def prepare(
+        self, values: Mapping[str, t.Any], catalog: dict[str, t.Any] | None, *, checked: bool
     ) -> None:
-        """Read, check and complete the settings; the SDK's own check would print their values.
-
-        Args:
-            config: The settings of the configuration files.
-            parse_env_config: Whether `TAP_AUTOMATE_*` variables come on top.
-            validate_config: False for discovery, which needs no settings.
-            options: Catalog, state and the rest, as the SDK takes them.
-
-        Raises:
-            ConfigError: When settings, catalog or state cannot be used.
-        """
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        values = settings.resolve(
-            schema, config or {}, prefix="TAP_AUTOMATE_" if parse_env_config else None
-        )
-        redaction.register_settings(schema, values)
-        if validate_config:
-            found = [*settings.problems(schema, values), *problems(values, stream_names())]
-            settings.refuse(found, program=self.name)
-            for sentence in settings.unknown(schema, values):
-                self.logger.warning(sentence)
+        """Read the contract, and what the settings say of API and personal data."""
+        if checked:
             self.api = ApiConfig.from_settings(values, program=self.name)
-        inputs.check_catalog(options.get("catalog"), stream_names())
+        inputs.check_names(catalog, stream_names(), program=self.name)
         self.contract = contract.load()
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
         )
-        self.stop = threading.Event()
-        self._stopped_by: int | None = None
-        try:
-            with program.quiet():
-                super().__init__(config=values, validate_config=False, **options)
-        except MappingError as error:
-            msg = f"{self.name}: `stream_maps` cannot be used: {error}"
-            raise ConfigError(msg) from None
-        inputs.check_streams(self.streams)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._ask_to_stop)
-            signal.signal(signal.SIGTERM, self._ask_to_stop)
 
     @functools.cached_property
     def api(self) -> ApiConfig:
@@ -120,55 +71,17 @@ class TapAutomate(Tap):
         """Return every stream of the table; needs no network."""
         return [stream_type(self) for stream_type in stream_types()]
 
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
-        """Read the configuration files.
-
-        Raises:
-            ConfigError: When one is missing or is not a JSON object.
-        """
-        with settings.explain_unreadable(value):
-            return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def invoke(
-        cls,
-        *,
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
-        **options: t.Any,  # noqa: ANN401 - the SDK's own
-    ) -> None:
-        """Run as the command line asks.
-
-        Args:
-            state: The state file.
-            catalog: The catalog file.
-            options: Configuration and the rest, as the SDK takes them.
-
-        Raises:
-            ConfigError: When a file is not JSON, or what it holds cannot be used.
-        """
-        super().invoke(state=inputs.read_json(state), catalog=inputs.read_json(catalog), **options)
-
     def load_state(self, state: dict[str, t.Any]) -> None:
         """Take over the state of the run before.
 
         Raises:
             ConfigError: When it cannot be used.
         """
-        inputs.check_state(state, self.streams)
         super().load_state(state)
-
-    def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop at the next safe point; a second signal ends the process at once."""
-        del frame
-        self._stopped_by = signum
-        self.stop.set()
-        signal.signal(signum, signal.SIG_DFL)
-
-    def stopped(self) -> StoppedError:
-        """Return the error that ends the run with 128 and the signal, once `stop` is set."""
-        return StoppedError(128 + (self._stopped_by or signal.SIGTERM))
+        bookmarks = state.get("bookmarks", {})
+        for name in bookmarks.keys() & self.streams.keys():
+            for bookmark in (bookmarks[name], *bookmarks[name].get("partitions", ())):
+                Bookmark.from_state(bookmark, overlap_seconds=0, name=name)
 
 
 def main() -> t.NoReturn:

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.redaction",
         "automate_api.settings",
     },
-    "tap_automate": {"automate_api"},
+    "tap_automate": {"automate_api", "automate_singer"},
     "target_automate": {"automate_api", "automate_singer"},
     "target_warehouse": {
         "automate_api.errors",

@@ -6,15 +6,14 @@ selection.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import io
 import json
 import typing as t
 
 from singer_sdk.singerlib import Catalog
 
 from automate_api.errors import ConfigError
-from tap_automate.bookmark import Bookmark
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,35 +21,31 @@ if t.TYPE_CHECKING:
     from singer_sdk import Stream
 
 METHODS: t.Final = ("INCREMENTAL", "FULL_TABLE")
-NEW_CATALOG: t.Final = "Make a new one with `tap-automate --discover`."
 
 
-def read_json(file: t.IO[str] | None) -> io.StringIO | None:
-    """Read a file of the command line, for the SDK to parse.
+def read_json(file: t.IO[str] | None) -> dict[str, t.Any] | None:
+    """Read a file of the command line.
 
     Raises:
         ConfigError: When it does not hold a JSON object.
     """
     if file is None:
         return None
-    content = ""
-    try:
-        content = file.read()
-        is_object = isinstance(json.loads(content), dict)
-    except ValueError:
-        is_object = False
-    if not is_object:
+    content = None
+    with contextlib.suppress(ValueError):
+        content = json.load(file)
+    if not isinstance(content, dict):
         msg = f"{file.name} is not a JSON object; expected a state or catalog of this tap."
         raise ConfigError(msg)
-    return io.StringIO(content)
+    return content
 
 
-def check_catalog(catalog: object, streams: Collection[str]) -> None:
-    """Hold a catalog to its form, and to the streams that there are.
+def check_catalog(catalog: object, *, program: str) -> None:
+    """Hold a catalog to its form.
 
     Args:
         catalog: As it was given; None when there is none.
-        streams: The streams of the tap.
+        program: The tap's name.
 
     Raises:
         ConfigError: When the catalog cannot be used.
@@ -61,23 +56,40 @@ def check_catalog(catalog: object, streams: Collection[str]) -> None:
     if not isinstance(entries, list) or not all(map(_is_entry, entries)) or not _parses(catalog):
         msg = (
             'The catalog cannot be used: expected {"streams": [{"tap_stream_id": "<stream>", '
-            f'"schema": {{"properties": {{...}}}}, "metadata": [...]}}]}}. {NEW_CATALOG}'
+            f'"schema": {{"properties": {{...}}}}, "metadata": [...]}}]}}. {_another(program)}'
         )
         raise ConfigError(msg)
+
+
+def check_names(
+    catalog: Mapping[str, t.Any] | None, streams: Collection[str], *, program: str
+) -> None:
+    """Hold a catalog to the streams that there are.
+
+    Args:
+        catalog: Of the right form; None when there is none.
+        streams: The streams of the tap.
+        program: The tap's name.
+
+    Raises:
+        ConfigError: When it names others.
+    """
+    entries = catalog["streams"] if catalog else ()
     unknown = sorted({entry["tap_stream_id"] for entry in entries} - set(streams))
     if unknown:
         msg = (
             f"The catalog names streams that this tap does not have: {', '.join(unknown)}. "
-            f"It has {', '.join(sorted(streams))}. {NEW_CATALOG}"
+            f"It has {', '.join(sorted(streams))}. {_another(program)}"
         )
         raise ConfigError(msg)
 
 
-def check_streams(streams: Mapping[str, Stream]) -> None:
+def check_streams(streams: Mapping[str, Stream], *, program: str) -> None:
     """Hold the selected streams, as a catalog has left them, to what no run can do without.
 
     Args:
         streams: Name to stream.
+        program: The tap's name.
 
     Raises:
         ConfigError: When one lacks its key or replication key, or is to be read in a way that there
@@ -90,7 +102,7 @@ def check_streams(streams: Mapping[str, Stream]) -> None:
         if missing := sorted(needed - stream.effective_schema["properties"].keys()):
             msg = (
                 f"The catalog has stream '{name}' without {', '.join(missing)}, which a target "
-                f"needs to tell rows and versions apart. Put it back, or: {NEW_CATALOG}"
+                f"needs to tell rows and versions apart. Put it back, or: {_another(program)}"
             )
             raise ConfigError(msg)
         if stream.replication_method not in METHODS:
@@ -101,12 +113,11 @@ def check_streams(streams: Mapping[str, Stream]) -> None:
             raise ConfigError(msg)
 
 
-def check_state(state: object, streams: Collection[str]) -> None:
-    """Hold a state to its form, each bookmark included.
+def check_state(state: object) -> None:
+    """Hold a state to its form.
 
     Args:
         state: As it was given; empty on a first run.
-        streams: The streams of the tap; what a state says of others is kept as it is.
 
     Raises:
         ConfigError: When the state cannot be used.
@@ -121,9 +132,10 @@ def check_state(state: object, streams: Collection[str]) -> None:
             "from the start."
         )
         raise ConfigError(msg)
-    for name in bookmarks.keys() & set(streams):
-        for bookmark in (bookmarks[name], *bookmarks[name].get("partitions", ())):
-            Bookmark.from_state(bookmark, overlap_seconds=0, name=name)
+
+
+def _another(program: str) -> str:
+    return f"Make a new one with `{program} --discover`."
 
 
 def _is_entry(entry: object) -> bool:
