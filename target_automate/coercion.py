@@ -143,16 +143,17 @@ def boolean(value: object) -> bool | None:
     """
     if isinstance(value, bool):
         return value
+    if isinstance(value, str) and not value.strip():
+        return None
+    found = None
     if isinstance(value, str):
-        if not value.strip():
-            return None
         found = _FLAGS.get(value.strip().lower())
-        if found is not None:
-            return found
-    elif isinstance(value, int | float | Decimal) and value in {0, 1}:
-        return bool(value)
-    msg = "a boolean"
-    raise UnfitError(msg, value)
+    elif isinstance(value, int | float) or (isinstance(value, Decimal) and value.is_finite()):
+        found = bool(value) if value in {0, 1} else None
+    if found is None:
+        msg = "a boolean"
+        raise UnfitError(msg, value)
+    return found
 
 
 def date(value: object) -> str | None:

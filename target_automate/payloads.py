@@ -140,7 +140,8 @@ class Conformer:
 
     def _check(self, record: Mapping[str, t.Any], body: Body, notes: _Notes) -> None:
         for name in self._refused & record.keys():
-            if record[name] is not None and str(record[name]).strip():
+            value = record[name]
+            if not (value is None or (isinstance(value, str) and not value.strip())):
                 message = (
                     f"the record carries {self._declaration.id_field}: what has been read from the"
                     " DMS is not sent back as new"
@@ -297,7 +298,7 @@ def _spellings(name: str) -> frozenset[str]:
 
 def _near(one: str, other: str) -> bool:
     outer, inner = sorted((one, other), key=len)
-    return inner.startswith(outer) and inner[len(outer) :][:1] in {"", ".", "["}
+    return inner.startswith(outer) and inner[len(outer) :][:1] in {"", "."}
 
 
 def _dotted(path: Iterable[str | int]) -> str:

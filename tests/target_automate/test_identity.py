@@ -192,6 +192,14 @@ def test_no_two_keys_read_the_same(parts: list[str]) -> None:
     assert len(keys) == 8
 
 
+@settings(deadline=None)
+@given(st.text(alphabet="|\\ ", max_size=5), st.text(alphabet="|\\ ", max_size=5))
+def test_two_ids_of_the_writer_are_two_keys(one: str, other: str) -> None:
+    keys = [identity.business_key(DEALS, {"referenceId": text}) for text in (one, other)]
+
+    assert (keys[0] == keys[1]) == (one == other)
+
+
 @pytest.mark.parametrize("sink", sinks.SINKS, ids=lambda sink: sink.object)
 def test_a_body_without_its_key_has_none(sink: sinks.SinkDeclaration) -> None:
     with pytest.raises(LookupError):

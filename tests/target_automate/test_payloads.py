@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 import typing as t
@@ -297,6 +298,8 @@ def test_a_record_that_was_read_from_the_dms_is_not_created_again(
 
     assert problems(name, changed(name, **{spell(field): "id_61df30"})) == [Problem(field, message)]
     assert problems(name, changed(name, **{spell(field): {"id": 7}})) == [Problem(field, message)]
+    both = {field: "id_61df30", inflection.underscore(field): "id_61df30"}
+    assert problems(name, changed(name, **both)) == [Problem(field, message)]
     assert body(name, changed(name, **{spell(field): None})) == RECORDS[name]
     assert body(name, changed(name, **{spell(field): ""})) == RECORDS[name]
 
@@ -316,6 +319,9 @@ def test_a_customer_may_be_named_by_either_id(name: str) -> None:
     assert problems(name, changed(name, customerExternalId=" ", customerId=None)) == [
         Problem("customerId", "required, but neither it nor customerExternalId is given")
     ]
+    assert problems(name, changed(name, customerExternalId=True)) == [
+        Problem("customerExternalId", "expected text, got a boolean")
+    ]
 
 
 @pytest.mark.parametrize("missing", [None, "", LEFT_OUT])
@@ -323,6 +329,9 @@ def test_a_record_without_its_business_key_is_refused(missing: object) -> None:
     message = "required (it identifies the record), but not given"
 
     assert problems("customers", changed("customers", externalId=missing)) == [
+        Problem("externalId", message)
+    ]
+    assert problems("customers", {"externalId": None, "notes": "?"}) == [
         Problem("externalId", message)
     ]
     assert problems("deals", changed("deals", referenceId=missing)) == [
@@ -414,6 +423,20 @@ def test_an_invalid_record_still_tells_which_it_is() -> None:
     assert str(invalid.value) == (
         "taxes: expected an object, got a number; vehicle.vin: required, but not given"
     )
+
+
+def test_a_rule_that_the_contract_gets_later_is_kept_and_told_without_the_value() -> None:
+    document = copy.deepcopy(dict(API.document))
+    fields = document["components"]["schemas"]["CustomerFields"]["properties"]
+    fields["notes"] = {"type": ["string", "null"], "maxLength": 5}
+    conformer = Conformer(sinks.by_object("customers"), contract.Contract(document))
+
+    with pytest.raises(Invalid) as invalid:
+        conformer.conform(changed("customers", notes="a secret"))
+
+    assert [problem.field for problem in invalid.value.problems] == ["notes"]
+    assert "5 characters" in str(invalid.value)
+    assert "secret" not in str(invalid.value)
 
 
 CANARY = "canary-7f3a"
