@@ -12,7 +12,12 @@ from http import HTTPStatus
 
 from automate_api import replies
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import AuthenticationError, ProtocolError, RequestRefusedError
+from automate_api.errors import (
+    AuthenticationError,
+    ConfigError,
+    ProtocolError,
+    RequestRefusedError,
+)
 from automate_api.login import Bearer
 from automate_api.transport import NoAuth, Request, Stats, Transport
 
@@ -118,6 +123,7 @@ class Client:
         reply = self._with_token(
             lambda token: Request("GET", path, Bearer(token), params or {}), self._transport.send
         )
+        self._session.keep_cookies()
         if not reply.is_success:
             raise replies.refusal(reply, call)
         if not reply.is_json:
@@ -151,14 +157,18 @@ class Client:
         Raises:
             AuthenticationError: When the login is refused, or its token is refused twice.
             TryLaterError: When another answer asked for a pause longer than `max_wait_seconds`.
-            ConfigError: When TLS fails, or the session store cannot be used.
-            StoppedError: When `stop` is set.
+            ConfigError: When TLS fails, at whatever moment, or the session store cannot be used.
+            StoppedError: When `stop` is set; nothing was sent.
         """
 
         def request(token: str) -> Request:
             return Request(method, path, Bearer(token), body=body, headers=headers or {})
 
-        return self._with_token(request, self._transport.attempt)
+        outcome = self._with_token(request, self._transport.attempt)
+        # No outcome is lost to a session file that cannot be written: the next request says so.
+        with contextlib.suppress(ConfigError):
+            self._session.keep_cookies()
+        return outcome
 
     def delay(self, call: str, outcome: Reply | Failure, *, attempts: int, budget: float) -> float:
         """Tell how long to wait before an attempted write is sent again.
@@ -247,7 +257,6 @@ class Client:
                 "whether something else logs in with this user, then run again."
             )
             raise AuthenticationError(msg, request_id=outcome.request_id)
-        self._session.keep_cookies()
         return outcome
 
 

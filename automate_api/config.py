@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import os
 import re
 import ssl
 import typing as t
@@ -12,7 +11,6 @@ import urllib.parse
 from pathlib import Path
 
 from automate_api import redaction, settings
-from automate_api.errors import ConfigError
 from automate_api.mfa import Totp
 
 if t.TYPE_CHECKING:
@@ -213,12 +211,7 @@ def _is_loopback(host: str) -> bool:
 def _session_path(merged: Mapping[str, t.Any]) -> Path:
     if "session_path" in merged:
         return settings.path("session_path", merged["session_path"])
-    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    try:
-        return Path(state_home, "automate-dms").expanduser()
-    except RuntimeError:
-        msg = "There is no home directory to keep the session in: name one with `session_path`."
-        raise ConfigError(msg) from None
+    return settings.state_home("session_path")
 
 
 def _problems(merged: Mapping[str, t.Any]) -> list[str]:

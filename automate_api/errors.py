@@ -2,6 +2,8 @@
 
     AutomateError               1   unexpected: the message says what was expected and what came
     ├── ConfigError             2   change the configuration or the command line
+    ├── RejectsError            3   too many records were rejected: correct and replay them
+    ├── UnsettledError          4   nobody knows whether the DMS has some records: settle them
     ├── AuthenticationError     5   the DMS refused the login: correct it, then try again
     │   └── LockedOutError      5   stop logging in; a person unlocks the account
     ├── TryLaterError          75   nothing is wrong here: run again later
@@ -23,6 +25,8 @@ import typing as t
 EXIT_DONE: t.Final = 0
 EXIT_UNEXPECTED: t.Final = 1
 EXIT_USAGE: t.Final = 2
+EXIT_REJECTS: t.Final = 3
+EXIT_UNSETTLED: t.Final = 4
 EXIT_AUTHENTICATION: t.Final = 5
 EXIT_TRY_LATER: t.Final = 75
 EXIT_SIGINT: t.Final = 130
@@ -54,6 +58,18 @@ class ConfigError(AutomateError):
     """A setting, a catalog, a state or a command line that cannot be used."""
 
     exit_code = EXIT_USAGE
+
+
+class RejectsError(AutomateError):
+    """More records were rejected than the settings allow; all others were delivered."""
+
+    exit_code = EXIT_REJECTS
+
+
+class UnsettledError(AutomateError):
+    """Writes are left of which nobody knows whether the DMS has carried them out."""
+
+    exit_code = EXIT_UNSETTLED
 
 
 class AuthenticationError(AutomateError):

@@ -245,6 +245,26 @@ def path(name: str, text: str) -> Path:
         raise ConfigError(msg) from None
 
 
+def state_home(name: str) -> Path:
+    """Return the folder for what our programs keep between runs, as the XDG base directories say.
+
+    Args:
+        name: The setting that names another place, for the message.
+
+    Returns:
+        `$XDG_STATE_HOME/automate-dms`, or `~/.local/state/automate-dms`; it may not exist yet.
+
+    Raises:
+        ConfigError: When there is no home directory.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        return Path(state, "automate-dms").expanduser()
+    except RuntimeError:
+        msg = f"There is no home directory to keep files in: name a place with `{name}`."
+        raise ConfigError(msg) from None
+
+
 def refuse(problems: Sequence[str], *, program: str) -> None:
     """Raise when there are problems.
 
