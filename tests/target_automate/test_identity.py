@@ -11,7 +11,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from target_automate import identity, sinks
@@ -194,6 +194,7 @@ def test_no_two_keys_read_the_same(parts: list[str]) -> None:
 
 @settings(deadline=None)
 @given(st.text(alphabet="|\\ ", max_size=5), st.text(alphabet="|\\ ", max_size=5))
+@example("|", "\\|")
 def test_two_ids_of_the_writer_are_two_keys(one: str, other: str) -> None:
     keys = [identity.business_key(DEALS, {"referenceId": text}) for text in (one, other)]
 
