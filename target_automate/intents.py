@@ -81,7 +81,8 @@ class Intent:
         approved: Whether a person has approved it.
         attempts: How often it was sent.
         created_at: When the record came, seconds since 1970 by this machine's clock.
-        sent_at: When it was last sent; None when it was not.
+        first_sent_at: When it was first sent under its key; None when it was not.
+        sent_at: When it was last sent.
         operation_id: Of the operation that the DMS queued it as.
         dms_id: The id that the DMS gave it.
         cause: Why it is rejected.
@@ -104,6 +105,7 @@ class Intent:
     approved: bool
     attempts: int
     created_at: float
+    first_sent_at: float | None
     sent_at: float | None
     operation_id: str | None
     dms_id: str | None
@@ -123,12 +125,20 @@ class Head:
     cause: Cause | None
 
 
+class Brief(t.NamedTuple):
+    """An intent without what it says."""
+
+    id: int
+    object: str
+    digest: bytes
+    state: State
+
+
 class Meaning(enum.Enum):
     """What a record means beside what the journal holds of its key."""
 
     NEW = "the next intent of its key"
     SAME = "the intent that is there"
-    AGAIN = "the intent that is there, which did not keep the contract and now does"
     UNCHANGED = "nothing: the DMS has it"
     EXISTS = "a change of something that was created and cannot be changed"
     BLOCKED = "a change of something that may or may not have been created"
@@ -149,14 +159,9 @@ def meaning(operation: str, content_hash: str, newest: Head | None, acked: Head 
     if created is not None and created.content_hash == content_hash:
         return Meaning.UNCHANGED
     if newest.content_hash == content_hash:
-        return _repeated(newest)
+        has_come = newest.state in {State.ACKED, State.DROPPED}
+        return Meaning.UNCHANGED if has_come else Meaning.SAME
     if created is not None:
         return Meaning.EXISTS
     parked = operation == "create" and newest.state is State.PARKED
     return Meaning.BLOCKED if parked else Meaning.NEW
-
-
-def _repeated(newest: Head) -> Meaning:
-    if newest.state in {State.ACKED, State.DROPPED}:
-        return Meaning.UNCHANGED
-    return Meaning.AGAIN if newest.cause is Cause.INVALID else Meaning.SAME

@@ -17,7 +17,7 @@ from decimal import Decimal
 import msgspec
 
 from automate_api.errors import AutomateError
-from target_automate.intents import OPEN, Cause, Head, Intent, State
+from target_automate.intents import OPEN, Brief, Cause, Head, Intent, State
 from target_automate.sealing import Seal, WrongKeyError
 
 if t.TYPE_CHECKING:
@@ -26,11 +26,14 @@ if t.TYPE_CHECKING:
 
 _INTENT_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Intent))
 _HEAD_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Head))
+ROWS_AT_ONCE: t.Final = 1000
+"""Rows that a listing takes at once, so that a large journal is never in memory."""
+
 _CHANGEABLE: t.Final = frozenset(
     {
-        "generation", "resolved", "look_up", "approved", "attempts", "sent_at", "operation_id",
-        "dms_id", "dms_number", "matched_by", "cause", "reason", "http_status", "request_id",
-        "payload",
+        "generation", "resolved", "look_up", "approved", "attempts", "first_sent_at", "sent_at",
+        "operation_id", "dms_id", "dms_number", "matched_by", "cause", "reason", "http_status",
+        "request_id", "payload",
     }
 )  # fmt: skip
 
@@ -184,6 +187,10 @@ class Journal:
         """Find the newest intent of a business key that is in the DMS; None when there is none."""
         return self._head(object_name, digest, f"AND state = '{State.ACKED}'")
 
+    def before(self, intent: Intent) -> Head | None:
+        """Find the intent that came before another of the same business key."""
+        return self._head(intent.object, intent.digest, f"AND sequence < {int(intent.sequence)}")
+
     def claimed(self, object_name: str, dms_id: str) -> bool:
         """Tell whether an intent has been found to be this record of the DMS."""
         with self._reading():
@@ -193,7 +200,7 @@ class Journal:
                 ).fetchone()
             )
 
-    def recover(self, at: float) -> list[Intent]:
+    def recover(self, at: float) -> list[Brief]:
         """Take over what earlier runs left open: what was sent has an unknown outcome now.
 
         Args:
@@ -209,7 +216,10 @@ class Journal:
                 self.change(
                     intent_id, State.UNKNOWN, at, reason="the run before ended while it was sent"
                 )
-        return list(self.having(OPEN))
+        marks = ", ".join("?" for _ in OPEN)
+        return self._briefs(
+            f"WHERE state IN ({marks}) ORDER BY id", [state.value for state in OPEN]
+        )
 
     def having(self, states: Collection[State], object_name: str | None = None) -> Iterator[Intent]:
         """List the intents that are in one of some states, in their order.
@@ -226,19 +236,17 @@ class Journal:
             values.append(object_name)
         return self._intents(f"{condition} ORDER BY id", values)
 
-    def children(self, parent: bytes) -> list[Intent]:
+    def children(self, parent: bytes) -> list[Brief]:
         """List the newest intents of their keys that wait for a customer or are rejected for it.
 
         Args:
             parent: Digest of the customer's business key.
         """
-        return list(
-            self._intents(
-                "AS child WHERE parent = ? AND (state = ? OR state = ? AND cause = ?) "
-                "AND NOT EXISTS (SELECT 1 FROM intent AS later WHERE later.object = child.object "
-                "AND later.digest = child.digest AND later.sequence > child.sequence) ORDER BY id",
-                (parent, State.WAITING_PARENT.value, State.REJECTED.value, Cause.PARENT.value),
-            )
+        return self._briefs(
+            "AS child WHERE parent = ? AND (state = ? OR state = ? AND cause = ?) "
+            "AND NOT EXISTS (SELECT 1 FROM intent AS later WHERE later.object = child.object "
+            "AND later.digest = child.digest AND later.sequence > child.sequence) ORDER BY id",
+            (parent, State.WAITING_PARENT.value, State.REJECTED.value, Cause.PARENT.value),
         )
 
     def counts(self) -> dict[tuple[str, State], int]:
@@ -275,10 +283,15 @@ class Journal:
                 (after,),
             )
         names = [column[0] for column in cursor.description]
-        for values in cursor:
-            row = dict(zip(names, values, strict=True))
-            row["business_key"] = self._opened(row["business_key"]).decode()
-            yield row
+        while True:
+            with self._reading():
+                read = cursor.fetchmany(ROWS_AT_ONCE)
+            if not read:
+                return
+            for values in read:
+                row = dict(zip(names, values, strict=True))
+                row["business_key"] = self._opened(row["business_key"]).decode()
+                yield row
 
     def flush(self) -> None:
         """Return once every change of this thread so far is on the disk.
@@ -323,6 +336,14 @@ class Journal:
         return Head(
             head_id, State(state), content_hash, sequence, dms_id, Cause(cause) if cause else None
         )
+
+    def _briefs(self, rest: str, values: Collection[t.Any]) -> list[Brief]:
+        with self._reading():
+            rows = self._connection.execute(
+                f"SELECT id, object, digest, state FROM intent {rest}",  # noqa: S608 - constants
+                tuple(values),
+            ).fetchall()
+        return [Brief(key, name, digest, State(state)) for key, name, digest, state in rows]
 
     def _intents(self, rest: str, values: Collection[t.Any]) -> Iterator[Intent]:
         with self._reading():

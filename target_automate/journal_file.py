@@ -47,6 +47,7 @@ _TABLES: t.Final = (
         approved INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
         created_at REAL NOT NULL,
+        first_sent_at REAL,
         sent_at REAL,
         settled_at REAL,
         operation_id TEXT,
@@ -65,6 +66,10 @@ _TABLES: t.Final = (
     "CREATE INDEX intent_dms_id ON intent (object, dms_id) WHERE dms_id IS NOT NULL",
     "CREATE INDEX intent_revision ON intent (revision)",
 )
+
+
+class NoJournalError(ConfigError):
+    """There is no journal at the path, or nobody has ever written to it."""
 
 
 class JournalInUseError(TryLaterError):
@@ -108,16 +113,21 @@ def read_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
     """Open a journal for reading alone, also while another process writes it.
 
     Raises:
-        ConfigError: When there is none, it is another program's, or the key is wrong.
+        NoJournalError: When there is none.
+        ConfigError: When it is another program's, or the key is wrong.
         JournalError: When it cannot be opened.
     """
     if not path.exists():
-        msg = f"There is no journal at {path}: nothing was pushed yet, or `journal_path` is wrong."
-        raise ConfigError(msg)
+        raise _none(path)
     connection = _connect(path)
     try:
         connection.execute("PRAGMA query_only = ON")
+        _hold_to_tables(connection, path)
         journal = Journal(connection, path, _seal(connection, path, key))
+    except sqlite3.Error as error:
+        connection.close()
+        msg = f"The journal {path} cannot be opened ({error})."
+        raise JournalError(msg) from None
     except BaseException:
         connection.close()
         raise
@@ -209,6 +219,18 @@ def _fill(connection: sqlite3.Connection, tenant: str, key: str | None) -> None:
     if key is not None:
         facts |= {"salt": salt.hex(), "check": KeySeal(key, salt).close(CHECK).decode()}
     connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
+
+
+def _hold_to_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that a process made and was killed before it filled."""
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise _none(path)
+
+
+def _none(path: Path) -> NoJournalError:
+    return NoJournalError(
+        f"There is no journal at {path}: nothing was pushed yet, or `journal_path` is wrong."
+    )
 
 
 def _seal(connection: sqlite3.Connection, path: Path, key: str | None) -> Seal:

@@ -1,0 +1,367 @@
+"""The one send path: what is done with one intent at one time.
+
+    prepare -> SENT, on the disk -> send once -> outcome, kept
+
+An outcome that leaves open whether the DMS has it is settled by sending again under the same key
+where the server honours keys, else by reading back; what is not found after the visibility delay is
+sent again where that does no harm, else parked for a person.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from automate_api.errors import AutomateError, ConfigError, RequestRefusedError
+from target_automate.intents import Cause, Intent, State
+from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
+from target_automate.preparation import Ready
+from target_automate.references import Found
+from target_automate.sinks import by_object
+from target_automate.steps import Effort, Later, Settled, Step, body_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from automate_api.client import Client
+    from automate_api.replies import Failure, Reply
+    from target_automate.breaker import Breaker
+    from target_automate.keys import Keys
+    from target_automate.matching import Matching
+    from target_automate.operations import Operations
+    from target_automate.preparation import Preparation
+    from target_automate.readback import ReadBack
+    from target_automate.references import References
+    from target_automate.sinks import SinkDeclaration
+    from target_automate.steps import Desk, Policy
+    from target_automate.tally import Tally
+
+RESENDS: t.Final = 8
+"""Attempts under one key in a run before an outcome that stays unknown is read back instead."""
+FIRST_AWAIT_SECONDS: t.Final = 0.2
+LONGEST_AWAIT_SECONDS: t.Final = 10.0
+"""Between two questions for an attempt that the DMS is still processing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """An intent that was sent, and what came back."""
+
+    intent: Intent
+    sink: SinkDeclaration
+    effort: Effort
+    outcome: Reply | Failure
+    verdict: Verdict
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Courier:
+    """Works on intents; safe to share between threads that work on different ones.
+
+    Attributes:
+        desk: Keeps each step.
+        client: Sends.
+        keys: The idempotency keys.
+        preparation: Checks before anything is sent.
+        read_back: Finds what may be there.
+        references: Resolves anew.
+        matching: Told by whom a customer was found.
+        operations: Follows what the DMS has queued.
+        breaker: Stops objects that fail.
+        tally: Counts what is sent again.
+        policy: About unknown outcomes.
+        paths: Object to the path of its call at this tenant.
+        probe: Told of each step by its name; a test ends the run there.
+        efforts: Intent to what this run has spent on it.
+    """
+
+    desk: Desk
+    client: Client
+    keys: Keys
+    preparation: Preparation
+    read_back: ReadBack
+    references: References
+    matching: Matching
+    operations: Operations
+    breaker: Breaker
+    tally: Tally
+    policy: Policy
+    paths: Mapping[str, str]
+    probe: Callable[[str], None]
+    efforts: dict[int, Effort] = dataclasses.field(default_factory=dict)
+
+    def work_on(self, intent_id: int) -> Step:
+        """Do the next thing with an intent.
+
+        Args:
+            intent_id: Which.
+
+        Raises:
+            AutomateError: What ends the run: the host is unreachable, the login is refused.
+        """
+        intent = self.desk.journal.get(intent_id)
+        sink = by_object(intent.object)
+        effort = self.efforts.setdefault(intent_id, Effort())
+        if self.breaker.closed_for(intent.object):
+            step: Step = Settled(intent.state)
+        elif intent.operation_id is not None:
+            step = self._follow(intent, sink, effort)
+        elif intent.state is State.UNKNOWN:
+            step = self._reconcile(intent, sink, effort)
+        elif pause := self.breaker.pause(intent.object):
+            step = Later(pause)
+        else:
+            step = self._prepare(intent, sink, effort)
+        if isinstance(step, Settled):
+            self.efforts.pop(intent_id, None)
+        return step
+
+    def _prepare(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
+        """Send an intent, if it may be sent."""
+        checked = self.preparation.check(intent, sink, effort)
+        self.probe("prepared")
+        if isinstance(checked, Ready):
+            return self._send(intent, sink, effort, checked.resolved)
+        return checked
+
+    def _send(
+        self, intent: Intent, sink: SinkDeclaration, effort: Effort, resolved: str | None
+    ) -> Step:
+        """Send an intent once; before the first byte leaves, the journal is on the disk."""
+        journal, now = self.desk.journal, self.desk.clock.time()
+        journal.change(
+            intent.id,
+            State.SENT,
+            now,
+            sent_at=now,
+            first_sent_at=intent.first_sent_at or now,
+            attempts=intent.attempts + 1,
+            resolved=resolved,
+            look_up=False,
+            reason=None,
+            cause=None,
+        )
+        self.probe("marked as sent")
+        journal.flush()
+        self.probe("marked as sent, on the disk")
+        effort.attempts += 1
+        if intent.attempts:
+            self.tally.resent(intent.object)
+        try:
+            outcome = self.client.attempt(
+                "POST",
+                self.paths[intent.object],
+                body=body_of(intent, sink, resolved),
+                headers=self.keys.headers(intent),
+            )
+        except ConfigError:
+            raise  # TLS may fail in the middle of an answer: it stays SENT, the next run settles it
+        except AutomateError:
+            # Raised before anything is sent, or after a refusal by 401: nothing was processed.
+            self._unprocessed(intent, "not sent")
+            raise
+        self.probe("answered")
+        verdict = judge(outcome, sink, keys_honoured=self.keys.honoured)
+        if verdict.proves_keys:
+            self.keys.prove()
+        step = self._keep(Attempt(intent, sink, effort, outcome, verdict))
+        self.probe("outcome kept")
+        return step
+
+    def _keep(self, attempt: Attempt) -> Step:
+        """Keep what an attempt came to, and say what comes next."""
+        if attempt.verdict.kind in UNPROCESSED:
+            self._unprocessed(attempt.intent, attempt.verdict.reason)
+        handlers: Mapping[Kind, Callable[[Attempt], Step]] = {
+            Kind.ACKED: self._acknowledge,
+            Kind.ACCEPTED: self._accept,
+            Kind.NOT_SENT: self._put_off,
+            Kind.THROTTLED: self._put_off,
+            Kind.IN_FLIGHT: self._await_first,
+            Kind.UNKNOWN: self._leave_open,
+            Kind.DUPLICATE: self._leave_open,
+            Kind.PARENT_GONE: self._heal,
+            Kind.APPROVAL: self._ask_for_approval,
+            Kind.CLOSED: self._close_object,
+            Kind.REJECTED: self._reject,
+        }
+        return handlers[attempt.verdict.kind](attempt)
+
+    def _reconcile(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
+        """Settle an unknown outcome."""
+        if self.keys.settles(intent, self.desk.clock.time()) and not effort.read_back:
+            if pause := self.breaker.pause(intent.object):
+                return Later(pause)
+            if effort.attempts < RESENDS:
+                return self._send(intent, sink, effort, intent.resolved)
+        found = self.read_back.after_sending(intent, sink, body_of(intent, sink, intent.resolved))
+        self.probe("read back")
+        if isinstance(found, Settled):
+            self.breaker.succeeded(intent.object)
+            return found
+        sent_at = intent.sent_at or intent.created_at
+        left = sent_at + self.policy.visible_after - self.desk.clock.time()
+        if left > 0:
+            return Later(left)
+        if sink.unknown == "resend" and effort.attempts < RESENDS:
+            return self._send(intent, sink, effort, intent.resolved)
+        reason = f"unknown outcome ({intent.reason}); read back: {found}"
+        return self.desk.move(intent, State.PARKED, reason=reason)
+
+    def _follow(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
+        """Ask how a queued operation goes."""
+        verdict = self.operations.ask(t.cast("str", intent.operation_id), sink)
+        self.probe("operation asked")
+        if verdict.kind is Kind.ACCEPTED:
+            delay = self.operations.next_delay(effort.waited)
+            if effort.waited + delay > self.policy.patience:
+                return self.desk.move(intent, State.UNKNOWN, reason=verdict.reason)
+            effort.waited += delay
+            return Later(delay)
+        if verdict.kind is Kind.ACKED:
+            return self._acknowledge_by(intent, verdict)
+        if verdict.kind is Kind.REJECTED:
+            return self._reject_by(intent, Cause.REFUSED, verdict)
+        effort.read_back = True
+        return self.desk.again(intent, State.UNKNOWN, 0.0, operation_id=None, reason=verdict.reason)
+
+    def _acknowledge(self, attempt: Attempt) -> Step:
+        return self._acknowledge_by(attempt.intent, attempt.verdict)
+
+    def _acknowledge_by(self, intent: Intent, verdict: Verdict) -> Step:
+        self.breaker.succeeded(intent.object)
+        self.matching.note(intent, verdict.dms_id, verdict.matched_by)
+        return self.desk.move(
+            intent,
+            State.ACKED,
+            dms_id=verdict.dms_id,
+            dms_number=verdict.dms_number,
+            matched_by=verdict.matched_by,
+            http_status=verdict.status,
+            request_id=verdict.request_id,
+            operation_id=None,
+            reason=None,
+            cause=None,
+        )
+
+    def _reject(self, attempt: Attempt) -> Step:
+        return self._reject_by(attempt.intent, Cause.REFUSED, attempt.verdict)
+
+    def _reject_by(self, intent: Intent, cause: Cause, verdict: Verdict) -> Step:
+        self.breaker.succeeded(intent.object)
+        return self.desk.move(
+            intent,
+            State.REJECTED,
+            cause=cause,
+            reason=f"the DMS refuses it ({verdict.reason})",
+            http_status=verdict.status,
+            request_id=verdict.request_id,
+            operation_id=None,
+        )
+
+    def _accept(self, attempt: Attempt) -> Step:
+        """Keep the operation, on the disk: after a crash it is followed, not sent again."""
+        step = self.desk.again(
+            attempt.intent,
+            State.SENT,
+            self.operations.first_delay,
+            operation_id=attempt.verdict.operation_id,
+            reason="queued by the DMS",
+        )
+        self.desk.journal.flush()
+        return step
+
+    def _put_off(self, attempt: Attempt) -> Step:
+        """Wait for a busy or unreachable API, as long as the settings allow."""
+        effort = attempt.effort
+        delay = self.client.delay(
+            f"POST {self.paths[attempt.intent.object]}",
+            attempt.outcome,
+            attempts=effort.attempts,
+            budget=self.policy.patience - effort.waited,
+        )
+        effort.waited += delay
+        return Later(delay)
+
+    def _await_first(self, attempt: Attempt) -> Step:
+        """Wait for an attempt that the DMS is still processing."""
+        effort, reply = attempt.effort, t.cast("Reply", attempt.outcome)
+        delay = max(
+            reply.retry_after or 0.0,
+            min(LONGEST_AWAIT_SECONDS, FIRST_AWAIT_SECONDS + effort.waited / 2),
+        )
+        self._unknown(attempt)
+        if effort.waited + delay > self.policy.patience:
+            return Settled(State.UNKNOWN)
+        effort.waited += delay
+        effort.attempts -= 1  # it tells nothing against this intent
+        return Later(delay)
+
+    def _leave_open(self, attempt: Attempt) -> Step:
+        self._unknown(attempt)
+        if attempt.verdict.kind is Kind.DUPLICATE:
+            attempt.effort.read_back = True
+        else:
+            self.breaker.failed(attempt.intent.object)
+        return Later(0.0)
+
+    def _heal(self, attempt: Attempt) -> Step:
+        """Ask anew, once, for a reference that the DMS refuses."""
+        intent, reference = attempt.intent, attempt.sink.reference
+        refused = self.desk.journal.get(intent.id).resolved
+        if reference is not None and not attempt.effort.resolved_again:
+            attempt.effort.resolved_again = True
+            resolution = self.references.resolve_again(intent, reference)
+            if isinstance(resolution, Found) and resolution.dms_id != refused:
+                return self.desk.again(
+                    intent,
+                    State.PLANNED,
+                    0.0,
+                    # A new key: the server may answer the old one with the old refusal.
+                    generation=intent.generation + 1,
+                    first_sent_at=None,
+                    resolved=resolution.dms_id,
+                    reason=f"its reference was refused ({attempt.verdict.reason})",
+                )
+        return self._reject_by(intent, Cause.PARENT, attempt.verdict)
+
+    def _ask_for_approval(self, attempt: Attempt) -> Step:
+        return self.desk.wait(
+            attempt.intent,
+            State.WAITING_APPROVAL,
+            reason=f"the DMS wants an approval first ({attempt.verdict.reason})",
+            http_status=attempt.verdict.status,
+            request_id=attempt.verdict.request_id,
+        )
+
+    def _close_object(self, attempt: Attempt) -> Step:
+        """Stop writing an object that the DMS does not take from this login at all."""
+        name, verdict = attempt.intent.object, attempt.verdict
+        msg = (
+            f"POST {self.paths[name]}: the DMS takes no {name} from this login ({verdict.reason}). "
+            "They stay planned; have the dealer grant it, or name the tenant's path in `endpoints`."
+        )
+        self.breaker.close(
+            name,
+            RequestRefusedError(msg, status=verdict.status or 0, request_id=verdict.request_id),
+        )
+        return Settled(_before(attempt.intent))
+
+    def _unprocessed(self, intent: Intent, reason: str) -> None:
+        """Take SENT back: a crash from here on leaves nothing unknown that was not before."""
+        self.desk.move(intent, _before(intent), reason=reason)
+        self.desk.journal.flush()
+
+    def _unknown(self, attempt: Attempt) -> None:
+        self.desk.move(
+            attempt.intent,
+            State.UNKNOWN,
+            reason=attempt.verdict.reason,
+            http_status=attempt.verdict.status,
+            request_id=attempt.verdict.request_id,
+        )
+
+
+def _before(intent: Intent) -> State:
+    """Tell the state that an intent goes back to when an attempt was not processed."""
+    return State.UNKNOWN if intent.state is State.UNKNOWN else State.PLANNED

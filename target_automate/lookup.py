@@ -1,0 +1,171 @@
+"""Finds in the DMS what may have been written, and reads it so that nothing is missed.
+
+Page by page a list can lose rows while others change, so what was read counts only with a
+certificate: as many distinct keys as the first page's total.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import typing as t
+
+from automate_api.errors import NotEntitledError, NotOfferedError, TryLaterError
+from target_automate.identity import comparable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automate_api.client import Client
+    from target_automate.sinks import SinkDeclaration
+
+    Record: t.TypeAlias = dict[str, t.Any]
+
+PAGE_SIZE: t.Final = 200
+LONGEST_PAGES: t.Final = 50
+"""Of an answer to a question about one record; more, and the filter does not work."""
+READS: t.Final = 4
+"""How often a list is read for its certificate."""
+MARGIN_SECONDS: t.Final = 120
+"""Taken off the time of an intent where only later changes are asked for: both clocks are rough."""
+DEAD: t.Final = frozenset({"cancelled", "voided", "lost"})
+"""Statuses of records that do not stand in the way of a new one."""
+
+
+class CannotLookUpError(Exception):
+    """The tenant gives no list to look it up in, or one that cannot be asked for one record.
+
+    Attributes:
+        args: For a person, why.
+    """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lookup:
+    """Asks the DMS for records.
+
+    Attributes:
+        client: Sends the requests.
+        paths: Object to the path of its list at this tenant.
+    """
+
+    client: Client
+    paths: Mapping[str, str]
+
+    def find(
+        self, sink: SinkDeclaration, body: Mapping[str, t.Any], *, age: float | None = None
+    ) -> list[Record]:
+        """Find the records that a payload may have become.
+
+        Args:
+            sink: Of the payload.
+            body: The payload, its reference resolved.
+            age: Seconds since it can have been written; None when at any time.
+
+        Returns:
+            The records that have its key.
+
+        Raises:
+            CannotLookUpError: When the tenant has no such list, or does not filter it.
+            TryLaterError: When the list changes faster than it can be read.
+            AutomateError: When the list cannot be read.
+        """
+        given = {name: body.get(field) for name, field in sink.lookup.query.items()}
+        params = {name: value for name, value in given.items() if value is not None}
+        if age is not None:
+            since = self.client.server_time() - dt.timedelta(seconds=age + MARGIN_SECONDS)
+            params["updatedFrom"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = [record for record in self.read(sink, params) if _is_it(sink, record, body)]
+        if age is None:
+            return [record for record in found if record.get("status") not in DEAD]
+        return found
+
+    def read(self, sink: SinkDeclaration, params: Mapping[str, t.Any]) -> list[Record]:
+        """Read a filtered list whole.
+
+        Args:
+            sink: Whose list.
+            params: The filter.
+
+        Raises:
+            CannotLookUpError: When the tenant has no such list, or does not filter it.
+            TryLaterError: When it changes faster than it can be read.
+            AutomateError: When it cannot be read.
+        """
+        path = self.paths[sink.object]
+        try:
+            for _ in range(READS):
+                records, total = self._pages(path, params, sink.id_field)
+                if len(records) == total:
+                    return list(records.values())
+        except (NotOfferedError, NotEntitledError) as error:
+            raise CannotLookUpError(str(error)) from None
+        msg = (
+            f"GET {path}: the list changes faster than it can be read whole ({READS} attempts). "
+            "Run again later."
+        )
+        raise TryLaterError(msg)
+
+    def detail(self, sink: SinkDeclaration, dms_id: str) -> Record | None:
+        """Read one record by its id; None when the DMS has none.
+
+        Raises:
+            AutomateError: When it cannot be read.
+        """
+        try:
+            answer = self.client.get(f"{self.paths[sink.object]}/{dms_id}")
+        except NotOfferedError:
+            return None
+        return answer.body if isinstance(answer.body, dict) else None
+
+    def _pages(
+        self, path: str, params: Mapping[str, t.Any], key: str
+    ) -> tuple[dict[str, Record], int]:
+        """Read all pages once: the distinct records by their key, and the first page's total."""
+        records: dict[str, Record] = {}
+        total, number = 0, 0
+        while True:
+            number += 1
+            page = self.client.list_page(path, {**params, "page": number, "pageSize": PAGE_SIZE})
+            total = page.total if number == 1 else total
+            records |= {str(record.get(key)): record for record in page.items}
+            if number * page.page_size >= page.total or not page.items:
+                return records, total
+            if number == LONGEST_PAGES:
+                msg = (
+                    f"GET {path} answers {page.total} records to a question about one "
+                    f"({', '.join(params)}): this tenant does not filter it"
+                )
+                raise CannotLookUpError(msg)
+
+
+def holds(record: object, body: object) -> bool:
+    """Tell whether a record of the DMS says at least what a payload says.
+
+    Args:
+        record: As the DMS has it.
+        body: What was sent.
+    """
+    if isinstance(body, dict) and isinstance(record, dict):
+        return all(name in record and holds(record[name], value) for name, value in body.items())
+    if isinstance(body, list) and isinstance(record, list):
+        pairs = zip(record, body, strict=False)
+        return len(body) == len(record) and all(holds(left, right) for left, right in pairs)
+    return record == body
+
+
+def _is_it(sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]) -> bool:
+    """Compare here, too: a tenant may not know a filter and answer with everything."""
+    same = all(
+        name in body and _value(record, name) == _value(body, name) for name in sink.lookup.equal
+    )
+    return same and all(
+        _value(record, name) == _value(body, name)
+        for name in sink.lookup.equal_if_echoed
+        if record.get(name) is not None and body.get(name) is not None
+    )
+
+
+def _value(record: Mapping[str, t.Any], name: str) -> str | None:
+    value = record.get(name)
+    return None if value is None else comparable(name, value)

@@ -1,0 +1,73 @@
+"""Follows what the DMS has queued: `202` with an operation, asked for until it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from automate_api.errors import NotOfferedError
+from automate_api.replies import Reply
+from target_automate.outcomes import Kind, Verdict, read_success
+
+if t.TYPE_CHECKING:
+    from automate_api.client import Client
+    from target_automate.sinks import SinkDeclaration
+
+_CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Operations:
+    """Asks for operations.
+
+    Attributes:
+        client: Sends the requests.
+        first_delay: Seconds before the first question.
+        longest_delay: Seconds between two questions at most.
+    """
+
+    client: Client
+    first_delay: float = 0.2
+    longest_delay: float = 30.0
+
+    def next_delay(self, waited: float) -> float:
+        """Tell how long to wait before the next question.
+
+        Args:
+            waited: Seconds waited so far: half as long again each time.
+        """
+        return min(self.longest_delay, max(self.first_delay, waited / 2))
+
+    def ask(self, operation_id: str, sink: SinkDeclaration) -> Verdict:
+        """Ask how an operation goes.
+
+        Args:
+            operation_id: As the DMS named it.
+            sink: What was written.
+
+        Returns:
+            Acknowledged, rejected, accepted while it runs, or unknown: also when the DMS has
+            forgotten the operation, since what it was about may have been carried out.
+
+        Raises:
+            AutomateError: When the DMS cannot be asked.
+        """
+        try:
+            answer = self.client.get(f"/operations/{operation_id}")
+        except NotOfferedError:
+            return Verdict(Kind.UNKNOWN, "the DMS does not know its operation")
+        facts = answer.body if isinstance(answer.body, dict) else {}
+        match facts.get("status"):
+            case "succeeded":
+                reply = Reply(200, facts, True, "", None, None, answer.request_id)  # noqa: FBT003 - is JSON
+                return read_success(facts.get("result"), reply, sink)
+            case "failed":
+                error = facts.get("error")
+                code = error.get("code") if isinstance(error, dict) else None
+                named = isinstance(code, str) and _CODE.fullmatch(code)
+                reason = f"its operation failed{f', code {code}' if named else ''}"
+                return Verdict(Kind.REJECTED, reason, request_id=answer.request_id)
+            case "queued" | "running":
+                return Verdict(Kind.ACCEPTED, "queued by the DMS", operation_id=operation_id)
+        return Verdict(Kind.UNKNOWN, "its operation has no status that the contract knows")

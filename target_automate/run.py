@@ -1,0 +1,320 @@
+"""One run: everything that works together on a journal, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import typing as t
+import urllib.parse
+
+from automate_api import contract
+from automate_api.client import Client
+from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.errors import UnsettledError
+from automate_api.session import Session
+from target_automate.approvals import Approvals
+from target_automate.breaker import Breaker
+from target_automate.config import journal_path
+from target_automate.courier import Courier
+from target_automate.delivery import Delivery
+from target_automate.intake import Intake
+from target_automate.intents import Brief, State
+from target_automate.journal_file import open_journal
+from target_automate.keys import Keys
+from target_automate.lookup import Lookup
+from target_automate.matching import Matching
+from target_automate.operations import Operations
+from target_automate.preparation import Preparation
+from target_automate.readback import ReadBack
+from target_automate.references import References
+from target_automate.sinks import SINKS
+from target_automate.steps import Desk, Policy
+from target_automate.tally import Tally
+from target_automate.watermark import NOTHING, Watermark
+
+if t.TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from automate_api.config import ApiConfig
+    from automate_api.transport import Stats
+    from target_automate.journal import Journal
+    from target_automate.sinks import SinkDeclaration
+
+LAST_REQUESTS_SECONDS: t.Final = 5.0
+"""For requests that are under way when a run is stopped."""
+DELIVERED: t.Final = "delivered:"
+"""Begins the journal's facts of the objects that a run has delivered to its end."""
+
+logger = logging.getLogger(__name__)
+
+
+class Run:
+    """A run that is under way; made by `open_run`.
+
+    Attributes:
+        journal: Open for writing.
+        tally: What has been done.
+        stopped: Whether requests were still under way when it was closed.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a run
+        self,
+        journal: Journal,
+        *,
+        client: Client,
+        delivery: Delivery,
+        intake: Intake,
+        watermark: Watermark,
+        tally: Tally,
+        breaker: Breaker,
+        clock: Clock,
+    ) -> None:
+        self.journal = journal
+        self.tally = tally
+        self._client = client
+        self._delivery = delivery
+        self._intake = intake
+        self._watermark = watermark
+        self._breaker = breaker
+        self._clock = clock
+
+    @property
+    def stats(self) -> Stats:
+        """What sending took."""
+        return self._client.stats
+
+    def recover(self) -> int:
+        """Take up what earlier runs left open.
+
+        Returns:
+            How many intents that is.
+        """
+        unfinished = self.journal.recover(self._clock.time())
+        for brief in unfinished:
+            self._delivery.hand_in(brief)
+        return len(unfinished)
+
+    def deliver(self, briefs: Iterable[Brief]) -> None:
+        """Work on intents of the journal."""
+        for brief in briefs:
+            self._delivery.hand_in(brief)
+
+    def take(self, sink: SinkDeclaration, record: Mapping[str, t.Any]) -> None:
+        """Take a record.
+
+        Raises:
+            AutomateError: What has ended the run.
+        """
+        self._intake.take(sink, record, self._delivery)
+
+    def state(self, value: t.Any) -> None:  # noqa: ANN401 - any JSON
+        """Take a STATE."""
+        self._watermark.state(value)
+
+    def passed_state(self) -> t.Any:  # noqa: ANN401 - any JSON
+        """Give the STATE that may be written now, else `NOTHING`; what it stands for is durable."""
+        value = self._watermark.passed()
+        if value is not NOTHING:
+            self.journal.flush()
+        return value
+
+    def look(self) -> None:
+        """Make durable what has been done, and raise what has ended the run.
+
+        Raises:
+            AutomateError: The first error of a thread.
+        """
+        self.journal.flush()
+        self._delivery.check()
+        self.tally.check_start()
+
+    def finish(self, while_waiting: Callable[[], None]) -> None:
+        """Deliver what is left; no more records come.
+
+        Args:
+            while_waiting: Called again and again.
+
+        Raises:
+            AutomateError: What has ended the run.
+        """
+        self._delivery.rest(while_waiting)
+        self._delivery.try_waiting()
+        self._delivery.rest(while_waiting)
+        for item, behind in self._delivery.stuck():
+            state = self.journal.get(item.id).state
+            for follower in behind:
+                self.journal.change(
+                    follower.id,
+                    state,
+                    self._clock.time(),
+                    reason="an earlier record of its key waits",
+                )
+            for waiting in (item, *behind):
+                if state is State.WAITING_PARENT or waiting is not item:
+                    self.tally.settled(waiting.lane[0], state)
+                self._intake.let_pass(waiting.id)
+        self._note_delivered()
+        self.journal.flush()
+
+    def check_end(self) -> None:
+        """Hold a finished run to what it should have come to.
+
+        Raises:
+            AutomateError: When an object could not be written at all.
+            RejectsError: When too much was rejected.
+            UnsettledError: When nobody knows the outcome of some writes.
+        """
+        for error in self._breaker.errors():
+            raise error
+        self.tally.check_end()
+        counts = self.journal.counts()
+        unknown = sum(n for (_, state), n in counts.items() if state in {State.UNKNOWN, State.SENT})
+        parked = sum(n for (_, state), n in counts.items() if state is State.PARKED)
+        if unknown or parked:
+            msg = (
+                f"Nobody knows whether the DMS has {parked} parked and {unknown} unknown writes. "
+                "Parked ones wait for you: `automate-dms push parked list`, then `settle`; unknown "
+                "ones are tried again by the next run."
+            )
+            raise UnsettledError(msg)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._delivery.close(LAST_REQUESTS_SECONDS)
+
+    def _note_delivered(self) -> None:
+        """Note the objects of which nothing is open: their journal can be relied on."""
+        at_work = {State.PLANNED, State.SENT, State.UNKNOWN}
+        open_objects = {name for name, state in self.journal.counts() if state in at_work}
+        for name, counts in self.tally.objects().items():
+            if counts.received and name not in open_objects:
+                self.journal.set_fact(DELIVERED + name, "yes")
+
+
+@contextlib.contextmanager
+def open_run(  # noqa: PLR0913 - what tests inject
+    api: ApiConfig,
+    values: Mapping[str, t.Any],
+    *,
+    stop: threading.Event,
+    clock: Clock = SYSTEM_CLOCK,
+    probe: Callable[[str], None] = lambda _: None,
+    workers: int | None = None,
+    alone: bool = False,
+) -> Iterator[Run]:
+    """Open the journal and start the threads.
+
+    Args:
+        api: Where to, and as whom.
+        values: The target's settings, checked.
+        stop: Ends the run when set.
+        clock: The time.
+        probe: Told of each step by its name.
+        workers: Threads, if not as the settings say.
+        alone: Whether nothing but what is handed in is worked on, neither children.
+
+    Yields:
+        The run; its threads end with the block.
+
+    Raises:
+        AutomateError: When the journal cannot be used.
+    """
+    key = values.get("journal_key")
+    tenant = f"{urllib.parse.urlsplit(api.api_url).netloc}/{api.integration_id}"
+    with (
+        open_journal(journal_path(values), tenant=tenant, key=key) as journal,
+        contextlib.closing(Session(api, stop=stop, clock=clock)) as session,
+        contextlib.closing(Client(api, session, stop=stop, clock=clock)) as client,
+    ):
+        tally = Tally(
+            max_rejects=values.get("max_rejects"),
+            max_reject_percent=float(values["max_reject_percent"]),
+        )
+        watermark, breaker = Watermark(), Breaker(clock)
+        intake = Intake(journal, contract.load(), watermark=watermark, tally=tally, clock=clock)
+        courier = _courier(journal, client, api, values, tenant, tally, breaker, clock, probe)
+        delivery = Delivery(
+            journal,
+            courier,
+            clock=clock,
+            stop=stop,
+            on_settled=intake.settled,
+            releases=not alone,
+        )
+        run = Run(
+            journal,
+            client=client,
+            delivery=delivery,
+            intake=intake,
+            watermark=watermark,
+            tally=tally,
+            breaker=breaker,
+            clock=clock,
+        )
+        delivery.start(workers or values["workers"])
+        try:
+            yield run
+        finally:
+            run.close()
+
+
+def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
+    journal: Journal,
+    client: Client,
+    api: ApiConfig,
+    values: Mapping[str, t.Any],
+    tenant: str,
+    tally: Tally,
+    breaker: Breaker,
+    clock: Clock,
+    probe: Callable[[str], None],
+) -> Courier:
+    desk = Desk(journal, clock)
+    paths = {sink.object: api.endpoints.get(sink.object, sink.path) for sink in SINKS}
+    lookup = Lookup(client, paths)
+    references = References(journal, lookup)
+    read_back = ReadBack(desk, lookup)
+    matching = Matching(values["on_fuzzy_match"], journal, lookup)
+    keys = Keys(
+        journal,
+        tenant,
+        header=values["idempotency_header"],
+        quoted=values["idempotency_quoted"],
+        lifetime=values["idempotency_ttl"],
+        policy=values["idempotency_honoured"],
+    )
+    preparation = Preparation(
+        desk=desk,
+        references=references,
+        read_back=read_back,
+        matching=matching,
+        approvals=Approvals(values["approvals"]),
+        look_up=_looked_up(journal, values["lookup_before_create"]),
+    )
+    return Courier(
+        desk=desk,
+        client=client,
+        keys=keys,
+        preparation=preparation,
+        read_back=read_back,
+        references=references,
+        matching=matching,
+        operations=Operations(client),
+        breaker=breaker,
+        tally=tally,
+        policy=Policy(visible_after=values["cooldown_seconds"], patience=api.max_wait_seconds),
+        paths=paths,
+        probe=probe,
+    )
+
+
+def _looked_up(journal: Journal, policy: str) -> frozenset[str]:
+    """Name the objects whose new records are looked up before they are created."""
+    if policy == "never":
+        return frozenset()
+    return frozenset(
+        sink.object
+        for sink in SINKS
+        if policy == "always" or journal.fact(DELIVERED + sink.object) is None
+    )

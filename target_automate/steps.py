@@ -1,0 +1,124 @@
+"""What a step of work on an intent comes to, what it has cost, and how it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+if t.TYPE_CHECKING:
+    from automate_api.clock import Clock
+    from target_automate.intents import Intent, State
+    from target_automate.journal import Journal
+    from target_automate.sinks import SinkDeclaration
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """The intent needs no more work in this run.
+
+    Attributes:
+        state: Where it is.
+    """
+
+    state: State
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Later:
+    """The intent is to be worked on again.
+
+    Attributes:
+        seconds: After so many.
+    """
+
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waits:
+    """The intent waits for another, or for a person.
+
+    Attributes:
+        state: Where it is.
+    """
+
+    state: State
+
+
+Step: t.TypeAlias = Settled | Later | Waits
+
+
+@dataclasses.dataclass(slots=True)
+class Effort:
+    """What a run has spent on an intent.
+
+    Attributes:
+        attempts: Requests sent.
+        waited: Seconds put off for refusals that may end.
+        resolved_again: Whether its reference has been asked for anew.
+        read_back: Whether its outcome is to be read back, also where keys would settle it.
+        looked_up: Whether it has been looked up before it is sent.
+    """
+
+    attempts: int = 0
+    waited: float = 0.0
+    resolved_again: bool = False
+    read_back: bool = False
+    looked_up: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Settings that decide about unknown outcomes.
+
+    Attributes:
+        visible_after: Seconds after which a write that was processed is visible to every read.
+        patience: Seconds that one intent waits at most for a busy API.
+    """
+
+    visible_after: float
+    patience: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Desk:
+    """Keeps steps in the journal.
+
+    Attributes:
+        journal: Where.
+        clock: When.
+    """
+
+    journal: Journal
+    clock: Clock
+
+    def move(self, intent: Intent, state: State, **columns: t.Any) -> Settled:  # noqa: ANN401 - as the journal's
+        """Keep a state that needs no more work in this run."""
+        self.journal.change(intent.id, state, self.clock.time(), **columns)
+        return Settled(state)
+
+    def wait(self, intent: Intent, state: State, **columns: t.Any) -> Waits:  # noqa: ANN401 - as the journal's
+        """Keep a state that waits for another intent or for a person."""
+        self.journal.change(intent.id, state, self.clock.time(), **columns)
+        return Waits(state)
+
+    def again(self, intent: Intent, state: State, seconds: float, **columns: t.Any) -> Later:  # noqa: ANN401 - as the journal's
+        """Keep a state that is to be worked on again after some seconds."""
+        self.journal.change(intent.id, state, self.clock.time(), **columns)
+        return Later(seconds)
+
+
+def body_of(intent: Intent, sink: SinkDeclaration, resolved: str | None) -> dict[str, t.Any]:
+    """Make what is sent: the payload with the customer's id in the reference's place.
+
+    Args:
+        intent: With the payload.
+        sink: Of the intent.
+        resolved: The customer's id; None where nothing is referred to.
+    """
+    body = dict(intent.payload)
+    if sink.reference is not None:
+        body.pop(sink.reference.alias, None)
+        if resolved is not None:
+            body[sink.reference.field] = resolved
+    return body
