@@ -1,1 +1,1 @@
-"""What our Singer targets share: their input, its errors, and the seams to the SDK's `Target`."""
+"""What our Singer taps and targets share: command line, input, output, and seams to the SDK."""

@@ -69,12 +69,11 @@ class ResultsStream(PlainStream):
             ConfigError: When the journal cannot be used, or the bookmark is none.
             StoppedError: When a signal asked for it.
         """
-        path = self._results.journal_path
+        path, key = self._results.journal_path, self.config.get("journal_key")
         try:
-            with read_journal(path, key=self.config.get("journal_key")) as journal:
-                for row in journal.rows(
-                    after=self._start(journal, context), rejected=self.rejected
-                ):
+            with read_journal(path, key=key) as journal:
+                after = self._start(journal, context)
+                for row in journal.rows(after=after, rejected=self.rejected):
                     if self._results.stop.is_set():
                         raise self._results.stopped()
                     yield {field: _value(row, column) for column, field in self.columns.items()}
@@ -153,7 +152,8 @@ class WriteResults(ResultsStream):
 class WriteRejects(ResultsStream):
     """What was rejected or parked at some time, and what has become of it since.
 
-    The `state` is the current one: a row that is `ACKED` or `DROPPED` is done with.
+    The `state` is the current one: a row that is `ACKED` or `DROPPED` is done with. What is under
+    way, or waits for a parent or an approval, is in no stream before it has come to an end.
     """
 
     name = "write_rejects"

@@ -23,10 +23,17 @@ PACKAGES = (
     "automate_sandbox",
     "automate_singer",
     "tap_automate",
+    "tap_outbox",
     "target_automate",
     "target_warehouse",
 )
-SINGER_PACKAGES = ("automate_singer", "tap_automate", "target_automate", "target_warehouse")
+SINGER_PACKAGES = (
+    "automate_singer",
+    "tap_automate",
+    "tap_outbox",
+    "target_automate",
+    "target_warehouse",
+)
 SEAMS = "sdk_seams"
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -39,6 +46,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.settings",
     },
     "tap_automate": {"automate_api", "automate_singer"},
+    "tap_outbox": {
+        "automate_api.errors",
+        "automate_api.program",
+        "automate_api.settings",
+        "automate_singer",
+    },
     "target_automate": {"automate_api", "automate_singer"},
     "target_warehouse": {
         "automate_api.errors",
