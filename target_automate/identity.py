@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
 
     from target_automate.sinks import SinkDeclaration
 
+_DEEPEST: t.Final = 100
+
 _EXACT: t.Final = decimal.Context(
     prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN
 )
@@ -34,13 +36,14 @@ def canonical(body: Mapping[str, t.Any]) -> bytes:
 
     Returns:
         JSON in UTF-8 with sorted keys and text in NFC; numbers in one spelling, so that 100, 100.0
-        and 1E2 are alike, and exactly.
+        and 1E2 are alike, and exactly. What nests deeper than 100 levels, as no payload does, is
+        left out.
 
     Raises:
         UnicodeEncodeError: Text in it cannot be written in UTF-8.
         TypeError: It holds what JSON has no form for.
     """
-    return msgspec.json.encode(_normal(body), order="sorted")
+    return msgspec.json.encode(_normal(body, _DEEPEST), order="sorted")
 
 
 def content_hash(body: Mapping[str, t.Any]) -> str:
@@ -53,8 +56,8 @@ def business_key(declaration: SinkDeclaration, body: Mapping[str, t.Any]) -> str
 
     Without the writer's own id it is made of the natural key: `customerExternalId:crm-10492 |
     1HGCM82633A004352 | 2026-02-03T14:30:00.000Z`. The customer is named as the record does, since
-    a key that changed when the reference is resolved would be none. `\` and `|` in a value are
-    escaped by `\`, so that no two keys read the same.
+    a key that changed when the reference is resolved would be none. A `|` in a value is written
+    `\|`, so that no two keys read the same.
 
     Args:
         declaration: The sink.
@@ -139,7 +142,7 @@ def _key_part(declaration: SinkDeclaration, body: Mapping[str, t.Any], name: str
     if reference and name == reference.field:
         name = name if name in body else reference.alias
         label = f"{name}:"
-    return label + comparable(name, body[name]).replace("\\", "\\\\").replace("|", "\\|")
+    return label + comparable(name, body[name]).replace("|", r"\|")
 
 
 def _utc(text: str) -> str:
@@ -153,17 +156,17 @@ def _utc(text: str) -> str:
     return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _normal(value: object) -> object:
+def _normal(value: object, levels: int) -> object:
     if isinstance(value, str):
         return value if value.isascii() else unicodedata.normalize("NFC", value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _number(value)
+    if isinstance(value, list | dict) and not levels:
+        return None
     if isinstance(value, list):
-        return [_normal(item) for item in value]
+        return [_normal(item, levels - 1) for item in value]
     if isinstance(value, dict):
-        return {name: _normal(item) for name, item in value.items()}
+        return {name: _normal(item, levels - 1) for name, item in value.items()}
     return value
 
 

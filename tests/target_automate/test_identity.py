@@ -128,6 +128,14 @@ def test_numbers_hash_alike_when_they_are_equal_and_only_then(
     assert (hashed(one) == hashed(other)) == (one == other)
 
 
+def test_a_record_that_nests_without_end_has_a_hash() -> None:
+    deep: list[object] = []
+    for _ in range(10_000):
+        deep = [deep]
+
+    assert hashed(deep) != hashed([])
+
+
 def test_a_hash_is_sha_256_in_hex() -> None:
     assert re.fullmatch("[0-9a-f]{64}", identity.content_hash({}))
     assert identity.content_hash({}) == (
