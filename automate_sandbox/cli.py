@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from automate_sandbox import credentials, daemon
+from automate_sandbox import credentials, daemon, outbox
 from automate_sandbox.idempotency import MODES, KeyRules
 from automate_sandbox.instants import Clock, parse
 from automate_sandbox.pages import PAGE_ORDERS
@@ -191,6 +191,19 @@ def down(folder: Path) -> None:
     try:
         click.echo(daemon.down(folder, _demo_port()))
     except daemon.DaemonError as error:
+        raise UsageFault(str(error)) from None
+
+
+@sandbox.command("outbox")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
+    help="The folder of `up`; the files go to `outbox` in it.",
+)  # fmt: skip
+def outbox_command(folder: Path) -> None:
+    """Write leads, deals and appointments for the sandbox that is up, for pushing them into it."""
+    try:
+        click.echo(outbox.write(folder / "outbox", _demo_port()))
+    except outbox.OutboxError as error:
         raise UsageFault(str(error)) from None
 
 
