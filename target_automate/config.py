@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
-from pathlib import Path
 
-from automate_api import settings
-from automate_api.errors import ConfigError
 from target_automate import approvals
+from target_automate.paths import JOURNAL_SETTINGS
 from target_automate.sinks import SINKS
 
 if t.TYPE_CHECKING:
@@ -18,29 +15,6 @@ if t.TYPE_CHECKING:
 ENV_PREFIX: t.Final = "TARGET_AUTOMATE_"
 PROGRAM: t.Final = "target-automate"
 LONGEST_KEY_DAYS: t.Final = 365
-
-JOURNAL_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
-    "journal_path": {
-        "type": ["string", "null"],
-        "title": "Journal",
-        "description": (
-            "File of the journal, on durable storage: it is what keeps a write from being lost or "
-            "made twice. Default: `$XDG_STATE_HOME/automate-dms/journal.db`, or below "
-            "`~/.local/state`."
-        ),
-    },
-    "journal_key": {
-        "type": ["string", "null"],
-        "minLength": 16,
-        "secret": True,
-        "writeOnly": True,
-        "title": "Key of the journal",
-        "description": (
-            "Encrypts payloads and business keys in the journal and in plan files. Without it they "
-            "hold personal data, readable for this user alone."
-        ),
-    },
-}
 
 TARGET_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     **JOURNAL_SETTINGS,
@@ -171,22 +145,3 @@ def problems(values: Mapping[str, t.Any]) -> list[str]:
         if problem := approvals.problem(rule.get("when", "True")):
             found.append(f"`approvals.{number}.when` must be {problem}")
     return found
-
-
-def journal_path(values: Mapping[str, t.Any]) -> Path:
-    """Tell where the journal is.
-
-    Args:
-        values: Setting to value, checked.
-
-    Raises:
-        ConfigError: When there is no home directory to put it in.
-    """
-    if values.get("journal_path"):
-        return settings.path("journal_path", os.path.expandvars(values["journal_path"]))
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    try:
-        return Path(home, "automate-dms", "journal.db").expanduser()
-    except RuntimeError:
-        msg = "There is no home directory to keep the journal in: name one with `journal_path`."
-        raise ConfigError(msg) from None

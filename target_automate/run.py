@@ -14,7 +14,6 @@ from automate_api.errors import UnsettledError
 from automate_api.session import Session
 from target_automate.approvals import Approvals
 from target_automate.breaker import Breaker
-from target_automate.config import journal_path
 from target_automate.courier import Courier
 from target_automate.delivery import Delivery
 from target_automate.intake import Intake
@@ -24,6 +23,7 @@ from target_automate.keys import Keys
 from target_automate.lookup import Lookup
 from target_automate.matching import Matching
 from target_automate.operations import Operations
+from target_automate.paths import journal_path
 from target_automate.preparation import Preparation
 from target_automate.readback import ReadBack
 from target_automate.references import References
