@@ -9,9 +9,10 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(BOOTSTRAP)/bin/uv)
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Another port for the sandbox is one for the tap, too.
+# Another port for the sandbox is one for tap and target, too.
 ifdef AUTOMATE_SANDBOX_PORT
 demo: export TAP_AUTOMATE_API_URL := http://127.0.0.1:$(AUTOMATE_SANDBOX_PORT)
+demo: export TARGET_AUTOMATE_API_URL := http://127.0.0.1:$(AUTOMATE_SANDBOX_PORT)
 endif
 
 # A .env holds a dealer's own login, which would win over the sandbox's.

@@ -23,12 +23,14 @@ FRESHNESS: t.Final = (
     "parent_updated_at",
     "occurredAt",
     "occurred_at",
+    "settledAt",
+    "settled_at",
     "_sdc_extracted_at",
 )
 """Columns that date a row, the best one first."""
 
 INSTANT: t.Final = "TIMESTAMP WITH TIME ZONE"
-QUERIES: t.Final = ("aged_inventory", "gross_by_month", "trial_balance")
+QUERIES: t.Final = ("pushed", "aged_inventory", "gross_by_month", "trial_balance")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
