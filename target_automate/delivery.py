@@ -70,6 +70,7 @@ class Delivery:
         """The main thread waits here for the threads."""
         self._threads: list[threading.Thread] = []
         self._known: set[int] = set()
+        self._waits: dict[int, State] = {}
         self._closed = False
         self._watched = False
         self._failure: BaseException | None = None
@@ -118,7 +119,8 @@ class Delivery:
         """Have everything taken once more that waits for a parent: no more records come."""
         with self._lock:
             for item in self._schedule.waiting():
-                self._schedule.wake(item.id)
+                if self._waits[item.id] is State.WAITING_PARENT:
+                    self._schedule.wake(item.id)
             self._work.notify_all()
 
     def stuck(self) -> list[tuple[Item, list[Item]]]:
@@ -220,7 +222,8 @@ class Delivery:
                     self._known.discard(item.id)
                 case Later(seconds):
                     self._schedule.put_off(item, self._clock.monotonic() + seconds)
-                case Waits():
+                case Waits(state):
+                    self._waits[item.id] = state
                     self._schedule.wait(item)
             for child in released:
                 if not self._schedule.wake(child.id) and self._releases:
