@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from automate_api.errors import AutomateError, ConfigError, RequestRefusedError
-from target_automate.intents import Cause, Intent, State
+from target_automate.intents import OPEN, Cause, Intent, State
 from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
 from target_automate.preparation import Ready
 from target_automate.references import Found
@@ -102,8 +102,11 @@ class Courier:
         intent = self.desk.journal.get(intent_id)
         sink = by_object(intent.object)
         effort = self.efforts.setdefault(intent_id, Effort())
-        if self.breaker.closed_for(intent.object):
-            step: Step = Settled(intent.state)
+        if intent.state not in OPEN:
+            # A record that came twice: it was settled while the second was handed in.
+            step: Step = Settled(intent.state, before=True)
+        elif self.breaker.closed_for(intent.object):
+            step = Settled(intent.state)
         elif intent.operation_id is not None:
             step = self._follow(intent, sink, effort)
         elif intent.state is State.UNKNOWN:

@@ -11,7 +11,7 @@ import threading
 import typing as t
 
 from automate_api.errors import StoppedError
-from target_automate.intents import PASSING, Brief, State
+from target_automate.intents import OPEN, PASSING, Brief, State
 from target_automate.schedule import Item, Schedule
 from target_automate.sinks import by_object
 from target_automate.steps import Later, Settled, Waits
@@ -217,6 +217,8 @@ class Delivery:
         with self._lock:
             ready = self._schedule.load
             match step:
+                case Settled(state) if state in OPEN:
+                    self._schedule.leave(item)
                 case Settled():
                     self._schedule.done(item)
                     self._known.discard(item.id)
@@ -231,7 +233,8 @@ class Delivery:
             # This thread takes one of them itself.
             self._work.notify(max(0, self._schedule.load - ready))
             self._rest.notify()
-        if isinstance(step, Settled | Waits) and step.state in PASSING | {State.WAITING_PARENT}:
+        told = isinstance(step, Settled) and step.before
+        if isinstance(step, Settled | Waits) and step.state in PASSING and not told:
             self._on_settled(item.id, item.lane[0], step.state)
 
     def _children(self, item: Item, state: State) -> list[Brief]:

@@ -52,6 +52,7 @@ GONE: t.Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 INVALID: t.Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 _IN_FLIGHT: t.Final = re.compile("in_?flight|in_?progress|processing|pending|concurrent")
+_OF_KEY: t.Final = re.compile("idempoten|key")
 _NO_PATH: t.Final = re.compile("path|route|endpoint")
 _ID: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -103,7 +104,8 @@ def judge(outcome: Reply | Failure, sink: SinkDeclaration, *, keys_honoured: boo
         explain(outcome),
         status=outcome.status,
         request_id=outcome.request_id,
-        proves_keys=kind is Kind.IN_FLIGHT,
+        # Other conflicts that pass say nothing of keys, and to trust keys wrongly makes duplicates.
+        proves_keys=kind is Kind.IN_FLIGHT and bool(_OF_KEY.search(outcome.error_code or "")),
     )
 
 

@@ -97,6 +97,14 @@ class Schedule:
         else:
             del self._lanes[item.lane]
 
+    def leave(self, item: Item) -> None:
+        """Hand an intent back that is open and needs no more work in this run.
+
+        What comes after it in its lane is not to overtake it, and is for the next run, too.
+        """
+        self._in_work -= 1
+        self._lanes[item.lane].behind.clear()
+
     def put_off(self, item: Item, until: float) -> None:
         """Hand an intent back that is to be taken again at a time."""
         self._in_work -= 1

@@ -17,10 +17,12 @@ class Settled:
     """The intent needs no more work in this run.
 
     Attributes:
-        state: Where it is.
+        state: Where it is; one that is still open holds back what comes after it in its lane.
+        before: Whether it was settled when it was handed in, and has been told of.
     """
 
     state: State
+    before: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
