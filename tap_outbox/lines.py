@@ -75,6 +75,11 @@ class Survey:
         """The file's name without `.jsonl`."""
         return self.path.name.removesuffix(SUFFIX)
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether there is anything to tell of the file."""
+        return bool(self.schema["properties"])
+
     def records(self) -> Iterator[Record]:
         """Read the records again, those that were there.
 

@@ -88,7 +88,7 @@ class TapOutbox(CommandTap):
 
     def _renew(self, catalog: dict[str, t.Any]) -> None:
         """Give a catalog the schemas of today: it may be of files with other fields."""
-        schemas = {survey.name: survey.schema for survey in self._surveys}
+        schemas = {survey.name: survey.schema for survey in self._surveys if survey.has_fields}
         catalog["streams"] = [
             {**entry, "schema": schemas.pop(entry["tap_stream_id"])}
             for entry in catalog["streams"]
@@ -104,17 +104,17 @@ class TapOutbox(CommandTap):
             )
 
     def discover_streams(self) -> list[Stream]:
-        """Return a stream for each file."""
-        return [FileStream(self, survey) for survey in self._surveys]
+        """Return a stream for each file with a field in it: targets make no table without one."""
+        return [FileStream(self, survey) for survey in self._surveys if survey.has_fields]
 
     def finish(self) -> None:
         """Name the lines that were left out.
 
         Raises:
-            BadLinesError: When there are any in a stream that is selected.
+            BadLinesError: When there are any, but in streams that are not selected.
         """
-        read = [each for each in self._surveys if self.streams[each.name].selected]
-        found = [_told(each) for each in read if each.bad]
+        left = {name for name, stream in self.streams.items() if not stream.selected}
+        found = [_told(each) for each in self._surveys if each.bad and each.name not in left]
         if found:
             msg = (
                 "Lines that are no JSON object were left out, all others were sent: "
