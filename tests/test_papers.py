@@ -13,12 +13,20 @@ from automate_api import contract, errors
 from automate_dms.main import automate_dms
 from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
+from tap_outbox.tap import TapOutbox
+from target_automate.payloads import Conformer, Invalid
+from target_automate.results_tap import TapAutomateResults
+from target_automate.sinks import SINKS
+from target_automate.target import TargetAutomate
 from target_warehouse.target import TargetWarehouse
 
-PAPERS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+PAPERS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/pushing.md")
 OURS: dict[str, click.Command] = {
     "automate-dms": automate_dms,
     "tap-automate": TapAutomate.cli,
+    "tap-automate-results": TapAutomateResults.cli,
+    "tap-outbox": TapOutbox.cli,
+    "target-automate": TargetAutomate.cli,
     "target-warehouse": TargetWarehouse.cli,
 }
 OF_OTHERS = {"--env-file", "--environment", "--full-refresh", "--snapshot-update"}
@@ -46,6 +54,22 @@ def test_the_table_of_streams_is_that_of_the_tap() -> None:
         of_lines = origin.startswith("its ")
         found.append([*code(name), *code(key), entitlement, *([] if of_lines else [origin])])
     assert found == described_streams()
+
+
+def test_the_table_of_sinks_is_that_of_the_target() -> None:
+    rows = table(readme_section("What it takes", "docs/pushing.md"), "object")
+    assert [[*code(name), *code(streams)] for name, streams, *_ in rows] == [
+        [sink.object, sink.object, *sink.aliases] for sink in SINKS
+    ]
+    for sink, (_, _, required, key, call) in zip(SINKS, rows, strict=True):
+        assert code(key) == list(sink.business_key)
+        assert call == f"{sink.operation}, `{sink.path}`"
+        with pytest.raises(Invalid) as refused:
+            Conformer(sink, contract.load()).conform({})
+        missing = " ".join(problem.field for problem in refused.value.problems)
+        reference = {sink.reference.alias} if sink.reference else set()
+        for name in set(code(required)) - reference:
+            assert name in missing
 
 
 def test_the_table_of_exit_codes_is_that_of_the_programs() -> None:
@@ -106,7 +130,7 @@ def test_the_papers_name_every_command_of_automate_dms() -> None:
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_every_make_target_that_a_paper_names_exists(paper: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = {line.split()[1] for line in commands(paper) if line.startswith("make ")}
     assert named <= targets
 

@@ -20,7 +20,16 @@ from support.papers import ROOT, code, readme_section, table
 
 from automate_api.settings import problems
 
-PROGRAMS = ("tap-automate", "target-warehouse")
+PROGRAMS = (
+    "tap-automate",
+    "tap-automate-results",
+    "tap-outbox",
+    "target-automate",
+    "target-warehouse",
+)
+SHARING = ("tap-automate", "target-automate")
+"""They have one session, so the settings of it stand in README once."""
+SHARED = "Both tap-automate and target-automate"
 SDK_SETTINGS = {
     name
     for builtin in (
@@ -119,11 +128,12 @@ class TestMeltano:
         assert configured <= abouts[program]["settings"]["properties"].keys()
 
 
-def test_meltano_asks_for_the_settings_that_the_tap_requires(
-    abouts: dict[str, About], plugins: dict[str, dict[str, t.Any]]
+@pytest.mark.parametrize("program", [*SHARING, "tap-outbox"])
+def test_meltano_asks_for_the_settings_that_a_program_requires(
+    program: str, abouts: dict[str, About], plugins: dict[str, dict[str, t.Any]]
 ) -> None:
-    required = abouts["tap-automate"]["settings"]["required"]
-    assert plugins["tap-automate"]["settings_group_validation"] == [required]
+    required = abouts[program]["settings"]["required"]
+    assert plugins[program]["settings_group_validation"] == [required]
 
 
 def test_the_sandbox_environment_logs_in_as_the_sandbox_publishes(
@@ -132,12 +142,19 @@ def test_the_sandbox_environment_logs_in_as_the_sandbox_publishes(
     from automate_sandbox import credentials, daemon  # noqa: PLC0415 - for this test alone
 
     [sandbox] = [e for e in meltano["environments"] if e["name"] == "sandbox"]
-    [tap] = sandbox["config"]["plugins"]["extractors"]
+    configured = [
+        plugin["config"]
+        for group in sandbox["config"]["plugins"].values()
+        for plugin in group
+        if plugin["name"] in SHARING
+    ]
     said = credentials.announcement(
         credentials.DEMO_LOGIN, credentials.DEMO_INTEGRATION, daemon.DEFAULT_PORT
     )
     del said["control_url"]
-    assert said.items() <= tap["config"].items()
+    assert len(configured) == len(SHARING)
+    for config in configured:
+        assert said.items() <= config.items()
 
 
 def test_the_sample_configuration_is_one_that_the_tap_takes(abouts: dict[str, About]) -> None:
@@ -160,7 +177,13 @@ def test_the_example_of_the_environment_names_settings_and_all_that_are_required
     ours = {name for name in named if not name.startswith("MELTANO_")}
     assert ours <= known
     required = abouts["tap-automate"]["settings"]["required"]
-    assert {f"TAP_AUTOMATE_{name.upper()}" for name in required} <= ours
+    for prefix in ("TAP_AUTOMATE", "TARGET_AUTOMATE"):
+        assert {f"{prefix}_{name.upper()}" for name in required} <= ours
+
+
+def rows_of(program: str) -> list[list[str]]:
+    shared = table(readme_section(SHARED), "setting") if program in SHARING else []
+    return shared + table(readme_section(program), "setting")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -170,7 +193,7 @@ class TestReadme:
     ) -> None:
         section = readme_section(program)
         names = abouts[program]["settings"]["properties"]
-        assert [code(row[0])[0] for row in table(section, "setting")] == [
+        assert [code(row[0])[0] for row in rows_of(program)] == [
             name for name in names if name not in SDK_SETTINGS
         ]
         sentence = section[section.index("Of the Singer SDK:") :]
@@ -180,12 +203,12 @@ class TestReadme:
         self, program: str, abouts: dict[str, About]
     ) -> None:
         settings = abouts[program]["settings"]
-        for name, cell, _ in table(readme_section(program), "setting"):
+        for name, cell, _ in rows_of(program):
             setting = code(name)[0]
             rule = settings["properties"][setting]
             if "default" in rule:
                 default = rule["default"]
                 text = default if isinstance(default, str) else json.dumps(default)
                 assert code(cell) == [text], setting
-            assert ("required" in cell) == (setting in settings["required"]), setting
+            assert ("required" in cell) == (setting in settings.get("required", ())), setting
             assert ("secret" in cell) == bool(rule.get("secret")), setting
