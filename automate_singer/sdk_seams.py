@@ -37,7 +37,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from types import FrameType
 
+    from singer_sdk.helpers.types import Context
     from singer_sdk.mapper import StreamMap
+
+    from automate_singer.writer import BlockWriter
 
 Record: t.TypeAlias = dict[str, t.Any]
 """A record as JSON has it, numbers with a point or exponent as `Decimal`."""
@@ -93,6 +96,15 @@ class PlainStream(Stream):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         pop_deselected_record_properties(record, self.schema, self.mask)
         yield from self.mapped(record)
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, None, None]:
+        try:
+            yield from super()._sync_records(context, write_messages=write_messages)
+        finally:
+            # No STATE need follow that would take the last records along: an equal one is left out.
+            t.cast("BlockWriter", self._tap.message_writer).flush()
 
     def _transformed(self, stream_map: StreamMap, record: Record) -> Record | None:
         try:

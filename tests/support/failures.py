@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import typing as t
@@ -80,3 +81,26 @@ def start(
         stderr=subprocess.PIPE,
         env=environment(),
     )
+
+
+def interrupted(
+    program: str, settings: dict[str, t.Any], config: Path
+) -> tuple[int, list[dict[str, t.Any]]]:
+    """Run a tap into a pipe that nobody reads any further, and end it with SIGTERM.
+
+    Returns:
+        The exit code, and every message that it wrote; each has to be whole.
+    """
+    config.write_text(json.dumps(settings))
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command(program, "--config", config),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        first = [process.stdout.readline() for _ in range(2)]  # the second is a record
+        process.terminate()
+        rest = process.stdout.readlines()
+        code = process.wait(30)
+    return code, [json.loads(line) for line in (*first, *rest)]

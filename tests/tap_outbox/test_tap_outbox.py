@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from singer_sdk.testing import get_tap_test_class
 from support.dealership import Run, run
-from support.failures import refused, warned
+from support.failures import interrupted, refused, warned
 
 from tap_outbox.tap import TapOutbox
 
@@ -177,6 +177,26 @@ def test_a_stream_map_names_and_shapes_a_stream(outbox: Path) -> None:
     assert done.code == 0, done.err
     assert [list(record) for record in done.records("customers")] == [["n", "externalId"]]
     assert '"n":1.50' in done.out
+
+
+@pytest.mark.parametrize("count", [9_999, 10_000, 10_050])
+def test_the_last_line_of_a_long_file_comes_as_well(outbox: Path, count: int) -> None:
+    write(outbox, "leads", *(f'{{"n": {number}}}' for number in range(count)))
+    assert [record["n"] for record in tap(outbox).records("leads")] == [*range(count)]
+
+
+def test_a_test_run_shows_a_record_of_each_file(outbox: Path) -> None:
+    for name in ("deals", "leads"):
+        write(outbox, name, '{"a": 1}', '{"a": 2}')
+    tested = tap(outbox, "--test")
+    assert [m["record"] for m in tested.messages("RECORD")] == [{"a": 1}] * 2
+
+
+def test_a_signal_ends_it_between_two_lines(outbox: Path) -> None:
+    write(outbox, "leads", *('{"a": "%s"}' % ("x" * 100) for _ in range(5_000)))
+    code, messages = interrupted("tap-outbox", {"path": str(outbox)}, outbox.with_name("tap.json"))
+    assert code == 143
+    assert 0 < len([m for m in messages if m["type"] == "RECORD"]) < 5_000
 
 
 def test_an_empty_folder_sends_nothing_and_says_so(outbox: Path) -> None:

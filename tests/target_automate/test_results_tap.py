@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from singer_sdk.testing import get_tap_test_class
 from support.dealership import Run, run
-from support.failures import entries, refused, warned
+from support.failures import entries, interrupted, refused, warned
 
 from target_automate.intents import Cause, State
 from target_automate.journal import NewIntent
@@ -307,6 +307,17 @@ def test_a_stream_map_that_fails_is_named_without_the_row(path: Path) -> None:
     maps = {"write_results": {"late": "1 / (attempts - 1)"}}
     said = refused(results(path, stream_maps=maps), 2, "write_results", "stream_maps")
     assert "crm-1" not in said
+
+
+def test_a_signal_ends_it_between_two_rows(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with open_journal(place, tenant=TENANT) as journal:
+        for number in range(2_000):
+            journal.add(new("customers", f"crm-{number}", state=State.REJECTED), AT)
+    settings = {"journal_path": str(place)}
+    code, messages = interrupted("tap-automate-results", settings, tmp_path / "results.json")
+    assert code == 143
+    assert 0 < len([m for m in messages if m["type"] == "RECORD"]) < 2_000
 
 
 def test_the_journal_is_looked_for_among_the_users_files_unless_named(tmp_path: Path) -> None:
