@@ -15,6 +15,7 @@ import dataclasses
 import threading
 import typing as t
 from collections import Counter
+from decimal import Decimal
 
 import simpleeval
 
@@ -43,6 +44,7 @@ class Rule:
         if self.when is None:
             return "every one of them is to be approved"
         evaluator = simpleeval.EvalWithCompoundTypes(names={**payload, ROWS: rows})
+        evaluator.nodes[ast.Constant] = _exact
         try:
             held = evaluator.eval(self.when)
         except Exception as error:  # noqa: BLE001 - an expression of the user's may raise anything
@@ -81,6 +83,11 @@ class Approvals:
         )
         reason = next((reason for reason in reasons if reason), None)
         return f"`approvals` holds it: {reason}" if reason else None
+
+
+def _exact(node: ast.Constant) -> object:
+    """Take a number as it is written: money is exact, and the float beside 100000.01 is not it."""
+    return Decimal(repr(node.value)) if isinstance(node.value, float) else node.value
 
 
 def problem(expression: str) -> str | None:

@@ -1,0 +1,100 @@
+"""Rules for what a person has to approve."""
+
+from __future__ import annotations
+
+import typing as t
+from decimal import Decimal
+
+import pytest
+from support.intents import intent
+
+from target_automate.approvals import Approvals, problem
+
+DEAL: t.Final = {
+    "referenceId": "web-1",
+    "vehicle": {"vin": "1HGCM82633A004352"},
+    "pricing": {"salePrice": Decimal("100000.01")},
+    "fees": [{"code": "DOC", "amount": 175}],
+}
+
+
+def held(when: str | None, **changes: t.Any) -> str | None:  # noqa: ANN401 - attributes
+    rule = {"object": "deals"} | ({} if when is None else {"when": when})
+    return Approvals([rule]).holds(intent("deals", **{"payload": DEAL, **changes}))
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "pricing.salePrice > 100000",
+        "pricing['salePrice'] > 1e5",
+        "pricing.salePrice * 0.5 > 50000",
+        "fees[0].code == 'DOC'",
+        "vehicle.vin.startswith('1HG')",
+        " rows >= 1",
+        "True",
+        None,
+    ],
+)
+def test_a_rule_that_is_true_holds_the_record(when: str | None) -> None:
+    assert (reason := held(when))
+    assert (when or "every one") in reason
+
+
+@pytest.mark.parametrize(
+    "when", ["pricing.salePrice > 100000.01", "rows > 1", "not referenceId", "None", "0"]
+)
+def test_a_rule_that_is_not_true_lets_it_go(when: str) -> None:
+    assert held(when) is None
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "finance.cashDown > 1",
+        "pricing.discounts > 1",
+        "fees[3].amount > 1",
+        "pricing.salePrice > 'a'",
+        "1 / 0",
+        "9 ** 9 ** 9 ** 9",
+        "open('/etc/passwd')",
+        "referenceId.__class__",
+    ],
+)
+def test_a_rule_that_cannot_be_decided_holds_the_record_and_shows_none_of_it(when: str) -> None:
+    assert (reason := held(when))
+    assert "cannot be decided" in reason
+    assert "web-1" not in reason
+
+
+def test_a_rule_is_about_its_own_object_alone() -> None:
+    assert Approvals([{"object": "customers"}]).holds(intent("deals")) is None
+
+
+def test_the_first_rule_that_holds_gives_the_reason() -> None:
+    rules = [{"object": "deals", "when": when} for when in ("rows > 9", "rows > 0", "rows > -1")]
+    reason = Approvals(rules).holds(intent("deals"))
+    assert reason == "`approvals` holds it: `rows > 0`"
+
+
+@pytest.mark.parametrize("changes", [{"approved": True}, {"attempts": 1}])
+def test_what_is_approved_or_has_been_sent_is_not_held(changes: dict[str, t.Any]) -> None:
+    assert held(None, **changes) is None
+
+
+def test_rows_are_the_records_of_the_object_in_this_run_each_counted_once() -> None:
+    approvals = Approvals([{"object": "deals", "when": "rows > 2"}])
+    holds = [approvals.holds(intent("deals", id=number)) for number in (1, 2, 2, 1, 3)]
+    assert [reason is not None for reason in holds] == [False] * 4 + [True]
+    assert approvals.holds(intent("customers", id=4)) is None
+
+
+@pytest.mark.parametrize("expression", ["", "a >", "x = 1", "import os", "a\x00b"])
+def test_what_is_no_expression_is_refused_with_the_settings(expression: str) -> None:
+    assert (said := problem(expression))
+    assert said.startswith("an expression")
+
+
+@pytest.mark.parametrize("expression", ["a > 1", "  rows > 5000 ", "not a and (b or c)"])
+def test_an_expression_is_taken(expression: str) -> None:
+    assert problem(expression) is None
