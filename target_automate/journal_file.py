@@ -12,7 +12,8 @@ import uuid
 import filelock
 
 from automate_api.errors import ConfigError, TryLaterError
-from target_automate.journal import Journal, JournalError
+from target_automate.journal import Journal
+from target_automate.journal_queries import JournalError
 from target_automate.sealing import SALT_BYTES, KeySeal, NoSeal, Seal, WrongKeyError
 
 if t.TYPE_CHECKING:
