@@ -54,8 +54,8 @@ class Run:
 
     Attributes:
         journal: Open for writing.
+        intake: Where records come in.
         tally: What has been done.
-        stopped: Whether requests were still under way when it was closed.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a run
@@ -71,10 +71,10 @@ class Run:
         clock: Clock,
     ) -> None:
         self.journal = journal
+        self.intake = intake
         self.tally = tally
         self._client = client
         self._delivery = delivery
-        self._intake = intake
         self._watermark = watermark
         self._breaker = breaker
         self._clock = clock
@@ -106,7 +106,7 @@ class Run:
         Raises:
             AutomateError: What has ended the run.
         """
-        self._intake.take(sink, record, self._delivery)
+        self.intake.take(sink, record, self._delivery)
 
     def state(self, value: t.Any) -> None:  # noqa: ANN401 - any JSON
         """Take a STATE."""
@@ -130,7 +130,20 @@ class Run:
         self.tally.check_start()
 
     def finish(self, while_waiting: Callable[[], None]) -> None:
-        """Deliver what is left; no more records come.
+        """Deliver what is left; the tap has written all its records.
+
+        Args:
+            while_waiting: Called again and again.
+
+        Raises:
+            AutomateError: What has ended the run.
+        """
+        self.work_off(while_waiting)
+        self._note_delivered()
+        self.journal.flush()
+
+    def work_off(self, while_waiting: Callable[[], None]) -> None:
+        """Deliver what is left; no more comes, be it all of a tap's records or some.
 
         Args:
             while_waiting: Called again and again.
@@ -153,8 +166,7 @@ class Run:
             for waiting in (item, *behind):
                 if state is State.WAITING_PARENT or waiting is not item:
                     self.tally.settled(waiting.lane[0], state)
-                self._intake.let_pass(waiting.id)
-        self._note_delivered()
+                self.intake.let_pass(waiting.id)
         self.journal.flush()
 
     def check_end(self) -> None:

@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.errors",
         "automate_api.program",
         "automate_api.settings",
+        "automate_api.tables",
         "automate_singer",
     },
     "automate_dms": {"automate_api"},

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from support.singer import Loader, Message, record, schema
 
 from automate_api.errors import ConfigError, TryLaterError
-from target_warehouse.cli import format_value, warehouse
+from automate_api.tables import format_value
+from target_warehouse.cli import warehouse
 from target_warehouse.database import connect
 from target_warehouse.show import QUERIES, Answer, Inspection, load_query
 
