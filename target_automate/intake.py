@@ -166,8 +166,11 @@ class Intake:
         """Find the intent that a record is, or make it one."""
         digest = self._journal.seal.digest(sink.object, reading.business_key)
         newest = self._journal.newest(sink.object, digest)
-        acked = self._journal.acked(sink.object, digest) if sink.operation == "create" else None
-        what = meaning(sink.operation, reading.content_hash, newest, acked)
+        acked = parked = None
+        if sink.operation == "create" and newest is not None:
+            acked = self._journal.acked(sink.object, digest)
+            parked = self._journal.parked(sink.object, digest)
+        what = meaning(sink.operation, reading.content_hash, newest, acked=acked, parked=parked)
         if what is Meaning.UNCHANGED:
             return Brief(0, sink.object, digest, State.DROPPED)
         if what is Meaning.SAME and newest is not None:

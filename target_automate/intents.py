@@ -144,7 +144,14 @@ class Meaning(enum.Enum):
     BLOCKED = "a change of something that may or may not have been created"
 
 
-def meaning(operation: str, content_hash: str, newest: Head | None, acked: Head | None) -> Meaning:
+def meaning(
+    operation: str,
+    content_hash: str,
+    newest: Head | None,
+    *,
+    acked: Head | None = None,
+    parked: Head | None = None,
+) -> Meaning:
     """Tell what to do with a record that keeps the contract.
 
     Args:
@@ -152,6 +159,7 @@ def meaning(operation: str, content_hash: str, newest: Head | None, acked: Head 
         content_hash: Of the record's payload.
         newest: The newest intent of its business key.
         acked: The newest of them that is in the DMS.
+        parked: The newest of them that is parked: a create may be in the DMS as that.
     """
     if newest is None:
         return Meaning.NEW
@@ -163,5 +171,4 @@ def meaning(operation: str, content_hash: str, newest: Head | None, acked: Head 
         return Meaning.UNCHANGED if has_come else Meaning.SAME
     if created is not None:
         return Meaning.EXISTS
-    parked = operation == "create" and newest.state is State.PARKED
-    return Meaning.BLOCKED if parked else Meaning.NEW
+    return Meaning.BLOCKED if operation == "create" and parked is not None else Meaning.NEW

@@ -87,9 +87,9 @@ class JournalQueries:
         """Find the newest intent of a business key that is in the DMS; None when there is none."""
         return self._head(object_name, digest, f"AND state = '{State.ACKED}'")
 
-    def before(self, intent: Intent) -> Head | None:
-        """Find the intent that came before another of the same business key."""
-        return self._head(intent.object, intent.digest, f"AND sequence < {int(intent.sequence)}")
+    def parked(self, object_name: str, digest: bytes) -> Head | None:
+        """Find the newest intent of a business key that is parked; None when there is none."""
+        return self._head(object_name, digest, f"AND state = '{State.PARKED}'")
 
     def heads(self, object_name: str, digest: bytes) -> list[Head]:
         """List the intents of a business key, the oldest first."""

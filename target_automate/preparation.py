@@ -74,8 +74,7 @@ class Preparation:
             return self.desk.move(
                 intent, State.REJECTED, cause=Cause.EXISTS, reason=exists(acked.dms_id)
             )
-        before = self.desk.journal.before(intent)
-        if before is not None and before.state is State.PARKED:
+        if self.desk.journal.parked(intent.object, intent.digest) is not None:
             return self.desk.move(intent, State.REJECTED, cause=Cause.BLOCKED, reason=BLOCKED)
         return None
 

@@ -17,13 +17,13 @@ def head(state: State, content: str, sequence: int = 1) -> Head:
 
 @pytest.mark.parametrize("operation", ["upsert", "create"])
 def test_a_key_that_nobody_knows_is_new(operation: str) -> None:
-    assert meaning(operation, "A", None, None) is Meaning.NEW
+    assert meaning(operation, "A", None) is Meaning.NEW
 
 
 @pytest.mark.parametrize("operation", ["upsert", "create"])
 @pytest.mark.parametrize("state", sorted(OPEN | {State.REJECTED, State.PARKED}))
 def test_the_same_content_is_the_intent_that_is_there(operation: str, state: State) -> None:
-    assert meaning(operation, "A", head(state, "A"), None) is Meaning.SAME
+    assert meaning(operation, "A", head(state, "A")) is Meaning.SAME
 
 
 @pytest.mark.parametrize("operation", ["upsert", "create"])
@@ -31,25 +31,35 @@ def test_the_same_content_is_the_intent_that_is_there(operation: str, state: Sta
 def test_the_same_content_as_the_dms_has_means_nothing(operation: str, state: State) -> None:
     newest = head(state, "A")
     acked = newest if state is State.ACKED else None
-    assert meaning(operation, "A", newest, acked) is Meaning.UNCHANGED
+    assert meaning(operation, "A", newest, acked=acked) is Meaning.UNCHANGED
 
 
 @pytest.mark.parametrize("state", State)
 def test_other_content_of_an_upsert_is_the_next_intent(state: State) -> None:
     newest = head(state, "B", 2)
     for acked in (None, head(State.ACKED, "A", 1)):
-        assert meaning("upsert", "A", newest, acked) is Meaning.NEW
+        assert meaning("upsert", "A", newest, acked=acked) is Meaning.NEW
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.PARKED, State.ACKED}))
 def test_other_content_of_a_create_is_the_next_intent_while_nothing_is_created(
     state: State,
 ) -> None:
-    assert meaning("create", "A", head(state, "B"), None) is Meaning.NEW
+    assert meaning("create", "A", head(state, "B")) is Meaning.NEW
 
 
 def test_other_content_of_a_create_that_may_exist_is_blocked() -> None:
-    assert meaning("create", "A", head(State.PARKED, "B"), None) is Meaning.BLOCKED
+    parked = head(State.PARKED, "A", 1)
+    assert meaning("create", "B", parked, parked=parked) is Meaning.BLOCKED
+    assert meaning("create", "A", parked, parked=parked) is Meaning.SAME
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.DROPPED])
+def test_what_may_exist_blocks_every_later_content_not_only_the_next(state: State) -> None:
+    parked, blocked = head(State.PARKED, "A", 1), head(state, "B", 2)
+    assert meaning("create", "C", blocked, parked=parked) is Meaning.BLOCKED
+    assert meaning("create", "A", blocked, parked=parked) is Meaning.BLOCKED
+    assert meaning("upsert", "C", blocked, parked=parked) is Meaning.NEW
 
 
 @pytest.mark.parametrize("newest", [State.ACKED, State.REJECTED, State.PARKED, State.PLANNED])
@@ -57,8 +67,8 @@ def test_a_created_record_is_never_created_again(newest: State) -> None:
     """Whatever came since: its own content is a no-op, any other is refused."""
     created = head(State.ACKED, "A", 1)
     latest = created if newest is State.ACKED else head(newest, "B", 2)
-    assert meaning("create", "A", latest, created) is Meaning.UNCHANGED
-    assert meaning("create", "C", latest, created) is Meaning.EXISTS
+    assert meaning("create", "A", latest, acked=created) is Meaning.UNCHANGED
+    assert meaning("create", "C", latest, acked=created) is Meaning.EXISTS
 
 
 def test_a_state_that_lets_no_singer_state_pass_is_one_that_a_run_still_works_on() -> None:
@@ -68,7 +78,7 @@ def test_a_state_that_lets_no_singer_state_pass_is_one_that_a_run_still_works_on
 def test_three_contents_in_turn_are_three_intents() -> None:
     newest, made = None, []
     for number, content in enumerate("ABA", start=1):
-        assert meaning("upsert", content, newest, None) is Meaning.NEW
+        assert meaning("upsert", content, newest) is Meaning.NEW
         newest = head(State.PLANNED, content, number)
         made.append(newest)
     assert [one.content_hash for one in made] == list("ABA")
