@@ -75,7 +75,7 @@ class Lookup:
         if age is not None:
             since = self.client.server_time() - dt.timedelta(seconds=age + MARGIN_SECONDS)
             params["updatedFrom"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-        found = [record for record in self.read(sink, params) if _is_it(sink, record, body)]
+        found = [record for record in self.read(sink, params) if is_it(sink, record, body)]
         if age is None:
             return [record for record in found if record.get("status") not in DEAD]
         return found
@@ -154,8 +154,14 @@ def holds(record: object, body: object) -> bool:
     return record == body
 
 
-def _is_it(sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]) -> bool:
-    """Compare here, too: a tenant may not know a filter and answer with everything."""
+def is_it(sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]) -> bool:
+    """Tell whether a record of the DMS has the key of a payload, whatever a filter has let pass.
+
+    Args:
+        sink: Of the payload.
+        record: As the DMS has it.
+        body: The payload, its reference resolved.
+    """
     same = all(
         name in body and _value(record, name) == _value(body, name) for name in sink.lookup.equal
     )

@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import typing as t
-import urllib.parse
 
 from automate_api import contract
-from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import UnsettledError
-from automate_api.session import Session
-from target_automate.approvals import Approvals
 from target_automate.breaker import Breaker
 from target_automate.courier import Courier
 from target_automate.delivery import Delivery
@@ -20,15 +16,10 @@ from target_automate.intake import Intake
 from target_automate.intents import Brief, State
 from target_automate.journal_file import open_journal
 from target_automate.keys import Keys
-from target_automate.lookup import Lookup
-from target_automate.matching import Matching
 from target_automate.operations import Operations
+from target_automate.parts import DELIVERED, Parts, connected, paths_of, tenant_of
 from target_automate.paths import journal_path
-from target_automate.preparation import Preparation
-from target_automate.readback import ReadBack
-from target_automate.references import References
-from target_automate.sinks import SINKS
-from target_automate.steps import Desk, Policy
+from target_automate.steps import Policy
 from target_automate.tally import Tally
 from target_automate.watermark import NOTHING, Watermark
 
@@ -36,6 +27,7 @@ if t.TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from automate_api.client import Client
     from automate_api.config import ApiConfig
     from automate_api.transport import Stats
     from target_automate.journal import Journal
@@ -43,8 +35,6 @@ if t.TYPE_CHECKING:
 
 LAST_REQUESTS_SECONDS: t.Final = 5.0
 """For requests that are under way when a run is stopped."""
-DELIVERED: t.Final = "delivered:"
-"""Begins the journal's facts of the objects that a run has delivered to its end."""
 
 logger = logging.getLogger(__name__)
 
@@ -233,11 +223,10 @@ def open_run(  # noqa: PLR0913 - what tests inject
         AutomateError: When the journal cannot be used.
     """
     key = values.get("journal_key")
-    tenant = f"{urllib.parse.urlsplit(api.api_url).netloc}/{api.integration_id}"
+    tenant = tenant_of(api)
     with (
         open_journal(journal_path(values), tenant=tenant, key=key) as journal,
-        contextlib.closing(Session(api, stop=stop, clock=clock)) as session,
-        contextlib.closing(Client(api, session, stop=stop, clock=clock)) as client,
+        connected(api, stop=stop, clock=clock) as client,
     ):
         tally = Tally(
             max_rejects=values.get("max_rejects"),
@@ -282,12 +271,7 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
     clock: Clock,
     probe: Callable[[str], None],
 ) -> Courier:
-    desk = Desk(journal, clock)
-    paths = {sink.object: api.endpoints.get(sink.object, sink.path) for sink in SINKS}
-    lookup = Lookup(client, paths)
-    references = References(journal, lookup)
-    read_back = ReadBack(desk, lookup)
-    matching = Matching(values["on_fuzzy_match"], journal, lookup)
+    parts = Parts.of(journal, client, api, values, clock=clock, rules=values["approvals"])
     keys = Keys(
         journal,
         tenant,
@@ -296,37 +280,18 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
         lifetime=values["idempotency_ttl"],
         policy=values["idempotency_honoured"],
     )
-    preparation = Preparation(
-        desk=desk,
-        references=references,
-        read_back=read_back,
-        matching=matching,
-        approvals=Approvals(values["approvals"]),
-        look_up=_looked_up(journal, values["lookup_before_create"]),
-    )
     return Courier(
-        desk=desk,
+        desk=parts.desk,
         client=client,
         keys=keys,
-        preparation=preparation,
-        read_back=read_back,
-        references=references,
-        matching=matching,
+        preparation=parts.preparation,
+        read_back=parts.read_back,
+        references=parts.references,
+        matching=parts.matching,
         operations=Operations(client),
         breaker=breaker,
         tally=tally,
         policy=Policy(visible_after=values["cooldown_seconds"], patience=api.max_wait_seconds),
-        paths=paths,
+        paths=paths_of(api),
         probe=probe,
-    )
-
-
-def _looked_up(journal: Journal, policy: str) -> frozenset[str]:
-    """Name the objects whose new records are looked up before they are created."""
-    if policy == "never":
-        return frozenset()
-    return frozenset(
-        sink.object
-        for sink in SINKS
-        if policy == "always" or journal.fact(DELIVERED + sink.object) is None
     )
