@@ -264,6 +264,7 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
+@functools.lru_cache(maxsize=8)
 def _instant(value: str | None) -> dt.datetime | None:
     if value is None:
         return None

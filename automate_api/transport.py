@@ -7,6 +7,7 @@ used, except for loopback addresses: a plain request to those must not leave the
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import random
 import threading
@@ -222,16 +223,11 @@ class Transport:
         """
         self._take_turn(request)
         try:
-            response = self._http.request(
-                request.method,
-                self._config.base_url + request.path,
-                params=dict(request.params),
-                data=None if request.body is None else _encoder.encode(request.body),
-                headers={**_content_type(request), **request.headers},
-                auth=request.auth,
+            response = self._http.send(
+                self._prepared(request),
                 timeout=self._timeout,
-                verify=self._verify,
                 allow_redirects=False,
+                **self._environment,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
@@ -254,6 +250,28 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    @functools.cached_property
+    def _environment(self) -> Mapping[str, t.Any]:
+        """What the environment says of proxies and certificates; asking it takes long."""
+        return self._http.merge_environment_settings(
+            self._config.base_url, {}, None, self._verify, None
+        )
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        """Make the message; `Session.request` would merge settings that never change, each time."""
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(request.method)
+        prepared.url = _address(self._config.base_url + request.path)
+        if request.params:
+            prepared.prepare_url(prepared.url, dict(request.params))
+        prepared.prepare_headers(
+            {**self._http.headers, **_content_type(request), **request.headers}
+        )
+        prepared.prepare_cookies(self.cookies)
+        prepared.prepare_body(None if request.body is None else _encoder.encode(request.body), None)
+        prepared.prepare_auth(request.auth, prepared.url)
+        return prepared
 
     def _take_turn(self, request: Request) -> None:
         """Wait until this request may leave: nobody sends while the server wants a pause."""
@@ -283,6 +301,14 @@ class Transport:
                     self._skew = server - self._clock.time()
         if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
             self._pacer.hold(outcome.retry_after)
+
+
+@functools.lru_cache(maxsize=64)
+def _address(url: str) -> str:
+    """Encode an address; most requests go to a few."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return t.cast("str", prepared.url)
 
 
 def _content_type(request: Request) -> Mapping[str, str]:

@@ -83,6 +83,18 @@ def test_a_proxy_of_the_environment_does_not_see_loopback_requests(
     assert dms.calls("GET", "/lots")
 
 
+def test_a_proxy_of_the_environment_is_used_for_any_other_host(
+    dms: FakeDms, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{dms.port}")
+    monkeypatch.setattr(ApiConfig, "is_loopback", False)
+    # Nobody listens there: only the proxy answers.
+    connect(api_url="http://127.0.0.1:1")[1].get("/lots", {"page": 1})
+    assert [seen.query for seen in dms.calls("GET", "/lots")] == [{"page": "1"}]
+
+
 def test_one_connection_serves_many_requests(dms: FakeDms, connect: Connect) -> None:
     _, client = connect()
     client.get("/lots")
