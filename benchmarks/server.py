@@ -1,0 +1,148 @@
+"""The server that everything is measured against: a sandbox dealership as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import typing as t
+import urllib.parse
+from pathlib import Path
+
+import requests
+
+from automate_api.config import ApiConfig
+from automate_api.session import Session
+from benchmarks import feed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BIN: t.Final = Path(sys.executable).parent
+LIFETIME_SECONDS: t.Final = 7 * 86_400
+"""Of a token: nobody has to log in again while it is measured."""
+GRACE_SECONDS: t.Final = 30.0
+TIMEOUT_SECONDS: t.Final = 60.0
+CONNECTIONS: t.Final = 16
+FOR_SALE: t.Final = frozenset({"in_stock", "transit"})
+
+
+class Server:
+    """A running sandbox.
+
+    Attributes:
+        settings: Of a program that is to use it.
+        token: Of a session, for a program that cannot log in.
+    """
+
+    def __init__(self, control: str, settings: dict[str, t.Any]) -> None:
+        """Log in.
+
+        Args:
+            control: URL of its control calls.
+            settings: As it wrote them.
+        """
+        self._control = control
+        self.settings = settings
+        config = ApiConfig.from_settings(settings, program="benchmarks.push")
+        self.base_url: str = config.base_url
+        with contextlib.closing(Session(config)) as session:
+            self.token: str = session.token()
+
+    def delay(self, milliseconds: int) -> None:
+        """Have every write answered so much later from now on."""
+        self._post("reset-faults", {})
+        if milliseconds:
+            rule = {"kind": "latency", "milliseconds": milliseconds, "match": {"method": "POST"}}
+            self._post("faults", rule)
+
+    def writes(self, stream: str) -> int:
+        """Count the writes of a stream's records so far."""
+        stats = requests.get(f"{self._control}/stats", timeout=TIMEOUT_SECONDS).json()
+        return int(stats["requests"].get(f"POST /{stream}", 0))
+
+    def vehicle(self) -> str:
+        """Name the VIN of a vehicle that is for sale."""
+        lines = requests.get(f"{self._control}/records/vehicles", timeout=TIMEOUT_SECONDS).text
+        vehicles = map(json.loads, lines.splitlines())
+        return next(str(vehicle["vin"]) for vehicle in vehicles if vehicle["status"] in FOR_SALE)
+
+    def ceiling(self, seconds: float) -> float:
+        """Measure how many writes a second it takes at most, from a client that does nothing else.
+
+        Args:
+            seconds: For how long.
+        """
+        return asyncio.run(_flood(self.base_url, self.token, seconds))
+
+    def _post(self, call: str, body: dict[str, t.Any]) -> None:
+        url = f"{self._control}/{call}"
+        requests.post(url, json=body, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """Serve a sandbox on a free port until the block ends.
+
+    Args:
+        folder: Where its configuration and the session go.
+    """
+    config = folder / "sandbox.json"
+    command = [str(BIN / "automate-dms"), "sandbox", "serve", "--vehicles", "50"]
+    command += ["--mfa-type", "none", "--session-seconds", str(LIFETIME_SECONDS)]
+    command += ["--config-out", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        try:
+            facts = json.loads(t.cast("t.IO[str]", process.stdout).readline())
+            yield Server(facts["control_url"], json.loads(config.read_text()))
+        finally:
+            process.terminate()
+            process.wait(GRACE_SECONDS)
+
+
+class _Visitor(asyncio.Protocol):
+    """Sends one request again and again, each as soon as the last is answered."""
+
+    def __init__(self, request: bytes) -> None:
+        self.answers = 0
+        self._request = request
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = t.cast("asyncio.Transport", transport)
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        _, _, length = head.lower().partition(b"content-length: ")
+        if end and len(body) >= int(length.partition(b"\r\n")[0]):
+            self._received = b""
+            self.answers += 1
+            self._transport.write(self._request)
+
+
+async def _flood(base_url: str, token: str, seconds: float) -> float:
+    url = urllib.parse.urlsplit(base_url)
+    body = json.dumps(feed.customer(0)).encode()
+    request = (
+        f"POST {url.path}/customers HTTP/1.1\r\nHost: {url.netloc}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    loop = asyncio.get_running_loop()
+    host, port = t.cast("str", url.hostname), t.cast("int", url.port)
+    begin = time.perf_counter()
+    visitors = [
+        await loop.create_connection(lambda: _Visitor(request), host, port)
+        for _ in range(CONNECTIONS)
+    ]
+    await asyncio.sleep(seconds)
+    answers = sum(visitor.answers for _, visitor in visitors)
+    took = time.perf_counter() - begin
+    for transport, _ in visitors:
+        transport.abort()
+    return answers / took
