@@ -215,8 +215,7 @@ async def _cut(scope: Scope, receive: Receive, *, written: bool = False) -> None
         transport.close()
     else:
         transport.abort()
-    if not written:
-        await _until_gone(receive)
+    await _until_gone(receive)
 
 
 async def _until_gone(receive: Receive) -> None:
