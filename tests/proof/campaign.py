@@ -10,7 +10,7 @@ import typing as t
 import requests
 from support.dealership import run
 
-from automate_api.errors import EXIT_TRY_LATER, EXIT_UNSETTLED
+from automate_api.errors import EXIT_AUTHENTICATION, EXIT_TRY_LATER, EXIT_UNSETTLED
 from proof.checker import Verdict, judge
 from proof.pusher import Pusher
 from target_automate.intents import OPEN
@@ -42,8 +42,11 @@ HASTE: t.Final = 0.85
 REPLAYED: t.Final = 2000
 """Records that are fed once more where the feed is over before the last kill."""
 HISTORY_PAGE: t.Final = 10_000
-EXPECTED: t.Final = frozenset({0, 1, EXIT_TRY_LATER, EXIT_UNSETTLED})
-"""Exit codes after which a further run is the way on; 1 comes of a list answered with nonsense."""
+EXPECTED: t.Final = frozenset({0, 1, EXIT_AUTHENTICATION, EXIT_TRY_LATER, EXIT_UNSETTLED})
+"""Exit codes after which a further run is the way on.
+
+A list answered with nonsense is a 1; sessions that are killed twice within one request are a 5.
+"""
 
 
 class GaveUpError(Exception):
