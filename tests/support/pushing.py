@@ -104,7 +104,9 @@ class Pushing:
 
     def history(self) -> list[dict[str, t.Any]]:
         """List what the DMS has carried out since this began, writes and records, in order."""
-        entries: list[dict[str, t.Any]] = self.dealer.control(f"history?since={self._start}")
+        entries: list[dict[str, t.Any]] = []
+        while page := self.dealer.control(f"history?since={self._start + len(entries)}"):
+            entries += page
         return entries
 
     def written(self, object_name: str) -> list[dict[str, t.Any]]:
