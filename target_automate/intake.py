@@ -26,6 +26,9 @@ if t.TYPE_CHECKING:
     from target_automate.tally import Tally
     from target_automate.watermark import Stretch, Watermark
 
+REFUSALS: t.Final = frozenset({Cause.INVALID, Cause.REFUSED, Cause.FUZZY})
+"""Why records are rejected for what they say, whatever became of others."""
+
 UNKEYED: t.Final = "without a key: "
 """Begins the business key of a record that has none; the hash of its content follows."""
 
@@ -96,7 +99,7 @@ class Intake:
         stretch = self._watermark.take()
         reading = self.read(sink, record)
         with self._lock:
-            brief = self._keep(sink, reading)
+            brief = self.keep(sink, reading)
             passes = brief.state in PASSING
             if not passes:
                 self._stretches.setdefault(brief.id, []).append(stretch)
@@ -104,7 +107,7 @@ class Intake:
             delivery.hand_in(brief)
             return
         self._watermark.settle(stretch)
-        self._tally.settled(sink.object, brief.state)
+        self._tally.settled(sink.object, brief.state, brief.id)
         if brief.state is State.REJECTED:
             delivery.tell_children(brief)
             self._tally.check_start()
@@ -152,7 +155,9 @@ class Intake:
             state: Where it is.
         """
         if state in PASSING:
-            self._tally.settled(object_name, state)
+            if state is State.REJECTED and self._journal.get(intent_id).cause in REFUSALS:
+                self._tally.refused()
+            self._tally.settled(object_name, state, intent_id)
             self.let_pass(intent_id)
 
     def let_pass(self, intent_id: int) -> None:
@@ -162,8 +167,16 @@ class Intake:
         for stretch in stretches:
             self._watermark.settle(stretch)
 
-    def _keep(self, sink: SinkDeclaration, reading: Reading) -> Brief:
-        """Find the intent that a record is, or make it one."""
+    def keep(self, sink: SinkDeclaration, reading: Reading) -> Brief:
+        """Find the intent that a record is, or make it one.
+
+        Args:
+            sink: That it is for.
+            reading: Of it.
+
+        Returns:
+            The intent; with the id 0 and DROPPED when the DMS has the record as it is.
+        """
         digest = self._journal.seal.digest(sink.object, reading.business_key)
         newest = self._journal.newest(sink.object, digest)
         acked = parked = None
@@ -176,6 +189,8 @@ class Intake:
         if what is Meaning.SAME and newest is not None:
             return Brief(newest.id, sink.object, digest, newest.state)
         state, cause, reason = _start(what, reading, acked)
+        if cause in REFUSALS:
+            self._tally.refused()
         if newest is not None and newest.state is State.REJECTED:
             self._journal.change(
                 newest.id,

@@ -155,7 +155,7 @@ class Run:
                 )
             for waiting in (item, *behind):
                 if state is State.WAITING_PARENT or waiting is not item:
-                    self.tally.settled(waiting.lane[0], state)
+                    self.tally.settled(waiting.lane[0], state, waiting.id)
                 self.intake.let_pass(waiting.id)
         self.journal.flush()
 

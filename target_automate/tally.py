@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import typing as t
+from collections import Counter
 
 from automate_api.errors import RejectsError
 from target_automate.intents import State
@@ -64,6 +65,8 @@ class Tally:
         self._objects: dict[str, Counts] = {}
         self._good = 0
         self._rejected = 0
+        self._refused = 0
+        self._rejects: Counter[int] = Counter()
 
     def received(self, object_name: str) -> None:
         """Count a record that came."""
@@ -75,19 +78,30 @@ class Tally:
         with self._lock:
             self._of(object_name).resent += 1
 
-    def settled(self, object_name: str, state: State) -> None:
+    def settled(self, object_name: str, state: State, intent_id: int) -> None:
         """Count what became of a record.
 
         Args:
             object_name: Of the record.
             state: `DROPPED` counts as unchanged.
+            intent_id: What was rejected for its customer, and goes with it after all, counts once.
         """
         with self._lock:
             counts = self._of(object_name)
             name = _FIELDS[state]
             setattr(counts, name, getattr(counts, name) + 1)
-            self._rejected += state is State.REJECTED
             self._good += state in {State.ACKED, State.DROPPED}
+            if state is State.REJECTED:
+                self._rejected += 1
+                self._rejects[intent_id] += 1
+            elif taken_back := self._rejects.pop(intent_id, 0):
+                self._rejected -= taken_back
+                counts.rejected -= taken_back
+
+    def refused(self) -> None:
+        """Count a record that is rejected for what it says, in this run for the first time."""
+        with self._lock:
+            self._refused += 1
 
     def objects(self) -> dict[str, Counts]:
         """Copy the counts, by object."""
@@ -95,14 +109,16 @@ class Tally:
             return {name: dataclasses.replace(counts) for name, counts in self._objects.items()}
 
     def check_start(self) -> None:
-        """End a run whose records are all rejected: something general is wrong.
+        """End a run whose records are all refused: something general is wrong.
+
+        What was rejected before, or for another record, tells nothing of those to come.
 
         Raises:
-            RejectsError: When the first `ENOUGH` were rejected and none was taken.
+            RejectsError: When the first `ENOUGH` were refused and none was taken.
         """
-        if self._rejected >= ENOUGH and not self._good:
+        if self._refused >= ENOUGH and not self._good:
             msg = (
-                f"The first {self._rejected} records were all rejected; the rest is not sent. See "
+                f"The first {self._refused} records were all rejected; the rest is not sent. See "
                 "`automate-dms push rejects list`, correct what is wrong, then run again."
             )
             raise RejectsError(msg)

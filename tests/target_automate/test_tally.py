@@ -18,10 +18,10 @@ def tally_of(
     tally = Tally(max_rejects=most, max_reject_percent=percent)
     for _ in range(good + bad):
         tally.received("deals")
-    for _ in range(good):
-        tally.settled("deals", State.ACKED)
-    for _ in range(bad):
-        tally.settled("deals", State.REJECTED)
+    for number in range(good):
+        tally.settled("deals", State.ACKED, number)
+    for number in range(good, good + bad):
+        tally.settled("deals", State.REJECTED, number)
     return tally
 
 
@@ -39,7 +39,7 @@ def tally_of(
 def test_each_end_of_a_record_is_counted_once_for_its_object(state: State, field: str) -> None:
     tally = Tally(max_rejects=None, max_reject_percent=100)
     tally.received("deals")
-    tally.settled("deals", state)
+    tally.settled("deals", state, 1)
     tally.resent("customers")
     counts = tally.objects()
     assert dataclasses.asdict(counts["deals"]) == {
@@ -84,15 +84,35 @@ def test_a_run_beyond_a_threshold_says_how_many_were_rejected(
         tally_of(good, bad, **limits).check_end()
 
 
-def test_a_run_that_begins_with_nothing_but_rejects_ends_early() -> None:
-    tally_of(bad=ENOUGH - 1).check_start()
+def refusing(times: int) -> Tally:
+    tally = tally_of(bad=times)
+    for _ in range(times):
+        tally.refused()
+    return tally
+
+
+def test_a_run_that_begins_with_nothing_but_refusals_ends_early() -> None:
+    refusing(ENOUGH - 1).check_start()
     with pytest.raises(RejectsError, match=f"first {ENOUGH} records were all rejected"):
-        tally_of(bad=ENOUGH).check_start()
+        refusing(ENOUGH).check_start()
 
 
 @pytest.mark.parametrize("state", [State.ACKED, State.DROPPED])
 def test_one_good_record_is_enough_to_go_on(state: State) -> None:
-    tally = tally_of(bad=ENOUGH - 1)
-    tally.settled("customers", state)
-    tally.settled("deals", State.REJECTED)
+    tally = refusing(ENOUGH)
+    tally.settled("customers", state, 99)
     tally.check_start()
+
+
+def test_rejects_of_earlier_runs_and_for_other_records_end_no_run_early() -> None:
+    tally_of(bad=ENOUGH).check_start()
+
+
+def test_what_goes_after_all_is_no_reject_any_more() -> None:
+    tally = tally_of(good=1, bad=1, most=0)
+    tally.settled("deals", State.REJECTED, 1)
+    assert tally.objects()["deals"].rejected == 2
+    tally.settled("deals", State.ACKED, 1)
+    assert tally.objects()["deals"].rejected == 0
+    assert tally.objects()["deals"].sent == 2
+    tally.check_end()
