@@ -26,7 +26,8 @@ PATHS: t.Final = {
     "deals": "POST /deals",
     "service_appointments": "POST /service/appointments",
 }
-KEYS: t.Final = {"customers": "externalId", "deals": "referenceId"}
+QUEUED: t.Final = 202
+"""Status of a write that the DMS has put off; another entry follows once it is carried out."""
 
 
 class Pushing:
@@ -114,7 +115,9 @@ class Pushing:
         return [
             entry["write"]["payload"]
             for entry in self.history()
-            if entry["stream"] is None and entry["key"] == PATHS[object_name]
+            if entry["stream"] is None
+            and entry["key"] == PATHS[object_name]
+            and entry["write"]["status"] != QUEUED
         ]
 
     def posts(self, object_name: str) -> int:
