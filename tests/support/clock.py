@@ -10,6 +10,9 @@ from automate_api.errors import StoppedError
 START: t.Final = 1_790_000_020.0
 """2026-09-21T14:13:40Z, ten seconds into a 30-second step, away from both of its ends."""
 
+TICK: t.Final = 1e-6
+"""The least that passes: less is lost beside the seconds since 1970, and nobody would wake."""
+
 
 class FakeClock:
     """Time passes only when somebody waits or the test says so.
@@ -38,7 +41,7 @@ class FakeClock:
         if seconds > 0:
             with self._lock:
                 self.waits.append(seconds)
-                self._now += seconds
+                self._now += max(seconds, TICK)
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass without anybody waiting."""

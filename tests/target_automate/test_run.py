@@ -1,0 +1,172 @@
+"""Runs in this process, against a DMS that answers as the test says, by the test's own clock."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+
+import pytest
+from support.clock import FakeClock
+from support.dms import Canned, FakeDms
+
+from automate_api import settings
+from automate_api.config import ApiConfig
+from automate_api.errors import RequestRefusedError, TryLaterError, UnsettledError
+from target_automate import config
+from target_automate.intents import Brief, State
+from target_automate.run import Run, open_run
+from target_automate.sinks import by_object
+from target_automate.target import TargetAutomate
+from target_automate.watermark import NOTHING
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CUSTOMERS, DEALS = map(by_object, ("customers", "deals"))
+IN_FLIGHT: t.Final = Canned(409, {"error": {"code": "idempotency_key_in_flight"}})
+
+
+def acked(number: int = 1) -> Canned:
+    return Canned(200, {"customerId": f"cust_{number}", "matchedBy": None})
+
+
+def customer(number: int = 1, **changes: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - fields
+    return {"externalId": f"crm-{number}", "firstName": "Dana", "lastName": "Example", **changes}
+
+
+def deal(number: int = 1, **changes: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - fields
+    fields = {"referenceId": f"web-{number}", "customerId": "cust_1", "vehicle": {"vin": "1HG"}}
+    return {**fields, **changes}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def dms(clock: FakeClock) -> Iterator[FakeDms]:
+    with FakeDms(totp=False, clock=clock.time) as serving:
+        yield serving
+
+
+@contextlib.contextmanager
+def running(
+    dms: FakeDms,
+    clock: FakeClock,
+    folder: Path,
+    **changes: t.Any,  # noqa: ANN401 - settings
+) -> Iterator[Run]:
+    """Open a run with the defaults of all settings."""
+    schema = TargetAutomate.settings_schema()
+    given = dms.settings(folder, journal_path=str(folder / "journal.db"), workers=1, **changes)
+    values = settings.resolve(schema, given, prefix=None)
+    api = ApiConfig.from_settings(values, program=config.PROGRAM)
+    with open_run(api, values, stop=threading.Event(), clock=clock) as run:
+        yield run
+
+
+def finish(run: Run) -> None:
+    run.finish(run.look)
+    run.check_end()
+
+
+def states(run: Run) -> list[State]:
+    return [kept.state for kept in run.journal.having({*State})]
+
+
+def test_a_record_that_is_handed_in_once_it_is_settled_is_not_sent_again(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The second of two equal records may wait to be handed in until the first is done."""
+    dms.answer("POST /customers", acked())
+    dms.answer("POST /deals", Canned(201, {"dealId": "deal_1"}))
+    with running(dms, clock, tmp_path) as run:
+        run.take(CUSTOMERS, customer())
+        run.take(DEALS, deal())
+        run.finish(run.look)
+        late = [
+            Brief(kept.id, kept.object, kept.digest, State.PLANNED)
+            for kept in run.journal.having({State.ACKED})
+        ]
+        run.deliver(late)
+        finish(run)
+        assert states(run) == [State.ACKED, State.ACKED]
+        assert [counts.sent for counts in run.tally.objects().values()] == [1, 1]
+    assert len(dms.calls("POST", "/customers")) == 1
+    assert len(dms.calls("POST", "/deals")) == 1
+
+
+def test_nothing_overtakes_an_earlier_record_of_its_key_that_is_left_open(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /customers", *[IN_FLIGHT] * 50)
+    with running(dms, clock, tmp_path, max_wait_seconds=5) as run:
+        run.take(CUSTOMERS, customer(notes="A"))
+        run.state("before B")
+        run.take(CUSTOMERS, customer(notes="B"))
+        run.state("after B")
+        run.finish(run.look)
+        run.take(CUSTOMERS, customer(notes="C"))
+        with pytest.raises(UnsettledError, match="1 unknown"):
+            finish(run)
+        assert states(run) == [State.UNKNOWN, State.PLANNED, State.PLANNED]
+        assert run.passed_state() is NOTHING
+    sent = {seen.body["notes"] for seen in dms.calls("POST", "/customers")}
+    assert sent == {"A"}
+    dms.script.clear()
+    dms.answer("POST /customers", acked(), acked(), acked())
+    clock.pass_by(30)
+    with running(dms, clock, tmp_path) as run:
+        assert run.recover() == 3
+        finish(run)
+    order = [seen.body["notes"] for seen in dms.calls("POST", "/customers")]
+    assert order[-3:] == ["A", "B", "C"]
+
+
+def test_an_object_that_is_closed_holds_state_and_what_comes_later(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /customers", acked(1), acked(2))
+    dms.answer("POST /deals", Canned(403, {"error": {"code": "not_entitled"}}))
+    with running(dms, clock, tmp_path) as run:
+        run.take(CUSTOMERS, customer(1))
+        run.state(1)
+        run.take(DEALS, deal(1))
+        run.state(2)
+        run.take(CUSTOMERS, customer(2))
+        run.state(3)
+        with pytest.raises(RequestRefusedError, match="POST /deals"):
+            finish(run)
+        assert run.passed_state() == 1
+        assert states(run) == [State.ACKED, State.PLANNED, State.ACKED]
+    assert len(dms.calls("POST", "/deals")) == 1
+
+
+def test_a_customer_s_requests_wait_as_long_as_the_api_says_by_any_clock(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer(
+        "POST /customers",
+        Canned(429, {}, {"Retry-After": "40"}),
+        Canned(503, {}, {"Retry-After": "20"}),
+        acked(),
+    )
+    with running(dms, clock, tmp_path, idempotency_honoured="honoured") as run:
+        run.take(CUSTOMERS, customer())
+        finish(run)
+    assert sum(clock.waits) >= 60
+
+
+def test_a_run_that_waits_longer_than_allowed_ends_and_leaves_nothing_unknown(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /customers", *[Canned(429, {}, {"Retry-After": "40"})] * 9)
+    with running(dms, clock, tmp_path, max_wait_seconds=100) as run:
+        run.take(CUSTOMERS, customer())
+        with pytest.raises(TryLaterError, match="last answered 429. Run again later"):
+            finish(run)
+        assert states(run) == [State.PLANNED]
+    assert len(dms.calls("POST", "/customers")) == 3
