@@ -166,7 +166,7 @@ def test_a_run_that_waits_longer_than_allowed_ends_and_leaves_nothing_unknown(
     dms.answer("POST /customers", *[Canned(429, {}, {"Retry-After": "40"})] * 9)
     with running(dms, clock, tmp_path, max_wait_seconds=100) as run:
         run.take(CUSTOMERS, customer())
-        with pytest.raises(TryLaterError, match="last answered 429. Run again later"):
+        with pytest.raises(TryLaterError, match=r"last answered 429\. Run again later"):
             finish(run)
         assert states(run) == [State.PLANNED]
     assert len(dms.calls("POST", "/customers")) == 3
