@@ -30,6 +30,8 @@ LOOK_SECONDS: t.Final = 0.1
 """Between two looks of the main thread, which must see signals."""
 LOAD: t.Final = 1000
 """Intents in hand at which no further ones are taken in; they cost some 300 bytes each."""
+REFILL: t.Final = 100
+"""How many are taken in together where they are done fast; to wake a thread for each costs."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,8 @@ class Delivery:
         """Threads wait here for intents."""
         self._rest = threading.Condition(self._lock)
         """The main thread waits here for the threads."""
+        self._awaited = 0
+        """The load at which it is woken."""
         self._threads: list[threading.Thread] = []
         self._known: set[int] = set()
         self._waits: dict[int, State] = {}
@@ -88,7 +92,10 @@ class Delivery:
         Raises:
             AutomateError: What has ended the run.
         """
-        self._await(lambda: self._schedule.load < LOAD)
+        self.check()
+        while self._schedule.load >= LOAD:
+            self._wait_for(LOAD - REFILL)
+            self.check()
         with self._lock:
             self._add(brief)
             self._work.notify()
@@ -102,7 +109,11 @@ class Delivery:
         Raises:
             AutomateError: What has ended the run.
         """
-        self._await(lambda: self._schedule.is_at_rest, while_waiting)
+        self.check()
+        while not self._schedule.is_at_rest:
+            self._wait_for(0)
+            while_waiting()
+            self.check()
 
     def tell_children(self, parent: Brief) -> None:
         """Have those looked at again that wait for a record which was settled elsewhere."""
@@ -158,17 +169,12 @@ class Delivery:
         """Whether a thread is still at work after `close`."""
         return bool(self._threads)
 
-    def _await(
-        self, condition: Callable[[], bool], while_waiting: Callable[[], None] | None = None
-    ) -> None:
-        while True:
-            self.check()
-            with self._lock:
-                if condition():
-                    return
+    def _wait_for(self, load: int) -> None:
+        """Wait until no more than so many intents are in hand, but not for long."""
+        with self._lock:
+            if self._schedule.load > load:
+                self._awaited = load
                 self._rest.wait(LOOK_SECONDS)
-            if while_waiting is not None:
-                while_waiting()
 
     def _add(self, brief: Brief) -> None:
         if brief.id not in self._known:
@@ -232,7 +238,8 @@ class Delivery:
                     self._add(child)
             # This thread takes one of them itself.
             self._work.notify(max(0, self._schedule.load - ready))
-            self._rest.notify()
+            if self._schedule.load <= self._awaited:
+                self._rest.notify()
         told = isinstance(step, Settled) and step.before
         if isinstance(step, Settled | Waits) and step.state in PASSING and not told:
             self._on_settled(item.id, item.lane[0], step.state)
