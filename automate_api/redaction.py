@@ -1,8 +1,9 @@
 """Keeps secrets and personal data out of whatever a program says: logs, warnings, tracebacks.
 
-Three kinds of text are replaced: values that were registered (secret settings, tokens, cookies,
+Four kinds of text are replaced: values that were registered (secret settings, tokens, cookies,
 codes) in the forms in which they travel; the values of the contract's personal fields where text
-quotes a record; and what looks like an email address or a telephone number.
+quotes a record; those of parameters that seek one record, in an address; and what looks like an
+email address or a telephone number.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ _EMAIL: t.Final = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63
 _PHONE: t.Final = re.compile(
     r"(?:\+|%2B)\d{8,15}\b"
     r"|(?<![\w.-])(?:(?:\+|%2B)?1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"
+)
+_SOUGHT: t.Final = re.compile(
+    r"(?P<name>[?&](?:appointmentFrom|appointmentTo|customerId|email|externalId|phone|referenceId"
+    r"|vin)=)[^&#\s\"']+"
 )
 
 _lock = threading.Lock()
@@ -83,6 +88,8 @@ def redact(text: str) -> str:
         text = _pattern.sub(SECRET, text)
     if ":" in text and ('"' in text or "'" in text):
         text = _personal_fields().sub(rf"\g<key>\g<quote>{PERSONAL}\g<quote>", text)
+    if "?" in text:
+        text = _SOUGHT.sub(rf"\g<name>{PERSONAL}", text)
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(PERSONAL, text)
     return _PHONE.sub(PERSONAL, text)

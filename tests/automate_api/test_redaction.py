@@ -220,3 +220,16 @@ def test_installing_twice_changes_nothing() -> None:
     once = logging.Handler.format
     redaction.install()
     assert logging.Handler.format is once
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["appointmentFrom", "customerId", "email", "externalId", "phone", "referenceId", "vin"],
+)
+def test_what_one_record_is_sought_by_is_not_shown_in_an_address(name: str) -> None:
+    for query in (f"?{name}=Xanadu-1&page=1", f"?page=1&{name}=Xanadu-1"):
+        shown = redaction.redact(f'"GET /deals{query} HTTP/1.1" 200')
+        assert "Xanadu" not in shown
+        assert f"{name}={redaction.PERSONAL}" in shown
+        assert "page=1" in shown
+        assert shown.endswith(' HTTP/1.1" 200')

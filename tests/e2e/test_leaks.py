@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import signal
 import subprocess
@@ -12,50 +11,22 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.canaries import (
+    DEBUG,
+    DROPPED,
+    HASH_KEY,
+    PASSWORD,
+    PERSON,
+    PERSONAL,
+    PLATFORM,
+    SECRETS,
+    TOTP,
+)
 from support.dealership import Dealership, Run, command, dealership, environment, run
 from support.failures import shows_none_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-
-PASSWORD: t.Final = "planted-pass word"  # noqa: S105 - planted
-PLATFORM: t.Final = "planted-platform-token"
-TOTP: t.Final = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-PII_KEY: t.Final = "planted-key-of-the-hashes"
-PERSON: t.Final = {
-    "externalId": "crm-4711",
-    "firstName": "Plantania",
-    "lastName": "Quorndon",
-    "emails": ["plantania@mail.example.com"],
-    "phones": [{"type": "cell", "number": "+12025557654"}],
-    "address": {"line1": "77 Quagmire Row", "city": "Xanaduville", "postalCode": "93940-7766"},
-    "driversLicense": {"number": "D7654321Q", "state": "CA"},
-    "dateOfBirth": "1961-02-03",
-}
-DROPPED: t.Final = ("D7654321Q", "1961-02-03")
-PERSONAL: t.Final = (
-    *DROPPED,
-    "Plantania",
-    "plantania",
-    "Quorndon",
-    "mail.example.com",
-    "2025557654",
-    "Quagmire",
-    "Xanaduville",
-    "93940-7766",
-)
-SECRETS: t.Final = (
-    "planted",
-    TOTP,
-    base64.b64encode(PLATFORM.encode()).decode(),
-    "planted-pass%20word",
-    "planted-pass+word",
-)
-DEBUG: t.Final = {
-    "LOGLEVEL": "DEBUG",
-    "TAP_AUTOMATE_LOGLEVEL": "DEBUG",
-    "TARGET_WAREHOUSE_LOGLEVEL": "DEBUG",
-}
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +81,7 @@ def test_a_full_load_shows_no_secret_and_neither_licence_nor_date_of_birth(
 
 def test_hashed_fields_show_neither_value_nor_key(planted: Dealership) -> None:
     pii = {"driversLicense": "hash", "dateOfBirth": "hash", "emails": "hash", "lastName": "hash"}
-    done = run("tap-automate", "--config", planted.config(pii=pii, pii_key=PII_KEY), env=DEBUG)
+    done = run("tap-automate", "--config", planted.config(pii=pii, pii_key=HASH_KEY), env=DEBUG)
     assert done.code == 0, done.err
     keeps_quiet(done, token_of(planted))
     shows_none_of(done.out, ("Quorndon", "plantania@"))
