@@ -151,23 +151,19 @@ class Delivery:
             raise StoppedError
 
     def close(self, seconds: float) -> None:
-        """End the threads after what they have in hand.
+        """End the threads after what they have in hand; a second call changes nothing.
 
         Args:
             seconds: To wait for them at most; what is sent then stays SENT in the journal.
         """
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             self._work.notify_all()
         end = self._clock.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, end - self._clock.monotonic()))
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a thread is still at work after `close`."""
-        return bool(self._threads)
 
     def _wait_for(self, load: int) -> None:
         """Wait until no more than so many intents are in hand, but not for long."""

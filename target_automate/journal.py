@@ -178,14 +178,16 @@ class Journal(JournalQueries):
 
     def close(self) -> None:
         """Commit and close; a journal that failed is left as it is on the disk."""
-        if not self._failed:
-            self.flush()
-        self.abandon()
+        try:
+            if self._failure is None:
+                self.flush()
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
         """Close without a commit, as a crash would."""
         with self._lock:
-            self._failed = True
+            self._failure = self._failure or f"The journal {self.path} is closed."
             self._connection.close()
 
     def _next_revision(self) -> int:

@@ -53,7 +53,8 @@ class JournalQueries:
         self.seal = seal
         self._connection = connection
         self._lock = threading.RLock()
-        self._failed = False
+        self._failure: str | None = None
+        """Why it cannot be used any more: every thread tells the same."""
 
     def fact(self, name: str) -> str | None:
         """Read something that holds for the whole journal; None when nobody wrote it."""
@@ -249,19 +250,17 @@ class JournalQueries:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        if self._failed:
-            msg = f"The journal {self.path} is closed."
-            raise JournalError(msg)
+        if self._failure is not None:
+            raise JournalError(self._failure)
         try:
             yield
         except sqlite3.Error as error:
             # SQLite may have rolled back what other threads rely on: nobody goes on with it.
-            self._failed = True
-            msg = (
+            self._failure = (
                 f"The journal {self.path} cannot be used any more ({error}). See to its disk, then "
                 "run again: what was on the disk stands, and nothing was sent that is not there."
             )
-            raise JournalError(msg) from None
+            raise JournalError(self._failure) from None
 
 
 def _head(row: tuple[t.Any, ...]) -> Head:

@@ -266,3 +266,46 @@ def test_a_journal_that_is_lost_in_the_middle_makes_no_duplicate(pushing: Pushin
     rest = pushing.push(*messages, END, cooldown_seconds=1)
     assert rest.code == 0, rest.err
     each_is_there_once(pushing, 10)
+
+
+FILE_BLOCKS: t.Final = 400
+"""Of 512 bytes: all that a file of the process may hold, as if the disk were full then."""
+
+
+def test_a_journal_that_does_not_fit_its_disk_ends_the_run_and_the_next_completes(
+    pushing: Pushing,
+) -> None:
+    messages = [pushing.customer(number, notes="x" * 4000) for number in range(100)]
+    limited = ["sh", "-c", f'ulimit -f {FILE_BLOCKS}; exec "$@"', "sh"]
+    full = subprocess.run(  # noqa: S603 - our own program
+        [*limited, *command("target-automate", "--config", pushing.config(**HONOURED))],
+        input=pushing.lines(*checkpoints(*messages)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        timeout=PATIENCE,
+    )
+    done = Run(full.returncode, full.stdout, full.stderr)
+    refused(done, 1, "journal", "cannot be used any more", "See to its disk, then run again")
+    rest = pushing.push(*messages, END, **HONOURED)
+    assert rest.code == 0, rest.err
+    assert len(pushing.records("customers")) == len(messages)
+    assert rest.out == '{"end":1}\n'
+
+
+@pytest.mark.slow
+def test_a_request_that_hangs_holds_a_stopped_push_up_for_seconds_alone(pushing: Pushing) -> None:
+    pushing.dealer.faults({**SLOW, "milliseconds": 60_000})
+    process = Process(pushing, **HONOURED)
+    process.feed(pushing.lines(*checkpoints(pushing.customer())))
+    before = pushing.posts("customers")
+    while pushing.posts("customers") == before:
+        assert process.process.poll() is None
+    process.process.terminate()
+    refused(process.ended(), 143, "Stopped by a signal")
+    assert pushing.states("customers") == ["SENT"]
+    pushing.dealer.control("reset-faults", {})
+    rest = pushing.push(END, **HONOURED)
+    assert rest.code == 0, rest.err
+    assert pushing.states("customers") == ["ACKED"]
