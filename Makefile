@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make: `make demo`, `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo nightly test check clean
+.PHONY: help demo nightly test check bench-push clean
 
 PYTHON ?= python3
 BOOTSTRAP := .bootstrap
@@ -29,6 +29,9 @@ check: $(UV)  ## Lint, formatting and types
 	$(UV) run ruff check
 	$(UV) run ruff format --check
 	$(UV) run mypy
+
+bench-push: $(UV)  ## How fast target-automate pushes, beside a plain SDK target; QUICK=1 within a minute
+	$(UV) run python -m benchmarks.push $(if $(QUICK),--quick)
 
 clean:  ## Stop the sandbox; remove what demo and Meltano made
 	@if [ -x .venv/bin/automate-dms ]; then .venv/bin/automate-dms sandbox down; fi

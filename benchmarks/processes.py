@@ -9,6 +9,8 @@ import sys
 import time
 import typing as t
 
+import click
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -19,7 +21,7 @@ RSS_UNIT: t.Final = 1 if sys.platform == "darwin" else 1024
 LAST_LINES: t.Final = 5
 
 
-class RunFailedError(Exception):
+class RunFailedError(click.ClickException):
     """A program that was to be measured failed: there is nothing to measure."""
 
 

@@ -1,20 +1,18 @@
 """How fast target-automate pushes, beside a plain target of the Singer SDK: `make bench-push`.
 
-Both are whole processes that read the same lines from a file and write to one sandbox process. Each
-run of ours is paired with one of the plain target's right before it. What starting up takes is
-measured with a single record and taken off: records a second and processor time are those of the
-records after the first. The journal is a new file in each run, and every write is on the disk
-before it is sent.
+Both are whole processes that read the same lines from a file, the slower ones fewer of them, and
+write to one sandbox process. Each run of ours is paired with one of the plain target's right before
+it. What starting up takes is measured with a single record and taken off: records a second and
+processor time are those of the records after the first. The journal is a new file in each run, and
+every write is on the disk before it is sent. Deals go into a journal that knows their customers.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
 import shutil
-import statistics
 import sys
 import tempfile
 import typing as t
@@ -22,9 +20,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import feed, processes
+from benchmarks.figures import Cell, Sample, missed, table
 from benchmarks.processes import RunFailedError
 from benchmarks.server import BIN, Server, serve
 
@@ -48,71 +46,6 @@ LEAST_RECORDS: t.Final = 20
 PARENTS: t.Final = 100
 """Customers that the deals refer to."""
 DEAL_WORKERS: t.Final = 16
-
-FASTER: t.Final = {(50, 16): 12.0, (50, 32): 24.0}
-"""Latency (ms) and workers to how many times as fast as the plain target it has to be."""
-MOST_CPU: t.Final = 0.15
-"""Seconds of the processor that 100 records may take."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sample:
-    """What a run came to.
-
-    Attributes:
-        rate: Records a second.
-        cpu: Seconds of the processor for 100 records.
-        rss: Peak of the memory, MiB.
-    """
-
-    rate: float
-    cpu: float
-    rss: float
-
-
-@dataclasses.dataclass(slots=True)
-class Cell:
-    """The runs of one kind, and of the plain target beside them.
-
-    Attributes:
-        stream: What is pushed.
-        latency: Of each answer, milliseconds.
-        workers: Of target-automate.
-        ours: Its runs.
-        plain: The plain target's, in the same order; none where it cannot do the same.
-    """
-
-    stream: str
-    latency: int
-    workers: int
-    ours: list[Sample] = dataclasses.field(default_factory=list)
-    plain: list[Sample] = dataclasses.field(default_factory=list)
-
-    @property
-    def ratios(self) -> list[float]:
-        """How many times as fast as the plain target, pair by pair."""
-        pairs = zip(self.ours, self.plain, strict=bool(self.plain))
-        return [ours.rate / plain.rate for ours, plain in pairs]
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of the processor for 100 records, the median."""
-        return statistics.median(sample.cpu for sample in self.ours)
-
-    def facts(self) -> dict[str, t.Any]:
-        """Say everything in JSON: median, least and most."""
-        return {
-            "stream": self.stream,
-            "latency_ms": self.latency,
-            "workers": self.workers,
-            "records_per_second": _spread([sample.rate for sample in self.ours]),
-            "plain_records_per_second": _spread([sample.rate for sample in self.plain]),
-            "times_plain": _spread(self.ratios),
-            "cpu_seconds_per_100": _spread([sample.cpu for sample in self.ours], 3),
-            "plain_cpu_seconds_per_100": _spread([sample.cpu for sample in self.plain], 3),
-            "peak_mib": _spread([sample.rss for sample in self.ours]),
-            "plain_peak_mib": _spread([sample.rss for sample in self.plain]),
-        }
 
 
 class Bench:
@@ -173,9 +106,8 @@ class Bench:
     def _sample(self, program: str, latency: int, count: int, took: Took) -> Sample:
         start = self._starts[program, latency]
         more = count - 1
-        return Sample(
-            more / (took.wall - start.wall), 100 * (took.cpu - start.cpu) / more, took.rss
-        )
+        rate, cpu = more / (took.wall - start.wall), 100 * (took.cpu - start.cpu) / more
+        return Sample(count, rate, cpu, took.rss)
 
     def _post_plainly(self, lines: Lines) -> Took:
         command = [sys.executable, "-m", "benchmarks.plain_sink", "--config"]
@@ -259,64 +191,6 @@ def measure(
                 cell.ours.append(bench.ours(cell.stream, latency, cell.workers))
             click.echo(f"round {number + 1} of {rounds}: {latency} ms done", err=True)
     return cells
-
-
-def table(cells: Sequence[Cell]) -> Table:
-    """Lay the figures out: the median, and in brackets the least and the most."""
-    columns = ("latency", "pushed", "workers", "records/s", "x plain", "CPU s/100", "peak MiB")
-    made = Table(*columns)
-    for column in made.columns:
-        column.justify = "right"
-    for latency in dict.fromkeys(cell.latency for cell in cells):
-        here = [cell for cell in cells if cell.latency == latency]
-        plain = [sample for cell in here for sample in cell.plain]
-        made.add_row(f"{latency} ms", "customers", "plain", *_row(plain, []), end_section=False)
-        for cell in here:
-            row = _row(cell.ours, cell.ratios)
-            last = cell is here[-1]
-            made.add_row(f"{latency} ms", cell.stream, str(cell.workers), *row, end_section=last)
-    return made
-
-
-def missed(cells: Sequence[Cell]) -> list[str]:
-    """Say which of what it has to reach it does not."""
-    found = []
-    for cell in cells:
-        wanted = FASTER.get((cell.latency, cell.workers))
-        where = f"{cell.stream} at {cell.latency} ms with {cell.workers} workers"
-        if wanted is not None and cell.ratios and statistics.median(cell.ratios) < wanted:
-            found.append(
-                f"{where}: {statistics.median(cell.ratios):.1f} times the plain target, "
-                f"expected {wanted:g}"
-            )
-        if cell.cpu > MOST_CPU:
-            found.append(
-                f"{where}: {cell.cpu:.3f} s of the processor for 100 records, at most {MOST_CPU:g}"
-            )
-    return found
-
-
-def _row(samples: Sequence[Sample], ratios: Sequence[float]) -> tuple[str, ...]:
-    return (
-        _shown([sample.rate for sample in samples], 0),
-        _shown(ratios, 1) if ratios else "",
-        _shown([sample.cpu for sample in samples], 3),
-        f"{max(sample.rss for sample in samples):.0f}",
-    )
-
-
-def _shown(values: Sequence[float], digits: int) -> str:
-    shown = f"{statistics.median(values):,.{digits}f}"
-    if len(values) > 1:
-        shown += f" ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
-    return shown
-
-
-def _spread(values: Sequence[float], digits: int = 1) -> dict[str, float] | None:
-    if not values:
-        return None
-    figures = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: round(figure, digits) for name, figure in figures.items()}
 
 
 @click.command()
