@@ -25,6 +25,10 @@ if t.TYPE_CHECKING:
 MERGES: t.Final = 10
 """Merges that are followed; more is a circle."""
 MERGED_INTO: t.Final = "mergedIntoCustomerId"
+HELD: t.Final = frozenset({State.WAITING_APPROVAL, State.PARKED})
+"""States that only a person ends: what refers to a record that is there does not wait for its
+change.
+"""
 REMEMBERED: t.Final = 100_000
 """Answers of the DMS that are kept in memory, at some 200 bytes each."""
 
@@ -93,9 +97,10 @@ class References:
         external_id = str(intent.payload[reference.alias])
         digest = parent_digest(self._journal, reference, external_id)
         newest = self._journal.newest(reference.object, digest)
-        if newest is not None and newest.state in OPEN | {State.PARKED}:
-            return Pending(f"its {_noun(reference)} is {newest.state}")
         acked = self._journal.acked(reference.object, digest)
+        under_way = OPEN - HELD if acked is not None else OPEN | HELD
+        if newest is not None and newest.state in under_way:
+            return Pending(f"its {_noun(reference)} is {newest.state}")
         if acked is not None and acked.dms_id is not None:
             return Found(self._known.get(external_id, acked.dms_id))
         if newest is not None and newest.state is State.REJECTED:

@@ -85,6 +85,24 @@ def test_a_customer_that_is_on_its_way_is_waited_for(
     assert lists.asked == []
 
 
+@pytest.mark.parametrize("state", [State.PLANNED, State.SENT, State.UNKNOWN])
+def test_a_change_of_a_customer_that_is_under_way_is_waited_for(
+    references: References, journal: Journal, state: State
+) -> None:
+    keep(journal, State.ACKED, dms_id="cust_1")
+    keep(journal, state, 2)
+    assert resolve(references) == Pending(f"its customer is {state}")
+
+
+@pytest.mark.parametrize("state", [State.WAITING_APPROVAL, State.PARKED])
+def test_a_change_of_a_customer_that_waits_for_a_person_holds_nobody_up(
+    references: References, journal: Journal, state: State
+) -> None:
+    keep(journal, State.ACKED, dms_id="cust_1")
+    keep(journal, state, 2)
+    assert resolve(references) == Found("cust_1")
+
+
 def test_a_customer_that_is_in_the_dms_is_found_in_the_journal(
     references: References, journal: Journal, lists: Lists
 ) -> None:

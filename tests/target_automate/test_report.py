@@ -1,0 +1,57 @@
+"""What a person sees of a run."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from automate_api.transport import Stats
+from target_automate.intents import State
+from target_automate.report import PLAIN_WIDTH, Report
+from target_automate.tally import Tally
+
+
+def tally_of(*states: State) -> Tally:
+    tally = Tally(max_rejects=None, max_reject_percent=100)
+    for number, state in enumerate(states):
+        tally.received("deals")
+        tally.settled("deals", state, number)
+    return tally
+
+
+def shown(report_file: io.StringIO, *, terminal: bool, tally: Tally) -> str:
+    report = Report(Console(file=report_file, force_terminal=terminal, width=300))
+    with report.progress():
+        report.update(tally)
+    report.table(tally, Stats())
+    return report_file.getvalue()
+
+
+def test_the_table_counts_every_end_of_a_record() -> None:
+    ends = [State.ACKED] * 1234 + [State.DROPPED, State.REJECTED, State.PARKED]
+    text = shown(io.StringIO(), terminal=False, tally=tally_of(*ends, State.WAITING_PARENT))
+    (row,) = [line for line in text.splitlines() if "deals" in line]
+    assert row.replace("│", " ").split() == ["deals", "1,234", "1", "1", "1", "1", "0"]
+    (head,) = [line for line in text.splitlines() if "object" in line]
+    names = ["object", "sent", "unchanged", "rejected", "parked", "waiting", "resent"]
+    assert head.replace("┃", " ").split() == names
+    assert "0 requests, 0 throttled, 0.0 s waited" in text
+
+
+def test_a_run_in_which_nothing_came_shows_nothing() -> None:
+    assert shown(io.StringIO(), terminal=False, tally=tally_of()) == ""
+
+
+def test_a_file_or_pipe_gets_no_moving_line_and_no_escapes() -> None:
+    text = shown(io.StringIO(), terminal=False, tally=tally_of(State.ACKED))
+    assert "\x1b" not in text
+    assert "pushing" not in text
+    assert max(map(len, text.splitlines())) <= PLAIN_WIDTH
+
+
+def test_a_terminal_gets_a_line_that_says_how_far_it_is() -> None:
+    text = shown(io.StringIO(), terminal=True, tally=tally_of(State.ACKED, State.REJECTED))
+    line, _, table = text.partition("object")
+    assert "deals: 1 sent, 1 rejected" in line
+    assert "deals" in table
