@@ -170,3 +170,101 @@ def test_a_run_that_waits_longer_than_allowed_ends_and_leaves_nothing_unknown(
             finish(run)
         assert states(run) == [State.PLANNED]
     assert len(dms.calls("POST", "/customers")) == 3
+
+
+def created(number: int = 1) -> Canned:
+    return Canned(201, {"dealId": f"deal_{number}"})
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked"), [("auto", [2, 2]), ("always", [2, 3]), ("never", [0, 0])]
+)
+def test_creates_are_looked_up_until_a_run_has_delivered_all_of_theirs(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path, policy: str, asked: list[int]
+) -> None:
+    dms.answer("POST /deals", *(created(number) for number in range(3)))
+    seen = []
+    for numbers in ((1, 2), (3,)):
+        with running(dms, clock, tmp_path, lookup_before_create=policy) as run:
+            for number in numbers:
+                run.take(DEALS, deal(number))
+            finish(run)
+        seen.append(len(dms.calls("GET", "/deals")))
+    assert seen == asked
+
+
+def test_creates_are_looked_up_again_while_a_run_has_not_come_to_its_end(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /deals", created(1), created(2))
+    with running(dms, clock, tmp_path) as run:
+        run.take(DEALS, deal(1))
+        run.work_off(run.look)
+        assert states(run) == [State.ACKED]
+    with running(dms, clock, tmp_path) as run:
+        run.take(DEALS, deal(2))
+        finish(run)
+    assert len(dms.calls("GET", "/deals")) == 2
+
+
+def test_what_is_held_for_an_approval_costs_no_request(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    rules = [{"object": "deals"}, {"object": "customers", "when": "rows > 1"}]
+    dms.answer("POST /customers", acked())
+    with running(dms, clock, tmp_path, approvals=rules) as run:
+        run.take(DEALS, deal())
+        run.take(CUSTOMERS, customer(1))
+        run.take(CUSTOMERS, customer(2))
+        finish(run)
+        assert states(run) == [State.WAITING_APPROVAL, State.ACKED, State.WAITING_APPROVAL]
+    calls = [(seen.method, seen.path) for seen in dms.seen if seen.method != "HEAD"]
+    assert calls == [("POST", "/sessions"), ("POST", "/customers")]
+
+
+def test_a_later_record_of_a_key_waits_with_the_one_that_waits_for_its_customer(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    waits = {"customerId": None, "customerExternalId": "crm-9"}
+    with running(dms, clock, tmp_path) as run:
+        run.take(DEALS, deal(1, **waits, fees=[{"code": "A"}]))
+        run.take(DEALS, deal(1, **waits, fees=[{"code": "B"}]))
+        run.state("end")
+        finish(run)
+        assert states(run) == [State.WAITING_PARENT] * 2
+        assert run.passed_state() == "end"
+        assert run.tally.objects()["deals"].waiting == 2
+    assert dms.calls("POST", "/deals") == []
+    dms.answer("POST /customers", acked(9))
+    dms.answer("POST /deals", created())
+    with running(dms, clock, tmp_path) as run:
+        run.recover()
+        run.take(CUSTOMERS, customer(9))
+        finish(run)
+        assert states(run) == [State.ACKED, State.REJECTED, State.ACKED]
+    (sent,) = dms.calls("POST", "/deals")
+    assert sent.body["fees"] == [{"code": "A"}]
+    assert sent.body["customerId"] == "cust_9"
+
+
+def test_a_thousand_records_more_than_are_held_in_hand_arrive_in_the_order_of_each_key(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What is taken in waits while much is in hand; records that come twice do so, too."""
+    records = [customer(number % 300, notes=str(number)) for number in range(1500)]
+    dms.answer("POST /customers", *(acked(number) for number in range(1500)))
+    with running(dms, clock, tmp_path) as run:
+        for record in records:
+            run.take(CUSTOMERS, record)
+            run.take(CUSTOMERS, record)
+        run.state("end")
+        finish(run)
+        assert run.passed_state() == "end"
+        assert {*states(run)} == {State.ACKED}
+    sent = [
+        (seen.body["externalId"], seen.body["notes"]) for seen in dms.calls("POST", "/customers")
+    ]
+    assert len(sent) == 1500
+    for key in {key for key, _ in sent}:
+        notes = [int(text) for name, text in sent if name == key]
+        assert notes == sorted(notes)
