@@ -207,6 +207,25 @@ def test_creates_are_looked_up_again_while_a_run_has_not_come_to_its_end(
     assert len(dms.calls("GET", "/deals")) == 2
 
 
+def test_creates_are_looked_up_again_while_one_of_them_is_open(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /deals", created(1), *[IN_FLIGHT] * 50)
+    with running(dms, clock, tmp_path, max_wait_seconds=5, cooldown_seconds=3600) as run:
+        run.take(DEALS, deal(1))
+        run.take(DEALS, deal(2))
+        with pytest.raises(UnsettledError):
+            finish(run)
+    dms.script.clear()
+    dms.answer("POST /deals", created(3))
+    before = [seen.query.get("referenceId") for seen in dms.calls("GET", "/deals")]
+    with running(dms, clock, tmp_path) as run:
+        run.take(DEALS, deal(3))
+        run.finish(run.look)
+    after = [seen.query.get("referenceId") for seen in dms.calls("GET", "/deals")]
+    assert after[len(before) :] == ["web-3"]
+
+
 def test_what_is_held_for_an_approval_costs_no_request(
     dms: FakeDms, clock: FakeClock, tmp_path: Path
 ) -> None:
