@@ -192,7 +192,8 @@ class Courier:
 
     def _reconcile(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
         """Settle an unknown outcome."""
-        if self.keys.settles(intent, self.desk.clock.time()) and not effort.read_back:
+        by_key = self.keys.settles(intent, self.desk.clock.time()) and not effort.read_back
+        if by_key:
             if pause := self.breaker.pause(intent.object):
                 return Later(pause)
             if effort.attempts < RESENDS:
@@ -208,6 +209,12 @@ class Courier:
             return Later(left)
         if sink.unknown == "resend" and effort.attempts < RESENDS:
             return self._send(intent, sink, effort, intent.resolved)
+        return self._give_up(intent, found, by_key=by_key)
+
+    def _give_up(self, intent: Intent, found: str, *, by_key: bool) -> Step:
+        """Leave an unknown outcome to the next run where its key settles it, else to a person."""
+        if by_key:
+            return Settled(intent.state)
         reason = f"unknown outcome ({intent.reason}); read back: {found}"
         return self.desk.move(intent, State.PARKED, reason=reason)
 

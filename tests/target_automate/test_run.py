@@ -287,3 +287,32 @@ def test_a_thousand_records_more_than_are_held_in_hand_arrive_in_the_order_of_ea
     for key in {key for key, _ in sent}:
         notes = [int(text) for name, text in sent if name == key]
         assert notes == sorted(notes)
+
+
+def test_a_server_that_fails_for_long_parks_nothing_while_its_keys_are_honoured(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /deals", *[Canned(500)] * 50)
+    with running(dms, clock, tmp_path, idempotency_honoured="honoured") as run:
+        run.take(DEALS, deal())
+        run.state("end")
+        with pytest.raises(UnsettledError, match="0 parked and 1 unknown"):
+            finish(run)
+        assert run.passed_state() is NOTHING
+    dms.script.clear()
+    dms.answer("POST /deals", created())
+    with running(dms, clock, tmp_path, idempotency_honoured="honoured") as run:
+        run.recover()
+        finish(run)
+        assert states(run) == [State.ACKED]
+    assert len({seen.headers["Idempotency-Key"] for seen in dms.calls("POST", "/deals")}) == 1
+
+
+def test_a_server_that_fails_for_longer_than_it_keeps_keys_has_a_person_look(
+    dms: FakeDms, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.answer("POST /deals", *[Canned(500)] * 50)
+    with running(dms, clock, tmp_path, idempotency_honoured="honoured", idempotency_ttl=30) as run:
+        run.take(DEALS, deal())
+        with pytest.raises(UnsettledError, match="1 parked and 0 unknown"):
+            finish(run)
