@@ -344,7 +344,9 @@ def _problem(error: jsonschema.ValidationError) -> str:
         case "maximum":
             expected = f"at most {rule}"
         case "minLength":
-            expected = "not empty"
+            expected = "not empty" if rule == 1 else f"at least {rule} characters long"
+        case "additionalProperties" if isinstance(error.schema, dict) and rule is False:
+            expected = f"an object of nothing but {', '.join(error.schema['properties'])}"
         case other:
             expected = f"what its rule {other!r} allows"
     return f"`{where}` must be {expected}; got a value of type {type(error.instance).__name__}"

@@ -216,8 +216,9 @@ def test_state_is_written_as_it_came_in_order_and_once_each(pushing: Pushing) ->
     assert done.code == 0, done.err
     written = done.out.splitlines()
     assert written[-1] == '{"n":100000000000000000000}'
-    allowed = ['{"n":0.1}', '{"n":100000000000000000000}', "null", '{"n":100000000000000000000}']
-    assert written == [line for line in allowed if line in written][-len(written) :]
+    # One may pass over those before it, where the records of several were settled together.
+    in_order = iter(['{"n":0.1}', '{"n":100000000000000000000}', "null", written[-1]])
+    assert all(line in in_order for line in written)
 
 
 BAD: t.Final = {
@@ -273,26 +274,18 @@ def test_about_names_every_setting_and_needs_none(pushing: Pushing) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("wrong", "words"),
     [
-        ({"workers": 0}, "`workers` must be"),
-        ({"workers": 33}, "`workers` must be"),
-        ({"max_reject_percent": 101}, "`max_reject_percent` must be"),
-        ({"journal_key": "short"}, "`journal_key` must be"),
-        ({"on_fuzzy_match": "perhaps"}, "`on_fuzzy_match` must be"),
-        ({"idempotency_header": "no header"}, "`idempotency_header` must be"),
-        ({"idempotency_honoured": True}, "`idempotency_honoured` must be"),
-        ({"approvals": [{"object": "parts"}]}, "`approvals.0.object` must be"),
-        ({"approvals": [{"object": "deals", "when": "a >"}]}, "`approvals.0.when` must be"),
-        ({"platform_token": None}, "`platform_token`"),
-        ({"api_url": "http://dms.example"}, "`api_url` must be"),
+        ({"workers": 0, "journal_key": "short-canary"}, ("`workers` must", "`journal_key` must")),
+        ({"api_url": "http://dms.example"}, ("`api_url` must be", "https")),
     ],
-    ids=str,
+    ids=["schema", "address"],
 )
 def test_settings_that_cannot_be_used_are_said_in_one_line(
-    pushing: Pushing, changes: dict[str, t.Any], words: str
+    pushing: Pushing, wrong: dict[str, t.Any], words: tuple[str, ...]
 ) -> None:
-    done = pushing.push(pushing.customer(), **changes)
-    refused(done, 2, words)
+    done = pushing.push(pushing.customer(), **wrong)
+    refused(done, 2, *words)
+    shows_none_of(done.err, ["short-canary"])
     assert done.out == ""
     assert not pushing.journal_path.exists()

@@ -198,7 +198,7 @@ def test_what_the_dms_queues_and_then_refuses_is_rejected(pushing: Pushing) -> N
         {"kind": "lost_id"},
         {"kind": "malformed", "form": "truncated"},
         {"kind": "html", "when": "after"},
-        {"kind": "delayed", "answer": "gateway", "milliseconds": 300},
+        {"kind": "delayed", "answer": "gateway", "milliseconds": 200},
     ],
     ids=str,
 )
@@ -207,7 +207,7 @@ def test_an_answer_that_is_lost_is_read_back_and_nothing_is_written_twice(
 ) -> None:
     pushing.dealer.faults({**fault, "match": WRITES, "count": 3})
     trio = [pushing.customer(), pushing.deal(), pushing.appointment()]
-    done = pushing.push(*trio, END, cooldown_seconds=2, idempotency_honoured="ignored")
+    done = pushing.push(*trio, END, cooldown_seconds=1, idempotency_honoured="ignored")
     assert done.code == 0, done.err
     assert done.out == '{"end":1}\n'
     for name in PATHS:
@@ -240,10 +240,10 @@ def test_a_server_that_loses_every_answer_ends_the_run_with_what_is_known(
     pushing: Pushing,
 ) -> None:
     pushing.dealer.faults({"kind": "cut", "when": "before", "match": DEALS})
-    deals = [pushing.deal(number) for number in range(15)]
-    customers = [pushing.customer(number) for number in range(15)]
+    deals = [pushing.deal(number) for number in range(11)]
+    customers = [pushing.customer(number) for number in range(11)]
     done = pushing.push(*customers, *deals, END)
-    refused(done, 4, "15 parked")
+    refused(done, 4, "11 parked")
     assert set(pushing.states("deals")) == {"PARKED"}
     assert set(pushing.states("customers")) == {"ACKED"}
 
