@@ -29,6 +29,8 @@ STREAM_OF: t.Final = {
     "POST /deals": "deals",
     "POST /service/appointments": "service_appointments",
 }
+UNSETTLED: t.Final = frozenset({"PLANNED", "SENT", "UNKNOWN"})
+"""States of the journal that no STATE may pass, until it waits for a parent to the end of a run."""
 ID_OF: t.Final = {
     CUSTOMERS: "customerId",
     "deals": "dealId",
@@ -148,6 +150,31 @@ def judge(fed: Iterable[Fed], history: Iterable[Mapping[str, t.Any]], journal: P
         unfed=[thing for thing in dms.ids if thing not in wanted],
         open=kept.open,
     )
+
+
+def unsettled(fed: Iterable[Fed], journal: Path) -> list[Key]:
+    """List the things whose records a STATE must not stand for yet.
+
+    Args:
+        fed: The records that it stands for.
+        journal: As it is on the disk.
+    """
+    contents: dict[Key, list[Record]] = defaultdict(list)
+    for stream, record in fed:
+        said = contents[stream, key_of(stream, record, {})]
+        if not said or said[-1] != record:
+            said.append(record)
+    states: dict[Key, list[tuple[int, str]]] = defaultdict(list)
+    with read_journal(journal) as reader:
+        for row in reader.rows():
+            thing = row["object"], row["business_key"]
+            states[thing].append((row["sequence"], row["state"]))
+    return [
+        thing
+        for thing, said in contents.items()
+        if len(states[thing]) < len(said)
+        or any(state in UNSETTLED for _, state in sorted(states[thing])[: len(said)])
+    ]
 
 
 def key_of(stream: str, record: Mapping[str, t.Any], external: Mapping[str, str]) -> str:
