@@ -18,10 +18,13 @@ import time
 import typing as t
 from unittest import mock
 
+from support.dealership import dealership
+
 from automate_api.client import Client
 from automate_api.config import ApiConfig
 from automate_api.errors import AutomateError, StoppedError
 from proof.checker import Verdict, judge, unsettled
+from proof.feed import Feed
 from target_automate.config import TARGET_SETTINGS
 from target_automate.courier import Courier
 from target_automate.intents import OPEN
@@ -37,6 +40,7 @@ if t.TYPE_CHECKING:
 
     from support.dealership import Dealership
 
+    from proof.campaign import Keys
     from proof.checker import Key
     from proof.faults import Rule
     from proof.feed import Fed
@@ -47,6 +51,7 @@ LASTING: t.Final[dict[type, tuple[str, ...]]] = {
     Client: ("attempt", "get"),
 }
 """Methods after which the journal or the DMS may have changed for good."""
+WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
 RUNS: t.Final = 12
 """Runs after which a trial that has not come to its end is given up."""
 
@@ -185,6 +190,20 @@ class Yard:
         vins = [v["vin"] for v in dealer.records("vehicles") if v["status"] == "in_stock"]
         return cls(dealer, folder, defaults | own, clock, vins)
 
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path, keys: Keys) -> Iterator[Yard]:
+        """Serve a sandbox, and deliver something to it.
+
+        Args:
+            folder: For journals.
+            keys: What the sandbox does with idempotency keys.
+        """
+        with dealership(folder, *WORLD, "--idempotency", keys) as dealer:
+            yard = cls.at(dealer, folder, idempotency_honoured=keys, request_timeout_seconds=1)
+            yard.warm_up(Feed(20, 1, yard.vins, "warm").records)
+            yield yard
+
     def warm_up(self, fed: Sequence[Fed]) -> None:
         """Deliver something of each object: from then on trials look nothing up beforehand."""
         since = self.dealer.stats()["lastSeq"]
@@ -201,11 +220,10 @@ class Yard:
             fresh: Whether with a journal that knows nothing.
         """
         journal = self.folder / f"{next(self._numbers)}.db"
-        is_known = self.template is not None and not fresh
-        if self.template is not None and is_known:
+        if self.template is not None and not fresh:
             shutil.copy(self.template, journal)
         since = int(self.dealer.stats()["lastSeq"])
-        return Trial(self, fed, journal, since, self.known if is_known else [])
+        return Trial(self, fed, journal, since)
 
     def history(self, since: int) -> list[dict[str, t.Any]]:
         """Return what has happened since an entry."""
@@ -222,7 +240,6 @@ class Trial:
         fed: The input.
         journal: Of this trial.
         since: Length of the sandbox's history before it.
-        known: What the journal has from before.
         state: The last STATE that was written: how many records it stands for.
         early: Records that a STATE stood for before they were settled.
         errors: What ended runs that did not crash.
@@ -234,7 +251,6 @@ class Trial:
     fed: Sequence[Fed]
     journal: Path
     since: int
-    known: list[Fed]
     state: int = 0
     early: list[Key] = dataclasses.field(default_factory=list)
     errors: list[str] = dataclasses.field(default_factory=list)
@@ -257,11 +273,20 @@ class Trial:
                 raise AssertionError(msg)
         raise AssertionError  # it counts without end
 
+    def crash(self, number: int) -> None:
+        """Run once, and crash at a point."""
+        self._run(Points(number))
+
+    def lose_journal(self) -> None:
+        """Begin anew without journal and STATE."""
+        for path in self.journal.parent.glob(f"{self.journal.name}*"):
+            path.unlink()
+        self.state = 0
+
     def verdict(self) -> Verdict:
         """Judge it."""
-        heard = self.yard.heard if self.known else []
-        history = [*heard, *self.yard.history(self.since)]
-        return judge([*self.known, *self.fed], history, self.journal)
+        history = [*self.yard.heard, *self.yard.history(self.since)]
+        return judge([*self.yard.known, *self.fed], history, self.journal)
 
     def _run(self, points: Points) -> bool:
         """Run once.

@@ -39,6 +39,13 @@ FAULTS: t.Final[dict[str, Rule]] = {
 REFUSALS: t.Final = frozenset({f"status-{status}" for status in (400, 404, 410, 422)})
 """Faults after which a record is rejected, rightly."""
 
+HARMLESS: t.Final = frozenset(
+    name
+    for name, rule in FAULTS.items()
+    if rule and rule["kind"] not in {"status", "latency"} and rule != faults.LYING
+)
+"""Faults in spite of which each record is to arrive, or to be parked where keys are ignored."""
+
 UNANSWERED: t.Final = "delayed-none"
 """The fault that has the client wait for its own time limit, by the real clock."""
 
@@ -129,7 +136,7 @@ def wrong(trial: Trial, fault: str) -> list[str]:
         trial: Carried out.
         fault: That struck.
     """
-    if "late" in fault or fault.startswith(("delayed", "accepted")):
+    if any(word in fault for word in ("late", "delayed", "accepted")):
         for _ in ("queued", "running"):  # each lasts half of an operation's time
             trial.yard.clock.skip(LATE_SECONDS)
     verdict = trial.verdict()

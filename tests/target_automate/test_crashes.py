@@ -10,14 +10,12 @@ import pytest
 from proof import matrix
 from proof.crashes import Yard
 from proof.feed import Feed
-from support.dealership import dealership
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from proof.campaign import Keys
 
-WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
 FEW: t.Final = 3
 """Crash points of each run that the fast suite tries; the slow one tries all."""
 
@@ -27,11 +25,8 @@ def yard(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:
     keys: Keys = request.param
-    folder = tmp_path_factory.mktemp(f"yard-{keys}")
-    with dealership(folder, *WORLD, "--idempotency", keys) as dealer:
-        made = Yard.at(dealer, folder, idempotency_honoured=keys, request_timeout_seconds=1)
-        made.warm_up(Feed(20, 1, made.vins, "warm").records)
-        yield made
+    with Yard.open(tmp_path_factory.mktemp(f"yard-{keys}"), keys) as opened:
+        yield opened
 
 
 def check(yard: Yard, fault: str, choose: Callable[[int], Iterator[int]]) -> None:
@@ -67,3 +62,47 @@ def test_every_step_that_the_courier_names_is_crashed_at(yard: Yard) -> None:
     }
     assert passed >= {"prepared", "marked as sent, on the disk", "answered", "outcome kept"}
     assert passed >= {"operation asked", "STATE written", "add", "flush", "change ACKED"}
+
+
+@pytest.mark.parametrize("name", [name for name in matrix.OBJECTS if name != "customer"])
+def test_a_journal_that_is_lost_after_a_crash_makes_nothing_twice(yard: Yard, name: str) -> None:
+    count = len(matrix.trial_of(yard, name, "none", fresh=True).carry_out())
+    found = {}
+    for number in range(count):
+        trial = matrix.trial_of(yard, name, "none", fresh=True)
+        trial.crash(number)
+        trial.lose_journal()
+        trial.carry_out()
+        found[number] = matrix.wrong(trial, "none")
+    assert {number: problems for number, problems in found.items() if problems} == {}
+
+
+def walk(yard: Yard, seed: int) -> list[str]:
+    """Deliver a feed with several faults and crashes, and say what is wrong."""
+    rng = random.Random(f"walk/{seed}")  # noqa: S311 - no secret
+    trial = yard.trial(Feed(12, seed, yard.vins, "walk").records, fresh=rng.random() < 0.3)
+    trial.racing = rng.random() < 0.7
+    yard.dealer.control("reset-faults", {})
+    names = rng.choices([name for name in matrix.FAULTS if name in matrix.HARMLESS], k=6)
+    rules = [matrix.FAULTS[name] for name in names]
+    yard.dealer.faults(
+        *(
+            {**rule, "match": {"method": "POST"}, "count": rng.randint(1, 2), "skip": skip}
+            for rule, skip in zip(rules, rng.choices(range(20), k=len(rules)), strict=True)
+        )
+    )
+    trial.carry_out(*rng.choices(range(120), k=rng.randint(2, 5)))
+    return matrix.wrong(trial, "delayed and accepted")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_faults_and_crashes_at_random_lose_nothing_and_make_nothing_twice(
+    yard: Yard, seed: int
+) -> None:
+    assert walk(yard, seed) == []
+
+
+@pytest.mark.slow
+def test_many_walks_of_faults_and_crashes_lose_nothing_and_make_nothing_twice(yard: Yard) -> None:
+    found = {seed: walk(yard, seed) for seed in range(6, 300)}
+    assert {seed: problems for seed, problems in found.items() if problems} == {}

@@ -1,0 +1,139 @@
+"""What keeps writes safe, taken out piece by piece: the proof must see that something is wrong.
+
+Each of these would pass if the matrix of crashes and faults could not tell good from bad.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+from unittest import mock
+
+import pytest
+from proof import matrix
+from proof.crashes import Yard, struck
+
+from automate_api import replies
+from automate_sandbox.instants import parse
+from target_automate import identity, sinks
+from target_automate.intents import State
+from target_automate.journal import Journal
+from target_automate.watermark import Stretch, Watermark
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from target_automate.sinks import SinkDeclaration
+
+Without: t.TypeAlias = t.ContextManager[object]
+
+
+@pytest.fixture(scope="module")
+def yards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Yard]]:
+    with contextlib.ExitStack() as stack:
+        yield {
+            keys: stack.enter_context(Yard.open(tmp_path_factory.mktemp(f"safety-{keys}"), keys))
+            for keys in t.get_args(t.Literal["honoured", "ignored"])
+        }
+
+
+def commit_after_send() -> Without:
+    """What is sent stands in the journal only once the answer does."""
+    flush = Journal.flush
+
+    def late(journal: Journal) -> None:
+        sent = journal._connection.execute("SELECT 1 FROM intent WHERE state = 'SENT'").fetchone()  # noqa: SLF001 - the mutation is in there
+        if not sent:
+            flush(journal)
+
+    return mock.patch.object(Journal, "flush", late)
+
+
+def keys_without_sequence() -> Without:
+    """The same content has the same key whenever it comes."""
+    make = identity.idempotency_key
+    return mock.patch.object(
+        identity, "idempotency_key", lambda **parts: make(**{**parts, "sequence": 0})
+    )
+
+
+def recovering_sent_as(state: str) -> Without:
+    """What was sent when the process died is taken for something else than unknown."""
+    recover = Journal.recover
+
+    def mistaken(journal: Journal, at: float) -> t.Any:  # noqa: ANN401 - as the original's
+        for (intent_id,) in journal._connection.execute(  # noqa: SLF001 - the mutation is in there
+            "SELECT id FROM intent WHERE state = 'SENT'"
+        ).fetchall():
+            journal.change(intent_id, State(state), at)
+        return recover(journal, at)
+
+    return mock.patch.object(Journal, "recover", mistaken)
+
+
+def resending_instead_of_parking() -> Without:
+    """What is not found is sent again."""
+
+    def eager(name: str) -> SinkDeclaration:
+        return dataclasses.replace(sinks.by_object(name), unknown="resend")
+
+    return mock.patch("target_automate.courier.by_object", eager)
+
+
+def state_before_settled() -> Without:
+    """Records do not hold the STATE that stands behind them."""
+    return mock.patch.object(Watermark, "take", side_effect=lambda: Stretch(1))
+
+
+REMOVALS: t.Final[dict[str, tuple[Callable[[], Without], str, str, str, str]]] = {
+    "commit after send": (commit_after_send, "ignored", "deal", "none", "duplicated"),
+    "no sequence in the key": (keys_without_sequence, "honoured", "customer", "none", "stale"),
+    "sent is planned at the start": (
+        lambda: recovering_sent_as("PLANNED"), "ignored", "appointment", "none", "duplicated",
+    ),
+    "sent is dropped at the start": (
+        lambda: recovering_sent_as("DROPPED"), "honoured", "deal", "none", "lost",
+    ),
+    "resend instead of park": (
+        resending_instead_of_parking, "ignored", "deal", "cut-late", "duplicated",
+    ),
+    "STATE before settled": (state_before_settled, "honoured", "deal", "none", "early"),
+}  # fmt: skip
+"""Name to what takes it out, where, and what the checker then says."""
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+def test_without_it_the_checker_says_what_goes_wrong(yards: dict[str, Yard], removal: str) -> None:
+    without, keys, name, fault, word = REMOVALS[removal]
+    with without():
+        problems = [
+            problem
+            for _, found in matrix.cases(yards[keys], name, fault, lambda n: iter(range(n)))
+            for problem in found
+        ]
+    assert [problem for problem in problems if problem.startswith(word)]
+
+
+def waited(yard: Yard, seconds: int) -> float:
+    """Have a deal throttled; tell how many seconds later the DMS has taken it."""
+    trial = yard.trial(matrix.deal(10_000 + seconds, yard))
+    before = parse(yard.dealer.control("info")["now"])
+    struck(yard.dealer, {"kind": "rate_limit", "retry_after": seconds})
+    trial.carry_out()
+    (write,) = (entry for entry in yard.history(trial.since) if entry["stream"] is None)
+    return float(write["at"] - before) / 1000
+
+
+def test_retry_after_is_waited_out_and_the_proof_sees_it(yards: dict[str, Yard]) -> None:
+    read = replies.read
+
+    def deaf(*answer: t.Any) -> replies.Reply | replies.Failure:  # noqa: ANN401 - as the original's
+        outcome = read(*answer)
+        if isinstance(outcome, replies.Failure):
+            return outcome
+        return dataclasses.replace(outcome, retry_after=None)
+
+    assert waited(yards["honoured"], 40) >= 40
+    with mock.patch.object(replies, "read", deaf):
+        assert waited(yards["honoured"], 50) < 50
