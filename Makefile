@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make: `make demo`, `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo nightly test check bench-push clean
+.PHONY: help demo nightly test check chaos bench-push clean
 
 PYTHON ?= python3
 BOOTSTRAP := .bootstrap
@@ -29,6 +29,14 @@ check: $(UV)  ## Lint, formatting and types
 	$(UV) run ruff check
 	$(UV) run ruff format --check
 	$(UV) run mypy
+
+CREATES ?= 2000
+KILLS ?= 30
+SEED ?= 1
+KEYS ?= honoured
+
+chaos: $(UV)  ## Writes through faults and SIGKILLs, judged: CREATES= KILLS= SEED= KEYS=honoured|ignored
+	@PYTHONPATH=tests $(UV) run python -m proof.chaos --creates $(CREATES) --kills $(KILLS) --seed $(SEED) --keys $(KEYS)
 
 bench-push: $(UV)  ## How fast target-automate pushes, beside a plain SDK target; QUICK=1 within a minute
 	$(UV) run python -m benchmarks.push $(if $(QUICK),--quick)
