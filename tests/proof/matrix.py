@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import typing as t
 
 from proof import faults
 from proof.crashes import struck
+from proof.feed import FIRST_INSTANT
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,11 +79,11 @@ def appointment(number: int, yard: Yard) -> list[Fed]:
 
 def nameless_appointment(number: int, yard: Yard) -> list[Fed]:
     """Book an appointment that is known by its customer, vehicle and instant alone."""
-    instant = f"2028-{number // 28 % 12 + 1:02d}-{number % 28 + 1:02d}T09:00:00.{number:06d}Z"
+    instant = FIRST_INSTANT + dt.timedelta(days=1000, minutes=number)
     record = {
         "customerExternalId": yard.known[0][1]["externalId"],
         "vin": yard.vins[0],
-        "appointmentTime": instant[:-4] + "Z",
+        "appointmentTime": instant.isoformat(),
     }
     return [("service_appointments", record)]
 
