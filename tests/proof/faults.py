@@ -43,7 +43,7 @@ def name_of(rule: Rule) -> str:
 
 
 def chaos(share: float) -> list[Rule]:
-    """Make rules that strike a share of all requests, each kind and form alike often.
+    """Make rules that strike a share of all requests, each form alike often but for long waits.
 
     Args:
         share: Of the requests, 0 to 1.
@@ -52,16 +52,12 @@ def chaos(share: float) -> list[Rule]:
         rule | _times(rule) for rule in forms() if rule["kind"] not in ENDINGS and rule != LYING
     ]
     chosen.append({"kind": "conflict", "form": "in_flight"})
+    waits = [rule for rule in chosen if rule["kind"] == "rate_limit"]
+    each = (share - RATE_LIMITS * len(waits)) / (len(chosen) - len(waits))
     return [
-        rule | {"match": {"path": path}, "probability": share / len(chosen)}
+        {**rule, "match": {"path": path}, "probability": RATE_LIMITS if rule in waits else each}
         for rule in chosen
         for path in CHAOS_PATHS
-        if rule["kind"] != "rate_limit"
-    ] + [
-        rule | {"match": {"path": path}, "probability": RATE_LIMITS}
-        for rule in chosen
-        for path in CHAOS_PATHS
-        if rule["kind"] == "rate_limit"
     ]
 
 
