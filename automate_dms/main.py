@@ -11,6 +11,7 @@ from automate_api.program import run
 
 GROUPS: t.Final = {
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),
+    "push": ("target_automate.push:push", "Plan, approve and settle what is written to the DMS."),
     "sandbox": ("automate_sandbox.cli:sandbox", "A dealership on loopback: serve, up, down."),
     "warehouse": ("target_warehouse.cli:warehouse", "Look at the DuckDB warehouse."),
 }

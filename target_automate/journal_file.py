@@ -99,6 +99,22 @@ def open_journal(path: Path, *, tenant: str, key: str | None = None) -> Iterator
 
 
 @contextlib.contextmanager
+def change_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
+    """Open a journal that exists for writing, whosever writes it holds.
+
+    Raises:
+        NoJournalError: When there is none.
+        JournalInUseError: When another process has it open for writing.
+        ConfigError: When the file is another program's, or the key is wrong.
+        JournalError: When it cannot be opened.
+    """
+    if not path.exists():
+        raise _none(path)
+    with _lock(path), contextlib.closing(_create_or_open(path, None, key)) as journal:
+        yield journal
+
+
+@contextlib.contextmanager
 def lock_journal(path: Path) -> Iterator[None]:
     """Keep writers away from a journal that exists, without a change to it.
 
@@ -181,7 +197,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _create_or_open(path: Path, tenant: str, key: str | None) -> Journal:
+def _create_or_open(path: Path, tenant: str | None, key: str | None) -> Journal:
     try:
         # Made here, so that neither it nor its log is ever readable for others.
         with contextlib.suppress(FileExistsError):
@@ -192,14 +208,17 @@ def _create_or_open(path: Path, tenant: str, key: str | None) -> Journal:
         raise JournalError(msg) from None
     connection = _connect(path)
     try:
+        if tenant is None:
+            _hold_to_tables(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            _fill(connection, tenant, key)
+            _fill(connection, t.cast("str", tenant), key)
         connection.execute("COMMIT")
         journal = Journal(connection, path, _seal(connection, path, key))
-        _hold_to_tenant(journal, tenant)
+        if tenant is not None:
+            _hold_to_tenant(journal, tenant)
     except sqlite3.Error as error:
         connection.close()
         msg = f"The journal {path} cannot be opened ({error})."

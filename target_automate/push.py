@@ -1,0 +1,19 @@
+"""`automate-dms push`: what a person does about the writes of target-automate."""
+
+from __future__ import annotations
+
+import click
+
+from target_automate.push_parked import parked
+from target_automate.push_rejects import rejects
+from target_automate.push_waiting import waiting
+
+
+@click.group()
+def push() -> None:
+    """Look after what is written to the DMS."""
+
+
+push.add_command(parked)
+push.add_command(rejects)
+push.add_command(waiting)

@@ -1,0 +1,119 @@
+"""`automate-dms push rejects`: writes that were not taken."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from automate_api import contract
+from automate_api.clock import SYSTEM_CLOCK
+from automate_api.errors import RejectsError
+from target_automate import replays
+from target_automate.intake import Intake
+from target_automate.intents import State
+from target_automate.journal_file import change_journal
+from target_automate.paths import journal_path
+from target_automate.push_delivery import count_in, deliver_open, tell_held
+from target_automate.push_listing import choice, hold_to_one, ids_or_all, listing, showing
+from target_automate.push_options import (
+    journal_settings,
+    log_plainly,
+    settings_options,
+    target_settings,
+)
+from target_automate.tally import Tally
+from target_automate.watermark import Watermark
+
+STATES = frozenset({State.REJECTED})
+WHAT = "rejected writes"
+
+
+@click.group()
+def rejects() -> None:
+    """Writes that were rejected: look, replay, drop."""
+
+
+rejects.add_command(listing(STATES, WHAT))
+rejects.add_command(showing(STATES, WHAT))
+
+
+@rejects.command("replay")
+@settings_options
+@ids_or_all
+@click.option("--later", is_flag=True, help="Leave the delivery to the next run.")
+def replay(
+    sources: tuple[str, ...],
+    journal: str | None,
+    ids: tuple[int, ...],
+    *,
+    everything: bool,
+    later: bool,
+) -> None:
+    """Plan rejected writes anew and deliver them.
+
+    A record that was not valid is read again, and stays rejected unless it is valid now; correct it
+    at its source and send it from there instead. As each run does, this one delivers whatever else
+    is open in the journal. It ends with 3 when some are rejected again.
+    """
+    log_plainly()
+    hold_to_one(ids, everything=everything)
+    values = target_settings(sources, journal)
+    path, key = journal_path(values), values.get("journal_key")
+    with change_journal(path, key=key) as opened:
+        selected = choice(opened, ids, everything=everything, states=STATES, what=WHAT)
+        intake = Intake(
+            opened,
+            contract.load(),
+            watermark=Watermark(),
+            tally=Tally(max_rejects=None, max_reject_percent=100),
+            clock=SYSTEM_CLOCK,
+        )
+        held = replays.replay(opened, intake, selected, time.time())
+    planned = sorted(set(selected) - {kept.id for kept in held})
+    tell_held(held)
+    click.echo(f"{len(planned):,} of {len(selected):,} planned anew.", err=True)
+    if planned and not later:
+        deliver_open(values)
+        again = count_in(values, planned, State.REJECTED)
+        if again:
+            msg = f"{again:,} of {len(planned):,} were rejected again: `push rejects list`."
+            raise RejectsError(msg)
+    if held:
+        msg = f"{len(held):,} of {len(selected):,} stay rejected, for the reasons above."
+        raise RejectsError(msg)
+
+
+@rejects.command("drop")
+@settings_options
+@ids_or_all
+def drop(
+    sources: tuple[str, ...], journal: str | None, ids: tuple[int, ...], *, everything: bool
+) -> None:
+    """Give rejected writes up for good.
+
+    The same record sent again is then taken for one that is done with; a changed one goes out.
+    """
+    drop_chosen(sources, journal, ids, everything=everything, what=WHAT, states=STATES)
+
+
+def drop_chosen(  # noqa: PLR0913 - what a command line names
+    sources: tuple[str, ...],
+    journal: str | None,
+    ids: tuple[int, ...],
+    *,
+    everything: bool,
+    what: str,
+    states: frozenset[State],
+) -> None:
+    """Drop the writes that a command line has chosen.
+
+    Raises:
+        ConfigError: When one is not there, or in another state.
+    """
+    hold_to_one(ids, everything=everything)
+    path, key = journal_settings(sources, journal)
+    with change_journal(path, key=key) as opened:
+        selected = choice(opened, ids, everything=everything, states=states, what=what)
+        replays.drop(opened, selected, time.time())
+    click.echo(f"{len(selected):,} dropped.", err=True)
