@@ -1,8 +1,8 @@
 """Crashes at every step of a run, inside this process: what was not committed is gone.
 
 A crash can only matter between two things that outlast it: a change or a commit of the journal, a
-request, a STATE that is written. Each of them is a crash point, beside the steps that the courier
-names itself. Which ones a run passes is recorded, so that a new one is covered without a list.
+write that is sent, a STATE that is written. Each of them is a crash point, beside the steps that
+the courier names. Which ones a run passes is recorded, so that a new one needs no list.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ if t.TYPE_CHECKING:
     from proof.feed import Fed
     from target_automate.run import Run
 
-LASTING: t.Final[dict[type, tuple[str, ...]]] = {
+WATCHED: t.Final[dict[type, tuple[str, ...]]] = {
     Journal: ("add", "change", "set_fact", "flush"),
     Client: ("attempt", "get"),
 }
 """Methods after which the journal or the DMS may have changed for good."""
 WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
+READING: t.Final = frozenset({"get"})
 RUNS: t.Final = 12
 """Runs after which a trial that has not come to its end is given up."""
 
@@ -106,11 +107,13 @@ class Points:
 
     Attributes:
         names: Those passed, in order.
+        lasting: For each whether something has happened just before it that outlasts a crash.
         crashed: Whether it has crashed.
     """
 
     def __init__(self, crash_at: int | None = None) -> None:
         self.names: list[str] = []
+        self.lasting: list[bool] = []
         self.crashed = False
         self._crash_at = crash_at
         self._journal: Journal | None = None
@@ -120,7 +123,11 @@ class Points:
         """Begin to count; the journal loses what is not committed when it crashes."""
         self._journal = journal
 
-    def __call__(self, name: str) -> None:
+    def different(self) -> list[int]:
+        """List the points that differ in what outlasts a crash, the last of each that do not."""
+        return [number for number, lasts in enumerate([*self.lasting[1:], True]) if lasts]
+
+    def __call__(self, name: str, *, lasts: bool = False) -> None:
         """Pass a point, or crash there."""
         with self._lock:
             if self._journal is None:
@@ -129,6 +136,7 @@ class Points:
                 raise Crash
             number = len(self.names)
             self.names.append(name)
+            self.lasting.append(lasts)
             if number == self._crash_at:
                 self.crashed = True
                 self._journal.abandon()
@@ -138,7 +146,7 @@ class Points:
     def in_place(self) -> Iterator[None]:
         """Have everything that lasts be a point."""
         with contextlib.ExitStack() as stack:
-            for owner, names in LASTING.items():
+            for owner, names in WATCHED.items():
                 for name in names:
                     inner = getattr(owner, name)
                     stack.enter_context(mock.patch.object(owner, name, self._after(name, inner)))
@@ -147,8 +155,10 @@ class Points:
     def _after(self, name: str, inner: Callable[..., t.Any]) -> Callable[..., t.Any]:
         @functools.wraps(inner)
         def wrapped(*args: t.Any, **options: t.Any) -> t.Any:  # noqa: ANN401 - any method
+            before = _on_disk(args[0])
             result = inner(*args, **options)
-            self(f"{name} {args[2]}" if name == "change" else name)
+            lasts = name not in READING and (name != "flush" or _on_disk(args[0]) != before)
+            self(f"{name} {args[2]}" if name == "change" else name, lasts=lasts)
             return result
 
         return wrapped
@@ -257,17 +267,17 @@ class Trial:
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     racing: bool = False
 
-    def carry_out(self, *crashes: int) -> list[str]:
+    def carry_out(self, *crashes: int) -> Points:
         """Run until everything is delivered, crashing at the given points, one in each run.
 
         Returns:
-            The points of the first run that was not to crash.
+            The points of the last run.
         """
         for number in itertools.count():
             points = Points(crashes[number] if number < len(crashes) else None)
             whole = self._run(points)
             if number >= len(crashes) and whole and not self._open():
-                return points.names
+                return points
             if number >= len(crashes) + RUNS:
                 msg = f"not done after {number} runs: {self.errors}"
                 raise AssertionError(msg)
@@ -341,11 +351,16 @@ class Trial:
         if value is not NOTHING:
             self.state = value
             self.early += unsettled(self.fed[:value], self.journal)
-            points("STATE written")
+            points("STATE written", lasts=True)
 
     def _open(self) -> bool:
         with read_journal(self.journal) as journal:
             return any(state in OPEN for _, state in journal.counts())
+
+
+def _on_disk(owner: object) -> int:
+    """Tell up to which of its changes a journal is durable; 0 for anything else."""
+    return owner._durable if isinstance(owner, Journal) else 0  # noqa: SLF001 - it tells nobody else
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from proof.crashes import struck
 from proof.feed import FIRST_INSTANT
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from proof.checker import Verdict
     from proof.crashes import Trial, Yard
@@ -109,7 +109,7 @@ def trial_of(yard: Yard, name: str, fault: str, *, fresh: bool = False) -> Trial
 
 
 def cases(
-    yard: Yard, name: str, fault: str, choose: Callable[[int], Iterator[int]]
+    yard: Yard, name: str, fault: str, choose: Callable[[list[int]], Sequence[int]]
 ) -> Iterator[tuple[str, list[str]]]:
     """Try a crash at points of a run with a fault.
 
@@ -117,7 +117,7 @@ def cases(
         yard: Where.
         name: Of the object.
         fault: Its name.
-        choose: Given how many points the run has without a crash, which ones to crash at.
+        choose: Given the points of the run without a crash that differ, those to crash at.
 
     Yields:
         The point, and what is wrong with the outcome of a crash there.
@@ -125,10 +125,10 @@ def cases(
     whole = trial_of(yard, name, fault)
     points = whole.carry_out()
     yield "no crash", wrong(whole, fault)
-    for number in choose(len(points)):
+    for number in choose(points.different()):
         trial = trial_of(yard, name, fault)
         trial.carry_out(number)
-        yield f"{number} {points[number]}", wrong(trial, fault)
+        yield f"{number} {points.names[number]}", wrong(trial, fault)
 
 
 def wrong(trial: Trial, fault: str) -> list[str]:

@@ -109,7 +109,7 @@ def test_without_it_the_checker_says_what_goes_wrong(yards: dict[str, Yard], rem
     with without():
         problems = [
             problem
-            for _, found in matrix.cases(yards[keys], name, fault, lambda n: iter(range(n)))
+            for _, found in matrix.cases(yards[keys], name, fault, lambda points: points)
             for problem in found
         ]
     assert [problem for problem in problems if problem.startswith(word)]
