@@ -36,7 +36,7 @@ IDLE_SECONDS: t.Final = 180.0
 """The same, within one run."""
 START_SHARE: t.Final = 0.15
 """Of the kills: so many strike by the time since the start, whatever the run is doing then."""
-START_SECONDS: t.Final = 1.5
+START_SECONDS: t.Final = 1.0
 HASTE: t.Final = 0.85
 """The kills come a little sooner than evenly, so that the feed is not over before the last one."""
 REPLAYED: t.Final = 2000
@@ -78,6 +78,8 @@ class Campaign:
     killed: int = 0
     runs: int = 0
     state: int = 0
+    _over: bool = False
+    """Whether the feed was over before the last kill: what comes again is mostly not sent."""
     _told: float = 0.0
     _words: str = ""
     _http: requests.Session = dataclasses.field(default_factory=requests.Session)
@@ -93,6 +95,7 @@ class Campaign:
         while True:
             ended = self._run(self._moment() if self.killed < self.kills else None)
             whole = ended and self.state == len(self.feed.records)
+            self._over |= whole
             if whole and self.killed < self.kills:
                 self.state = max(0, self.state - self.rng.randrange(REPLAYED))
             elif whole and not self._open():
@@ -133,7 +136,7 @@ class Campaign:
     def _moment(self) -> tuple[float, int]:
         """Choose when to kill: after so many seconds, or once the DMS has done so many writes."""
         left = len(self.feed.records) - self.state
-        if not left or self.rng.random() < START_SHARE:
+        if self._over or not left or self.rng.random() < START_SHARE:
             return self.rng.uniform(0.0, START_SECONDS), 0
         mean = HASTE * left / (self.kills - self.killed)
         return self.rng.uniform(0.0, 2 * LOOK_SECONDS), 1 + int(self.rng.expovariate(1 / mean))

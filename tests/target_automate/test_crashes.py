@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
     from proof.campaign import Keys
 
-FEW: t.Final = 3
+FEW: t.Final = 2
 """Crash points of each run that the fast suite tries; the slow one tries all."""
 
 
