@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from target_automate.push_parked import parked
+from target_automate.push_plan import apply, plan
 from target_automate.push_rejects import rejects
+from target_automate.push_status import check, status
 from target_automate.push_waiting import waiting
 
 
@@ -14,6 +16,10 @@ def push() -> None:
     """Look after what is written to the DMS."""
 
 
+push.add_command(apply)
+push.add_command(check)
 push.add_command(parked)
+push.add_command(plan)
+push.add_command(status)
 push.add_command(rejects)
 push.add_command(waiting)

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from automate_api.errors import ConfigError
 from automate_api.tables import console, table
-from target_automate.intents import State
 from target_automate.journal_file import read_journal
 from target_automate.push_options import journal_settings, settings_options
 from target_automate.sinks import SINKS
@@ -21,7 +20,7 @@ from target_automate.sinks import SINKS
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from target_automate.intents import Intent
+    from target_automate.intents import Intent, State
     from target_automate.journal import Journal
 
 WIDTH: t.Final = 160

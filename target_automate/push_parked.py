@@ -153,8 +153,8 @@ def _checked(
         raise ConfigError(msg)
     if not is_it(sink, record, body_of(intent, sink, intent.resolved)):
         msg = (
-            f"{dms_id} is another record: it differs in {', '.join(sink.lookup.equal)}. Nothing was "
-            "changed; --force keeps it all the same."
+            f"{dms_id} is another record: it differs in {', '.join(sink.lookup.equal)}. Nothing "
+            "was changed; --force keeps it all the same."
         )
         raise ConfigError(msg)
     number = record.get(sink.number_field) if sink.number_field else None

@@ -74,6 +74,10 @@ class Run:
         """What sending took."""
         return self._client.stats
 
+    def now(self) -> float:
+        """Tell the time, seconds since 1970."""
+        return self._clock.time()
+
     def recover(self) -> int:
         """Take up what earlier runs left open.
 

@@ -1,0 +1,118 @@
+"""A plan in a file: what is to be sent, exactly, until a person has it applied."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import typing as t
+from decimal import Decimal
+
+import msgspec
+
+from automate_api.errors import ConfigError
+from target_automate.sealing import SALT_BYTES, KeySeal, WrongKeyError
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION: t.Final = 1
+MODE: t.Final = 0o600
+
+_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
+_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWrite:
+    """A write that is planned; the attributes are those of `Intent`."""
+
+    object: str
+    business_key: str = dataclasses.field(repr=False)
+    content_hash: str
+    sequence: int
+    payload: dict[str, t.Any] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a plan file holds.
+
+    Attributes:
+        tenant: Whose DMS it is for.
+        journal_id: Of the journal that it was compared with; None when there was none.
+        made_at: Seconds since 1970.
+        writes: In the order in which their records came.
+    """
+
+    tenant: str
+    journal_id: str | None
+    made_at: float
+    writes: list[PlannedWrite]
+
+
+def write(path: Path, plan: Plan, key: str | None) -> None:
+    """Write a plan, readable for this user alone: the whole file or none of it.
+
+    Args:
+        path: Of the file.
+        plan: What to keep.
+        key: `journal_key`; encrypts it when given.
+
+    Raises:
+        ConfigError: When it cannot be written.
+    """
+    text = _encode({"version": VERSION, **dataclasses.asdict(plan)})
+    if key is not None:
+        salt = secrets.token_bytes(SALT_BYTES)
+        sealed = KeySeal(key, salt).close(text).decode()
+        text = _encode({"version": VERSION, "salt": salt.hex(), "sealed": sealed})
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        msg = f"The plan {path} cannot be written ({error.strerror})."
+        raise ConfigError(msg) from None
+
+
+def read(path: Path, key: str | None) -> Plan:
+    """Read a plan.
+
+    Args:
+        path: Of the file.
+        key: `journal_key`, for one that is encrypted.
+
+    Raises:
+        ConfigError: When it cannot be read, is no plan, or the key is wrong.
+    """
+    try:
+        content = _decode(path.read_bytes())
+        if "sealed" in content:
+            if key is None:
+                msg = f"The plan {path} is encrypted: give its key with `journal_key`."
+                raise ConfigError(msg)
+            seal = KeySeal(key, bytes.fromhex(content["salt"]))
+            content = _decode(seal.open(content["sealed"].encode()))
+        if content.pop("version") != VERSION:
+            msg = f"The plan {path} was made by another version of automate-dms; plan again."
+            raise ConfigError(msg)
+        writes = [PlannedWrite(**planned) for planned in content.pop("writes")]
+        return Plan(writes=writes, **content)
+    except OSError as error:
+        msg = f"The plan {path} cannot be read ({error.strerror})."
+        raise ConfigError(msg) from None
+    except WrongKeyError:
+        msg = f"`journal_key` is not the key of the plan {path}."
+        raise ConfigError(msg) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        msg = f"The file {path} is no plan of `automate-dms push plan`."
+        raise ConfigError(msg) from None

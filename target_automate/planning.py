@@ -1,0 +1,204 @@
+"""What a push would do, found out on a copy of the journal: nothing is written, only asked.
+
+The records go through the same intake and the same checks as in a run, but the journal is a copy in
+a folder of its own, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+import typing as t
+from pathlib import Path
+
+from automate_api import contract
+from automate_api.clock import SYSTEM_CLOCK
+from target_automate.approvals import Approvals
+from target_automate.intake import Intake
+from target_automate.intents import OPEN, Intent, State
+from target_automate.journal_file import lock_journal, open_journal
+from target_automate.lookup import CannotLookUpError, holds
+from target_automate.parts import Parts, connected, tenant_of
+from target_automate.paths import journal_path
+from target_automate.plan_file import Plan, PlannedWrite
+from target_automate.preparation import Ready
+from target_automate.sinks import by_object
+from target_automate.steps import Effort
+from target_automate.tally import Tally
+from target_automate.watermark import Watermark
+
+if t.TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping
+
+    from automate_api.config import ApiConfig
+    from target_automate.journal import Journal
+    from target_automate.sinks import SinkDeclaration
+
+LOG_SUFFIX: t.Final = "-wal"
+"""Of SQLite's write-ahead log: what a killed process has committed may be there alone."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would become of a record.
+
+    Attributes:
+        object: Of the record.
+        business_key: The writer's own name for it.
+        action: create, update, upsert (which of the two is not known), no-op or blocked.
+        note: Why it is blocked, or what else there is to know; names fields, never values.
+        changes: Field to old and new value, where an update was compared with the DMS.
+    """
+
+    object: str
+    business_key: str
+    action: str
+    note: str | None = None
+    changes: Mapping[str, tuple[t.Any, t.Any]] = dataclasses.field(default_factory=dict)
+
+
+class Planner:
+    """Takes records and tells what would become of them; made by `open_planner`."""
+
+    def __init__(
+        self, journal: Journal, parts: Parts, approvals: Approvals, *, tenant: str, is_new: bool
+    ) -> None:
+        self._journal = journal
+        self._parts = parts
+        self._approvals = approvals
+        self._tenant = tenant
+        self._is_new = is_new
+        self._intake = Intake(
+            journal,
+            contract.load(),
+            watermark=Watermark(),
+            tally=Tally(max_rejects=None, max_reject_percent=100),
+            clock=SYSTEM_CLOCK,
+        )
+        self._ids: dict[int, None] = {}
+        self._unchanged: list[Forecast] = []
+
+    def take(self, sink: SinkDeclaration, record: Mapping[str, t.Any]) -> None:
+        """Take a record."""
+        reading = self._intake.read(sink, record)
+        brief = self._intake.keep(sink, reading)
+        if brief.id:
+            self._ids.setdefault(brief.id)
+        else:
+            self._unchanged.append(
+                Forecast(sink.object, reading.business_key, "no-op", "unchanged")
+            )
+
+    def plan(self, compare: int) -> tuple[Plan, list[Forecast]]:
+        """Tell what would happen.
+
+        Args:
+            compare: How many changes of customers are compared with the DMS field by field.
+
+        Raises:
+            AutomateError: When the DMS cannot be asked.
+        """
+        intents = sorted(
+            map(self._journal.get, self._ids),
+            key=lambda intent: (by_object(intent.object).rank, intent.id),
+        )
+        forecasts, writes = self._unchanged, dict[int, PlannedWrite]()
+        planned_parents = set[bytes]()
+        for intent in intents:
+            note = self._held(intent, planned_parents)
+            if note is not None:
+                forecasts.append(Forecast(intent.object, intent.business_key, "blocked", note))
+                continue
+            planned_parents.add(intent.digest)
+            forecasts.append(self._forecast(intent, compare=len(writes) < compare))
+            writes[intent.id] = PlannedWrite(
+                object=intent.object,
+                business_key=intent.business_key,
+                content_hash=intent.content_hash,
+                sequence=intent.sequence,
+                payload=dict(intent.payload),
+            )
+        plan = Plan(
+            tenant=self._tenant,
+            journal_id=None if self._is_new else self._journal.journal_id,
+            made_at=SYSTEM_CLOCK.time(),
+            writes=[writes[key] for key in sorted(writes)],
+        )
+        return plan, forecasts
+
+    def _held(self, intent: Intent, planned_parents: set[bytes]) -> str | None:
+        """Tell why an intent would not go; None when it would."""
+        if intent.state not in OPEN:
+            return f"{intent.state}: {intent.reason}"
+        if intent.state in {State.SENT, State.UNKNOWN}:
+            return "an earlier run has sent it and does not know the outcome; run that to its end"
+        step = self._parts.preparation.check(intent, by_object(intent.object), Effort())
+        if isinstance(step, Ready):
+            return None
+        now = self._journal.get(intent.id)
+        if now.state is State.WAITING_PARENT and intent.parent in planned_parents:
+            return None  # it goes behind its customer
+        return f"{now.state}: {now.reason or f'found as {now.dms_id}'}"
+
+    def _forecast(self, intent: Intent, *, compare: bool) -> Forecast:
+        sink = by_object(intent.object)
+        note = self._approvals.holds(intent)
+        action, changes = "create", dict[str, tuple[t.Any, t.Any]]()
+        if sink.operation == "upsert":
+            acked = self._journal.acked(sink.object, intent.digest)
+            action = "update" if acked is not None else "upsert"
+            if compare:
+                with contextlib.suppress(CannotLookUpError):
+                    found = self._parts.lookup.find(sink, intent.payload)
+                    action = "update" if found else "create"
+                    changes = _changes(found[0], intent.payload) if found else {}
+        return Forecast(intent.object, intent.business_key, action, note, changes)
+
+
+def _changes(
+    record: Mapping[str, t.Any], payload: Mapping[str, t.Any]
+) -> dict[str, tuple[t.Any, t.Any]]:
+    return {
+        name: (record.get(name), value)
+        for name, value in payload.items()
+        if not holds(record.get(name), value)
+    }
+
+
+@contextlib.contextmanager
+def open_planner(
+    api: ApiConfig, values: Mapping[str, t.Any], *, stop: threading.Event
+) -> Iterator[Planner]:
+    """Copy the journal and plan on the copy.
+
+    Args:
+        api: Where to, and as whom.
+        values: The target's settings, checked.
+        stop: Ends every wait early.
+
+    Yields:
+        The planner; the copy goes with the block.
+
+    Raises:
+        JournalInUseError: When a process writes the journal.
+        AutomateError: When it cannot be used.
+    """
+    path, tenant = journal_path(values), tenant_of(api)
+    with tempfile.TemporaryDirectory(prefix="automate-dms-plan-") as folder:
+        copy = Path(folder, "journal.db")
+        is_new = not path.exists()
+        if not is_new:
+            with lock_journal(path):
+                for suffix in ("", LOG_SUFFIX):
+                    if (part := path.with_name(path.name + suffix)).exists():
+                        shutil.copyfile(part, copy.with_name(copy.name + suffix))
+        with (
+            open_journal(copy, tenant=tenant, key=values.get("journal_key")) as journal,
+            connected(api, stop=stop) as client,
+        ):
+            parts = Parts.of(journal, client, api, values, clock=SYSTEM_CLOCK, rules=())
+            approvals = Approvals(values["approvals"])
+            yield Planner(journal, parts, approvals, tenant=tenant, is_new=is_new)
