@@ -80,7 +80,7 @@ def test_a_home_that_is_not_there_is_named_by_its_setting(monkeypatch: pytest.Mo
 
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr("pathlib.Path.expanduser", homeless)
-    with pytest.raises(ConfigError, match="no home directory.*`session_path`"):
+    with pytest.raises(ConfigError, match=r"no home directory.*`session_path`"):
         ApiConfig.from_settings(GIVEN)
 
 
