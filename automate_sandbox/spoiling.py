@@ -7,6 +7,8 @@ import typing as t
 from email.utils import formatdate
 from http import HTTPStatus
 
+import msgspec
+
 from automate_sandbox.answers import HTML_HEADER, JSON_HEADER, Answer
 from automate_sandbox.idempotency import in_flight
 from automate_sandbox.instants import SECOND
@@ -56,11 +58,20 @@ def spoil(rule: Rule, answer: Answer, request_id: str) -> Answer:
     is_good = answer.status < HTTPStatus.MULTIPLE_CHOICES and JSON_HEADER in answer.headers
     if is_good and kind == "malformed" and fields["form"] in BREAKS:
         return dataclasses.replace(answer, body=BREAKS[fields["form"]](answer.body))
-    if is_good and kind in CHANGES:
-        content = decode(answer.body)
-        CHANGES[kind](content, fields)
-        return dataclasses.replace(answer, body=encode(content))
-    return answer
+    content = _object(answer.body) if is_good and kind in CHANGES else None
+    if content is None:
+        return answer
+    CHANGES[kind](content, fields)
+    return dataclasses.replace(answer, body=encode(content))
+
+
+def _object(body: bytes) -> Record | None:
+    """Decode a body; None when another fault has left no object of it."""
+    try:
+        content = decode(body)
+    except msgspec.DecodeError:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _page(rule: Rule) -> Answer:

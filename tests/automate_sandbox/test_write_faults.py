@@ -300,3 +300,14 @@ def test_a_client_that_gives_up_waiting_has_written_all_the_same(
             url, json=booking, headers={"Authorization": f"Bearer {visitor.token}"}, timeout=0.5
         )
     until(lambda: len(booked(shop, booking)) == 1)
+
+
+@pytest.mark.parametrize("form", ["array", "truncated", "empty"])
+def test_a_fault_leaves_an_answer_alone_that_another_has_broken(
+    shop: Shop, visitor: Visitor, booking: dict[str, t.Any], form: str
+) -> None:
+    strike(shop, "malformed", form=form)
+    strike(shop, "unknown_field")
+    answer = send(visitor, booking, f"broken-{form}")
+    assert answer.status_code == 201
+    assert "fieldOfTomorrow" not in answer.text
