@@ -9,6 +9,7 @@ import typing as t
 import pytest
 from proof import matrix
 from proof.crashes import Yard
+from proof.faults import CHAOS_PATHS
 from proof.feed import Feed
 
 if t.TYPE_CHECKING:
@@ -87,8 +88,13 @@ def walk(yard: Yard, seed: int) -> list[str]:
     rules = [matrix.FAULTS[name] for name in names]
     yard.dealer.faults(
         *(
-            {**rule, "match": {"method": "POST"}, "count": rng.randint(1, 2), "skip": skip}
-            for rule, skip in zip(rules, rng.choices(range(20), k=len(rules)), strict=True)
+            {
+                **rule,
+                "match": {"method": "POST", "path": rng.choice(CHAOS_PATHS)},
+                "count": rng.randint(1, 2),
+                "skip": rng.randrange(8),
+            }
+            for rule in rules
         )
     )
     trial.carry_out(*rng.choices(range(120), k=rng.randint(2, 5)))
