@@ -15,7 +15,7 @@ from collections import defaultdict
 from target_automate.journal_file import read_journal
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from proof.feed import Fed, Record
@@ -152,12 +152,14 @@ def judge(fed: Iterable[Fed], history: Iterable[Mapping[str, t.Any]], journal: P
     )
 
 
-def unsettled(fed: Iterable[Fed], journal: Path) -> list[Key]:
+def unsettled(fed: Iterable[Fed], journal: Path, passed: Collection[int] = ()) -> list[Key]:
     """List the things whose records a STATE must not stand for yet.
 
     Args:
         fed: The records that it stands for.
         journal: As it is on the disk.
+        passed: Ids of writes that a STATE may have passed before, while they waited for an approval
+            of the DMS, and which are tried again.
     """
     contents: dict[Key, list[Record]] = defaultdict(list)
     for stream, record in fed:
@@ -168,7 +170,8 @@ def unsettled(fed: Iterable[Fed], journal: Path) -> list[Key]:
     with read_journal(journal) as reader:
         for row in reader.rows():
             thing = row["object"], row["business_key"]
-            states[thing].append((row["sequence"], row["state"]))
+            state = "passed" if row["id"] in passed else row["state"]
+            states[thing].append((row["sequence"], state))
     return [
         thing
         for thing, said in contents.items()

@@ -27,7 +27,7 @@ from proof.checker import Verdict, judge, unsettled
 from proof.feed import Feed
 from target_automate.config import TARGET_SETTINGS
 from target_automate.courier import Courier
-from target_automate.intents import OPEN
+from target_automate.intents import OPEN, State
 from target_automate.journal import Journal
 from target_automate.journal_file import read_journal
 from target_automate.run import open_run
@@ -107,6 +107,7 @@ class Points:
 
     Attributes:
         names: Those passed, in order.
+        approvals: Ids of the writes for which the DMS wanted an approval first.
         lasting: For each whether something has happened just before it that outlasts a crash.
         crashed: Whether it has crashed.
     """
@@ -114,6 +115,7 @@ class Points:
     def __init__(self, crash_at: int | None = None) -> None:
         self.names: list[str] = []
         self.lasting: list[bool] = []
+        self.approvals: set[int] = set()
         self.crashed = False
         self._crash_at = crash_at
         self._journal: Journal | None = None
@@ -158,7 +160,12 @@ class Points:
             before = _on_disk(args[0])
             result = inner(*args, **options)
             lasts = name not in READING and (name != "flush" or _on_disk(args[0]) != before)
-            self(f"{name} {args[2]}" if name == "change" else name, lasts=lasts)
+            if name == "change":
+                if args[2] is State.WAITING_APPROVAL:
+                    self.approvals.add(args[1])
+                self(f"change {args[2]}", lasts=lasts)
+            else:
+                self(name, lasts=lasts)
             return result
 
         return wrapped
@@ -266,6 +273,7 @@ class Trial:
     errors: list[str] = dataclasses.field(default_factory=list)
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     racing: bool = False
+    _approvals: set[int] = dataclasses.field(default_factory=set)
 
     def carry_out(self, *crashes: int) -> Points:
         """Run until everything is delivered, crashing at the given points, one in each run.
@@ -276,6 +284,7 @@ class Trial:
         for number in itertools.count():
             points = Points(crashes[number] if number < len(crashes) else None)
             whole = self._run(points)
+            self._approvals |= points.approvals
             if number >= len(crashes) and whole and not self._open():
                 return points
             if number >= len(crashes) + RUNS:
@@ -350,7 +359,9 @@ class Trial:
         value = run.passed_state()
         if value is not NOTHING:
             self.state = value
-            self.early += unsettled(self.fed[:value], self.journal)
+            self.early += unsettled(
+                self.fed[:value], self.journal, self._approvals | points.approvals
+            )
             points("STATE written", lasts=True)
 
     def _open(self) -> bool:
