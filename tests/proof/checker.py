@@ -47,7 +47,8 @@ class Verdict:
         parked: Things whose outcome the journal leaves to a person.
         lost: Things that the DMS does not have, and which are neither parked nor rejected.
         duplicated: Things that the DMS has more than once, a key for each one too many.
-        rejected: Things that the DMS does not have since they were rejected.
+        rejected: Things that the DMS does not have since they were rejected; not those that are
+            rejected until an earlier write of theirs, which is parked, is settled.
         stale: Things of which it says something else than the last record, or for deals and
             appointments than the first.
         misplaced: Children of another customer than their record names.
@@ -141,7 +142,7 @@ def judge(fed: Iterable[Fed], history: Iterable[Mapping[str, t.Any]], journal: P
         parked=frozenset(kept.parked),
         lost=[thing for thing in missing if thing not in kept.parked | kept.rejected],
         duplicated=[thing for thing, ids in dms.ids.items() for _ in range(len(ids) - 1)],
-        rejected=[thing for thing in missing if thing in kept.rejected],
+        rejected=[thing for thing in missing if thing in kept.rejected - kept.parked],
         stale=[thing for thing, record in wanted.items() if _is_stale(dms, thing, record)],
         misplaced=[thing for thing, record in wanted.items() if _is_misplaced(dms, thing, record)],
         unproved=[

@@ -273,7 +273,7 @@ class Trial:
     errors: list[str] = dataclasses.field(default_factory=list)
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     racing: bool = False
-    _approvals: set[int] = dataclasses.field(default_factory=set)
+    _passed: set[int] = dataclasses.field(default_factory=set)
 
     def carry_out(self, *crashes: int) -> Points:
         """Run until everything is delivered, crashing at the given points, one in each run.
@@ -284,7 +284,7 @@ class Trial:
         for number in itertools.count():
             points = Points(crashes[number] if number < len(crashes) else None)
             whole = self._run(points)
-            self._approvals |= points.approvals
+            self._passed |= points.approvals
             if number >= len(crashes) and whole and not self._open():
                 return points
             if number >= len(crashes) + RUNS:
@@ -353,15 +353,17 @@ class Trial:
             self._pass_state(run, points)
         gate.set()
         run.finish(lambda: None)
+        # What waits at the end of a run, or is rejected for its customer, is passed by its STATE,
+        # and may be tried again by the next.
+        held = {State.WAITING_PARENT, State.WAITING_APPROVAL, State.REJECTED}
+        self._passed |= {intent.id for intent in run.journal.having(held)}
         self._pass_state(run, points)
 
     def _pass_state(self, run: Run, points: Points) -> None:
         value = run.passed_state()
         if value is not NOTHING:
             self.state = value
-            self.early += unsettled(
-                self.fed[:value], self.journal, self._approvals | points.approvals
-            )
+            self.early += unsettled(self.fed[:value], self.journal, self._passed | points.approvals)
             points("STATE written", lasts=True)
 
     def _open(self) -> bool:
