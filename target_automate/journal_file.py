@@ -78,13 +78,16 @@ class JournalInUseError(TryLaterError):
 
 
 @contextlib.contextmanager
-def open_journal(path: Path, *, tenant: str, key: str | None = None) -> Iterator[Journal]:
+def open_journal(
+    path: Path, *, tenant: str, key: str | None = None, called: Path | None = None
+) -> Iterator[Journal]:
     """Open a journal for writing, made when there is none.
 
     Args:
         path: Of the file; its folders are made, too.
         tenant: Whose writes it holds: the API's host and the integration.
         key: `journal_key`.
+        called: What messages name in its place, where it is a copy.
 
     Yields:
         The journal, closed at the end of the block.
@@ -94,7 +97,7 @@ def open_journal(path: Path, *, tenant: str, key: str | None = None) -> Iterator
         ConfigError: When the file is another tenant's, another program's, or the key is wrong.
         JournalError: When it cannot be opened.
     """
-    with _lock(path), contextlib.closing(_create_or_open(path, tenant, key)) as journal:
+    with _lock(path), contextlib.closing(_create_or_open(path, tenant, key, called)) as journal:
         yield journal
 
 
@@ -197,7 +200,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _create_or_open(path: Path, tenant: str | None, key: str | None) -> Journal:
+def _create_or_open(
+    path: Path, tenant: str | None, key: str | None, called: Path | None = None
+) -> Journal:
     try:
         # Made here, so that neither it nor its log is ever readable for others.
         with contextlib.suppress(FileExistsError):
@@ -216,7 +221,8 @@ def _create_or_open(path: Path, tenant: str | None, key: str | None) -> Journal:
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             _fill(connection, t.cast("str", tenant), key)
         connection.execute("COMMIT")
-        journal = Journal(connection, path, _seal(connection, path, key))
+        named = called or path
+        journal = Journal(connection, named, _seal(connection, named, key))
         if tenant is not None:
             _hold_to_tenant(journal, tenant)
     except sqlite3.Error as error:

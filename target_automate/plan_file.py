@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from automate_api.errors import ConfigError
+from target_automate import identity
 from target_automate.sealing import SALT_BYTES, KeySeal, WrongKeyError
 
 if t.TYPE_CHECKING:
@@ -106,6 +107,9 @@ def read(path: Path, key: str | None) -> Plan:
             msg = f"The plan {path} was made by another version of automate-dms; plan again."
             raise ConfigError(msg)
         writes = [PlannedWrite(**planned) for planned in content.pop("writes")]
+        if any(identity.content_hash(kept.payload) != kept.content_hash for kept in writes):
+            msg = f"The plan {path} was changed since it was made; plan again."
+            raise ConfigError(msg)
         return Plan(writes=writes, **content)
     except OSError as error:
         msg = f"The plan {path} cannot be read ({error.strerror})."

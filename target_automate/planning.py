@@ -15,6 +15,7 @@ from pathlib import Path
 
 from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
+from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
 from target_automate.intake import Intake
 from target_automate.intents import OPEN, Intent, State
@@ -31,12 +32,15 @@ from target_automate.watermark import Watermark
 
 if t.TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from automate_api.config import ApiConfig
     from target_automate.journal import Journal
+    from target_automate.schedule import Lane
     from target_automate.sinks import SinkDeclaration
 
+COPIES: t.Final = 5
+"""Attempts to copy a journal while nobody changes it."""
 LOG_SUFFIX: t.Final = "-wal"
 """Of SQLite's write-ahead log: what a killed process has committed may be there alone."""
 
@@ -79,11 +83,17 @@ class Planner:
             clock=SYSTEM_CLOCK,
         )
         self._ids: dict[int, None] = {}
+        self._newest: dict[Lane, int] = {}
+        """The last sequence of each key before the plan."""
         self._unchanged: list[Forecast] = []
 
     def take(self, sink: SinkDeclaration, record: Mapping[str, t.Any]) -> None:
         """Take a record."""
         reading = self._intake.read(sink, record)
+        lane = (sink.object, self._journal.seal.digest(sink.object, reading.business_key))
+        if lane not in self._newest:
+            newest = self._journal.newest(*lane)
+            self._newest[lane] = newest.sequence if newest else 0
         brief = self._intake.keep(sink, reading)
         if brief.id:
             self._ids.setdefault(brief.id)
@@ -107,18 +117,23 @@ class Planner:
         )
         forecasts, writes = self._unchanged, dict[int, PlannedWrite]()
         planned_parents = set[bytes]()
+        last = dict(self._newest)
         for intent in intents:
-            note = self._held(intent, planned_parents)
+            note = self._behind(intent, writes) or self._held(intent, planned_parents)
             if note is not None:
                 forecasts.append(Forecast(intent.object, intent.business_key, "blocked", note))
                 continue
             planned_parents.add(intent.digest)
             forecasts.append(self._forecast(intent, compare=len(writes) < compare))
+            lane = (intent.object, intent.digest)
+            sequence = intent.sequence
+            if sequence > self._newest[lane]:  # counted without those that are blocked
+                sequence = last[lane] = last[lane] + 1
             writes[intent.id] = PlannedWrite(
                 object=intent.object,
                 business_key=intent.business_key,
                 content_hash=intent.content_hash,
-                sequence=intent.sequence,
+                sequence=sequence,
                 payload=dict(intent.payload),
             )
         plan = Plan(
@@ -128,6 +143,19 @@ class Planner:
             writes=[writes[key] for key in sorted(writes)],
         )
         return plan, forecasts
+
+    def _behind(self, intent: Intent, writes: Collection[int]) -> str | None:
+        """Tell why an intent would not go before an earlier one of its key; None when it may."""
+        if intent.state not in OPEN:
+            return None
+        for head in self._journal.heads(intent.object, intent.digest):
+            if head.sequence >= intent.sequence:
+                break
+            if head.id in writes and intent.operation == "create":
+                return "an earlier record of its key in this plan creates it"
+            if head.state in OPEN and head.id not in writes:
+                return "an earlier record of its key is still open; deliver or drop that first"
+        return None
 
     def _held(self, intent: Intent, planned_parents: set[bytes]) -> str | None:
         """Tell why an intent would not go; None when it would."""
@@ -192,13 +220,43 @@ def open_planner(
         is_new = not path.exists()
         if not is_new:
             with lock_journal(path):
-                for suffix in ("", LOG_SUFFIX):
-                    if (part := path.with_name(path.name + suffix)).exists():
-                        shutil.copyfile(part, copy.with_name(copy.name + suffix))
+                _copy(path, copy)
+        key = values.get("journal_key")
         with (
-            open_journal(copy, tenant=tenant, key=values.get("journal_key")) as journal,
+            open_journal(copy, tenant=tenant, key=key, called=path) as journal,
             connected(api, stop=stop) as client,
         ):
             parts = Parts.of(journal, client, api, values, clock=SYSTEM_CLOCK, rules=())
             approvals = Approvals(values["approvals"])
             yield Planner(journal, parts, approvals, tenant=tenant, is_new=is_new)
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Copy a journal that nobody writes: a reader that closes it may still move its log into it.
+
+    Raises:
+        TryLaterError: When it changes each time.
+    """
+    for _ in range(COPIES):
+        before = _stamps(path)
+        for suffix in ("", LOG_SUFFIX):
+            beside = copy.with_name(copy.name + suffix)
+            beside.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(path.with_name(path.name + suffix), beside)
+        if _stamps(path) == before:
+            return
+    msg = f"The journal {path} changes while it is copied. Run again later."
+    raise TryLaterError(msg)
+
+
+def _stamps(path: Path) -> list[tuple[int, int, int] | None]:
+    stamps: list[tuple[int, int, int] | None] = []
+    for suffix in ("", LOG_SUFFIX):
+        try:
+            found = path.with_name(path.name + suffix).stat()
+        except FileNotFoundError:
+            stamps.append(None)
+        else:
+            stamps.append((found.st_ino, found.st_size, found.st_mtime_ns))
+    return stamps

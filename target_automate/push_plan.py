@@ -23,7 +23,6 @@ from target_automate.push_options import (
     api_config,
     log_plainly,
     settings_options,
-    stoppable,
     target_settings,
 )
 from target_automate.references import parent_digest
@@ -83,10 +82,15 @@ def plan(
         raise ConfigError(msg)
     values = target_settings(sources, journal)
     reader = PlanReader(config=values)
-    with stoppable() as stop, open_planner(api_config(values), values, stop=stop) as planner:
-        reader.planner = planner
-        reader.listen()
-        made, forecasts = planner.plan(show)
+    try:
+        with open_planner(api_config(values), values, stop=reader.stop) as planner:
+            reader.planner = planner
+            reader.listen()
+            made, forecasts = planner.plan(show)
+    except Exception:
+        if reader.stopped is None:
+            raise
+        raise reader.stopped from None
     plan_file.write(out, made, values.get("journal_key"))
     _print(forecasts, show)
     click.echo(f"{len(made.writes):,} writes are in {out}: `automate-dms push apply {out}`.")
@@ -128,7 +132,9 @@ def _take_up(run: Run, made: Plan) -> list[Brief]:
         newest = last.get(lane, max(heads, default=0))
         here = heads.get(write.sequence)
         same = here is not None and here.content_hash == write.content_hash
-        if not same and (here is not None or write.sequence != newest + 1):
+        # Something else of the key that is open has to go first, and is none of the plan's.
+        behind = lane not in last and newest in heads and heads[newest].state in OPEN
+        if not same and (here is not None or behind or write.sequence != newest + 1):
             moved[write.object] += 1
         last[lane] = max(newest, write.sequence)
     if moved:

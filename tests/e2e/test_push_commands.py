@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
+import subprocess
+import time
 import typing as t
+from pathlib import Path
 
 import pytest
-from support.dealership import Dealership, Run, run
+from support.dealership import Dealership, Run, command, environment, run
 from support.pushing import Pushing
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 CANARY: t.Final = "canary-71c0"
 POST_DEALS: t.Final = {"method": "POST", "path": "/deals"}
@@ -25,8 +26,8 @@ def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
 
 
 def push(pushing: Pushing, *words: str | Path, stdin: str = "", **settings: t.Any) -> Run:  # noqa: ANN401 - settings
-    command, *rest = words
-    parts = str(command).split()
+    name, *rest = words
+    parts = str(name).split()
     return run(
         "automate-dms", "push", *parts, "--config", pushing.config(**settings), *rest, stdin=stdin
     )
@@ -136,6 +137,97 @@ def test_a_plan_and_a_journal_with_a_key_hold_nothing_readable(pushing: Pushing)
     assert kept
     assert CANARY.encode() not in kept
     assert [write["firstName"] for write in pushing.written("customers")] == [CANARY]
+
+
+def test_what_is_open_of_a_key_goes_before_what_a_plan_has_of_it(pushing: Pushing) -> None:
+    pushing.dealer.faults({"kind": "rate_limit", "retry_after": 9, "match": {"method": "POST"}})
+    assert pushing.push(pushing.customer(1), max_wait_seconds=0.1).code == 75
+    pushing.dealer.control("reset-faults", {})
+    assert pushing.states("customers") == ["PLANNED"]
+    changed = pushing.lines(pushing.customer(1, source="web"))
+    done = push(pushing, "plan", "--out", pushing.folder / "plan", stdin=changed)
+    assert done.code == 0, done.err
+    assert "still open" in " ".join(done.out.split())
+    assert "0 writes" in done.out
+
+
+def test_an_earlier_record_that_is_open_again_holds_a_plan_up(pushing: Pushing) -> None:
+    bad = pushing.deal(1, vehicle={"vin": "NOWHERE"})
+    assert pushing.push(pushing.customer(1), bad).code == 0
+    plan = pushing.folder / "plan"
+    assert push(pushing, "plan", "--out", plan, stdin=pushing.lines(pushing.deal(1))).code == 0
+    assert push(pushing, "rejects replay", "--all", "--later").code == 0
+    done = push(pushing, "apply", plan)
+    assert done.code == 2
+    assert "has moved on" in done.err
+    assert pushing.states("deals") == ["PLANNED"]
+
+
+def test_of_two_deals_with_one_reference_a_plan_has_the_first(pushing: Pushing) -> None:
+    plan = pushing.folder / "plan"
+    two = (pushing.deal(1), pushing.deal(1, pricing={"salePrice": 9}))
+    lines = pushing.lines(pushing.customer(1), *two)
+    done = push(pushing, "plan", "--out", plan, stdin=lines)
+    assert "2 writes" in done.out
+    assert "creates it" in " ".join(done.out.split())
+    assert push(pushing, "apply", plan).code == 0
+    assert pushing.states("deals") == ["ACKED"]
+
+
+def test_a_record_corrected_in_the_same_input_is_planned_and_applied(pushing: Pushing) -> None:
+    plan = pushing.folder / "plan"
+    lines = pushing.lines(pushing.customer(1, customerType="vip"), pushing.customer(1))
+    assert "1 writes" in push(pushing, "plan", "--out", plan, stdin=lines).out
+    done = push(pushing, "apply", plan)
+    assert done.code == 0, done.err
+    assert pushing.states("customers") == ["ACKED"]
+
+
+def test_a_plan_that_was_changed_by_hand_is_refused(pushing: Pushing) -> None:
+    plan = pushing.folder / "plan"
+    lines = pushing.lines(pushing.customer(1, source="web"))
+    assert push(pushing, "plan", "--out", plan, stdin=lines).code == 0
+    text = plan.read_text("utf-8")
+    assert text.count('"source":"web"') == 1
+    plan.write_text(text.replace('"source":"web"', '"source":"shop"'), "utf-8")
+    done = push(pushing, "apply", plan)
+    assert done.code == 2
+    assert "was changed" in done.err
+    assert pushing.written("customers") == []
+
+
+def test_a_plan_for_another_dms_names_the_journal_and_not_its_copy(pushing: Pushing) -> None:
+    assert pushing.push(pushing.customer(1)).code == 0
+    done = push(pushing, "plan", "--out", pushing.folder / "plan", integration_id="other")
+    assert done.code == 2
+    assert str(pushing.journal_path) in done.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="tells open files by /proc")
+def test_a_plan_that_waits_for_input_ends_with_a_signal(pushing: Pushing) -> None:
+    plan = pushing.folder / "plan"
+    words = command("automate-dms", "push", "plan", "--config", pushing.config(), "--out", plan)
+    with subprocess.Popen(  # noqa: S603 - our own program
+        words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"\n" * 10)
+        process.stdin.flush()
+        while "automate-dms-plan-" not in " ".join(open_files(process.pid)):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(30) == 143
+    assert not plan.exists()
+
+
+def open_files(pid: int) -> list[str]:
+    """List the files that a process has open; the copy of the journal is among a planner's."""
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 1}', '{"version": 99}', "\0"])
@@ -248,8 +340,8 @@ def test_status_counts_the_journal(parked: Pushing) -> None:
 
 
 def test_without_a_journal_the_listings_say_so(pushing: Pushing) -> None:
-    for command in ("status", "rejects list", "parked list", "waiting list"):
-        done = push(pushing, command)
+    for words in ("status", "rejects list", "parked list", "waiting list"):
+        done = push(pushing, words)
         assert done.code == 2
         assert "no journal" in done.err
     assert files(pushing.folder) == {}
