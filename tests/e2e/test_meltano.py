@@ -98,7 +98,7 @@ def test_after_a_failed_run_the_next_emits_what_changed_since_the_last_good_one(
 def test_the_plugin_tests_of_tap_and_loader_pass(demo: Demo) -> None:
     tested = demo.project.meltano("test", "--all")
     assert tested.code == 0, tested.err
-    assert "2 test(s) successful" in tested.out + tested.err
+    assert "3 test(s) successful" in tested.out + tested.err
 
 
 def test_discovery_needs_neither_sandbox_nor_settings(

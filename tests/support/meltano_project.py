@@ -35,6 +35,7 @@ class Project:
             "PATH": f"{BIN}:{environment()['PATH']}",
             "AUTOMATE_SANDBOX_PORT": str(self.port),
             "TAP_AUTOMATE_API_URL": f"http://{LOOPBACK}:{self.port}",
+            "TARGET_AUTOMATE_API_URL": f"http://{LOOPBACK}:{self.port}",
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "",
             **variables,
