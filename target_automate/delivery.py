@@ -6,7 +6,6 @@ after what they have in hand, and is raised to whoever waits.
 
 from __future__ import annotations
 
-import logging
 import threading
 import typing as t
 
@@ -32,8 +31,6 @@ LOAD: t.Final = 1000
 """Intents in hand at which no further ones are taken in; they cost some 300 bytes each."""
 REFILL: t.Final = 100
 """How many are taken in together where they are done fast; to wake a thread for each costs."""
-
-logger = logging.getLogger(__name__)
 
 
 class Delivery:
@@ -117,10 +114,7 @@ class Delivery:
 
     def tell_children(self, parent: Brief) -> None:
         """Have those looked at again that wait for a record which was settled elsewhere."""
-        rank = by_object(parent.object).rank
-        children = self._children(
-            Item(rank, parent.id, (parent.object, parent.digest)), parent.state
-        )
+        children = self._children(_item(parent), parent.state)
         with self._lock:
             for child in children:
                 self._schedule.wake(child.id)
@@ -175,8 +169,7 @@ class Delivery:
     def _add(self, brief: Brief) -> None:
         if brief.id not in self._known:
             self._known.add(brief.id)
-            rank = by_object(brief.object).rank
-            self._schedule.add(Item(rank, brief.id, (brief.object, brief.digest)))
+            self._schedule.add(_item(brief))
 
     def _run(self) -> None:
         try:
@@ -252,3 +245,7 @@ class Delivery:
             if child.state is State.REJECTED and self._releases:
                 self._journal.change(child.id, State.PLANNED, now, cause=None, reason=None)
         return children
+
+
+def _item(brief: Brief) -> Item:
+    return Item(by_object(brief.object).rank, brief.id, (brief.object, brief.digest))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import typing as t
 
 from automate_api import contract
@@ -35,8 +34,6 @@ if t.TYPE_CHECKING:
 
 LAST_REQUESTS_SECONDS: t.Final = 5.0
 """For requests that are under way when a run is stopped."""
-
-logger = logging.getLogger(__name__)
 
 
 class Run:
@@ -85,8 +82,7 @@ class Run:
             How many intents that is.
         """
         unfinished = self.journal.recover(self._clock.time())
-        for brief in unfinished:
-            self._delivery.hand_in(brief)
+        self.deliver(unfinished)
         return len(unfinished)
 
     def deliver(self, briefs: Iterable[Brief]) -> None:
