@@ -1,7 +1,7 @@
 """What a push would do, found out on a copy of the journal: nothing is written, only asked.
 
-The records go through the same intake and the same checks as in a run, but the journal is a copy in
-a folder of its own, and nothing is sent.
+The records are read and checked as in a run, but the journal is a copy in a folder of its own, and
+nothing is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
-from target_automate.intake import Intake
 from target_automate.intents import OPEN, Intent, State
 from target_automate.journal_file import lock_journal, open_journal
 from target_automate.lookup import CannotLookUpError, holds
@@ -25,10 +24,9 @@ from target_automate.parts import Parts, connected, tenant_of
 from target_automate.paths import journal_path
 from target_automate.plan_file import Plan, PlannedWrite
 from target_automate.preparation import Ready
+from target_automate.records import Records
 from target_automate.sinks import by_object
 from target_automate.steps import Effort
-from target_automate.tally import Tally
-from target_automate.watermark import Watermark
 
 if t.TYPE_CHECKING:
     import threading
@@ -75,13 +73,7 @@ class Planner:
         self._approvals = approvals
         self._tenant = tenant
         self._is_new = is_new
-        self._intake = Intake(
-            journal,
-            contract.load(),
-            watermark=Watermark(),
-            tally=Tally(max_rejects=None, max_reject_percent=100),
-            clock=SYSTEM_CLOCK,
-        )
+        self._records = Records(journal, contract.load())
         self._ids: dict[int, None] = {}
         self._newest: dict[Lane, int] = {}
         """The last sequence of each key before the plan."""
@@ -89,12 +81,12 @@ class Planner:
 
     def take(self, sink: SinkDeclaration, record: Mapping[str, t.Any]) -> None:
         """Take a record."""
-        reading = self._intake.read(sink, record)
+        reading = self._records.read(sink, record)
         lane = (sink.object, self._journal.seal.digest(sink.object, reading.business_key))
         if lane not in self._newest:
             newest = self._journal.newest(*lane)
             self._newest[lane] = newest.sequence if newest else 0
-        brief = self._intake.keep(sink, reading)
+        brief = self._records.keep(sink, reading, SYSTEM_CLOCK.time()).brief
         if brief.id:
             self._ids.setdefault(brief.id)
         else:

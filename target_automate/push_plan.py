@@ -25,7 +25,8 @@ from target_automate.push_options import (
     settings_options,
     target_settings,
 )
-from target_automate.references import parent_digest
+from target_automate.records import add_behind
+from target_automate.references import parent_of
 from target_automate.sinks import SinkDeclaration, by_object
 from target_automate.target import TargetAutomate
 
@@ -162,13 +163,7 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         journal.change(here.id, state, at, approved=True)
         return Brief(here.id, write.object, digest, state)
     newest = heads[max(heads)] if heads else None
-    if newest is not None and newest.state is State.REJECTED:
-        reason = "a later record of its key has taken its place"
-        journal.change(newest.id, State.DROPPED, at, reason=reason)
     sink = by_object(write.object)
-    reference, parent = sink.reference, None
-    if reference and reference.field not in write.payload and reference.alias in write.payload:
-        parent = parent_digest(journal, reference, str(write.payload[reference.alias]))
     new = NewIntent(
         object=write.object,
         operation=sink.operation,
@@ -176,10 +171,10 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         content_hash=write.content_hash,
         sequence=write.sequence,
         payload=write.payload,
-        parent=parent,
+        parent=parent_of(journal, sink, write.payload),
         approved=True,
     )
-    return Brief(journal.add(new, at), write.object, digest, State.PLANNED)
+    return Brief(add_behind(journal, newest, new, at), write.object, digest, State.PLANNED)
 
 
 def _print(forecasts: list[Forecast], show: int) -> None:
@@ -204,10 +199,6 @@ def _shown(forecast: Forecast) -> str | None:
     parts = []
     for name, (old, new) in forecast.changes.items():
         hidden = name in personal or isinstance(new, (dict, list))
-        values = (MASK, MASK) if hidden else (json.dumps(old, default=str), _text(new))
-        parts.append(f"{name}: {values[0]} -> {values[1]}")
+        texts = [MASK if hidden else json.dumps(value, default=str) for value in (old, new)]
+        parts.append(f"{name}: {' -> '.join(texts)}")
     return "\n".join(parts) or None
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, default=str)

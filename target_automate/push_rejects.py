@@ -7,10 +7,8 @@ import time
 import click
 
 from automate_api import contract
-from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import RejectsError
 from target_automate import replays
-from target_automate.intake import Intake
 from target_automate.intents import State
 from target_automate.journal_file import change_journal
 from target_automate.paths import journal_path
@@ -22,8 +20,7 @@ from target_automate.push_options import (
     settings_options,
     target_settings,
 )
-from target_automate.tally import Tally
-from target_automate.watermark import Watermark
+from target_automate.records import Records
 
 STATES = frozenset({State.REJECTED})
 WHAT = "rejected writes"
@@ -62,14 +59,8 @@ def replay(
     path, key = journal_path(values), values.get("journal_key")
     with change_journal(path, key=key) as opened:
         selected = choice(opened, ids, everything=everything, states=STATES, what=WHAT)
-        intake = Intake(
-            opened,
-            contract.load(),
-            watermark=Watermark(),
-            tally=Tally(max_rejects=None, max_reject_percent=100),
-            clock=SYSTEM_CLOCK,
-        )
-        held = replays.replay(opened, intake, selected, time.time())
+        records = Records(opened, contract.load())
+        held = replays.replay(opened, records, selected, time.time())
     planned = sorted(set(selected) - {kept.id for kept in held})
     tell_held(held)
     click.echo(f"{len(planned):,} of {len(selected):,} planned anew.", err=True)

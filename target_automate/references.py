@@ -151,6 +151,20 @@ class References:
         return None
 
 
+def parent_of(journal: Journal, sink: SinkDeclaration, body: Mapping[str, t.Any]) -> bytes | None:
+    """Hash the business key of what a payload refers to by external id; None where by no such id.
+
+    Args:
+        journal: Whose hash.
+        sink: Of the payload.
+        body: The payload.
+    """
+    reference = sink.reference
+    if reference is None or reference.field in body or reference.alias not in body:
+        return None
+    return parent_digest(journal, reference, str(body[reference.alias]))
+
+
 def parent_digest(journal: Journal, reference: Reference, external_id: str) -> bytes:
     """Hash the business key that a reference's record has in the journal."""
     sink = by_object(reference.object)

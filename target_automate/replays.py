@@ -15,8 +15,8 @@ from target_automate.sinks import by_object
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from target_automate.intake import Intake, Reading
     from target_automate.journal import Journal
+    from target_automate.records import Reading, Records
 
 BY_PERSON: t.Final = "person"
 """What the journal keeps for `matchedBy` where a person has said which record it is."""
@@ -39,14 +39,14 @@ class Held:
     reason: str
 
 
-def replay(journal: Journal, intake: Intake, ids: Sequence[int], at: float) -> list[Held]:
+def replay(journal: Journal, records: Records, ids: Sequence[int], at: float) -> list[Held]:
     """Plan rejected writes anew, to be judged under a new key.
 
     A record that did not keep the contract is read again and planned only when it does now.
 
     Args:
         journal: Of the writes.
-        intake: Reads records.
+        records: Reads records.
         ids: Rejected writes, the oldest first.
         at: Seconds since 1970.
 
@@ -59,12 +59,12 @@ def replay(journal: Journal, intake: Intake, ids: Sequence[int], at: float) -> l
         reading = None
         reason = _overtaken(journal, intent, ids)
         if reason is None and intent.cause is Cause.INVALID:
-            reading = intake.read(by_object(intent.object), intent.payload)
+            reading = records.read(by_object(intent.object), intent.payload)
             reason = reading.problem
         if reason is not None:
             held.append(Held(intent_id, reason))
         elif reading is not None and reading.business_key != intent.business_key:
-            _plan_elsewhere(journal, intake, intent, reading, at)
+            _plan_elsewhere(journal, records, intent, reading, at)
         else:
             read = {} if reading is None else {
                 "payload": reading.payload,
@@ -166,9 +166,9 @@ def _overtaken(journal: Journal, intent: Intent, chosen: Collection[int]) -> str
 
 
 def _plan_elsewhere(
-    journal: Journal, intake: Intake, intent: Intent, reading: Reading, at: float
+    journal: Journal, records: Records, intent: Intent, reading: Reading, at: float
 ) -> None:
     """Plan a record under the key that it has now, in the place of one without a key."""
-    brief = intake.keep(by_object(intent.object), reading)
+    brief = records.keep(by_object(intent.object), reading, at).brief
     reason = f"its record is write {brief.id}" if brief.id else "the DMS has its record"
     journal.change(intent.id, State.DROPPED, at, cause=None, reason=reason)

@@ -18,6 +18,7 @@ from target_automate.keys import Keys
 from target_automate.operations import Operations
 from target_automate.parts import DELIVERED, Parts, connected, paths_of, tenant_of
 from target_automate.paths import journal_path
+from target_automate.records import Records
 from target_automate.steps import Policy
 from target_automate.tally import Tally
 from target_automate.watermark import NOTHING, Watermark
@@ -233,7 +234,8 @@ def open_run(  # noqa: PLR0913 - what tests inject
             max_reject_percent=float(values["max_reject_percent"]),
         )
         watermark, breaker = Watermark(), Breaker(clock)
-        intake = Intake(journal, contract.load(), watermark=watermark, tally=tally, clock=clock)
+        records = Records(journal, contract.load())
+        intake = Intake(journal, records, watermark=watermark, tally=tally, clock=clock)
         courier = _courier(journal, client, api, values, tenant, tally, breaker, clock, probe)
         delivery = Delivery(
             journal,

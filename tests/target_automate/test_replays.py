@@ -8,12 +8,9 @@ import pytest
 from support.intents import AT, journal_at, new
 
 from automate_api import contract
-from automate_api.clock import SYSTEM_CLOCK
 from target_automate import replays
-from target_automate.intake import Intake
 from target_automate.intents import Cause, State
-from target_automate.tally import Tally
-from target_automate.watermark import Watermark
+from target_automate.records import Records
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +25,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def intake(journal: Journal) -> Intake:
-    return Intake(
-        journal,
-        contract.load(),
-        watermark=Watermark(),
-        tally=Tally(max_rejects=None, max_reject_percent=100),
-        clock=SYSTEM_CLOCK,
-    )
+def records(journal: Journal) -> Records:
+    return Records(journal, contract.load())
 
 
 def refused(journal: Journal, **changes: t.Any) -> int:  # noqa: ANN401 - of any attribute
@@ -46,7 +37,7 @@ def refused(journal: Journal, **changes: t.Any) -> int:  # noqa: ANN401 - of any
 def test_a_replayed_write_is_judged_anew_under_a_new_key(journal: Journal) -> None:
     key = refused(journal)
     journal.change(key, State.REJECTED, AT, attempts=3, first_sent_at=AT, resolved="cust_1")
-    assert replays.replay(journal, intake(journal), [key], AT) == []
+    assert replays.replay(journal, records(journal), [key], AT) == []
     intent = journal.get(key)
     assert (intent.state, intent.generation, intent.attempts) == (State.PLANNED, 1, 0)
     assert (intent.first_sent_at, intent.resolved, intent.reason) == (None, None, None)
@@ -58,7 +49,7 @@ def test_a_write_is_not_taken_up_once_a_later_one_of_its_key_has_gone_out(
 ) -> None:
     key = refused(journal)
     journal.add(new(sequence=2, content_hash="b" * 64, state=later), AT)
-    (held,) = replays.replay(journal, intake(journal), [key], AT)
+    (held,) = replays.replay(journal, records(journal), [key], AT)
     assert held.id == key
     assert "out of date" in held.reason
     assert journal.get(key).state is State.REJECTED
@@ -70,7 +61,7 @@ def test_a_later_write_that_has_not_gone_out_forbids_nothing(
 ) -> None:
     key = refused(journal)
     journal.add(new(sequence=2, content_hash="b" * 64, state=later), AT)
-    assert replays.replay(journal, intake(journal), [key], AT) == []
+    assert replays.replay(journal, records(journal), [key], AT) == []
     assert journal.get(key).state is State.PLANNED
 
 
@@ -104,7 +95,7 @@ def test_a_record_that_is_still_invalid_stays_rejected_with_all_that_is_wrong(
 ) -> None:
     record = {"externalId": "crm-1", "customerType": "vip", "dateOfBirth": "canary"}
     key = refused(journal, cause=Cause.INVALID, payload=record)
-    (held,) = replays.replay(journal, intake(journal), [key], AT)
+    (held,) = replays.replay(journal, records(journal), [key], AT)
     assert "customerType" in held.reason
     assert "dateOfBirth" in held.reason
     assert "canary" not in held.reason
@@ -115,7 +106,7 @@ def test_a_record_that_is_valid_now_is_planned_as_it_is_read_now(journal: Journa
     record = {"external_id": "crm-1", "first_name": "Dana", "last_name": "Example"}
     key = refused(journal, cause=Cause.INVALID, payload=record)
     before = journal.get(key).content_hash
-    assert replays.replay(journal, intake(journal), [key], AT) == []
+    assert replays.replay(journal, records(journal), [key], AT) == []
     intent = journal.get(key)
     assert intent.state is State.PLANNED
     assert intent.payload == {"externalId": "crm-1", "firstName": "Dana", "lastName": "Example"}
@@ -125,7 +116,7 @@ def test_a_record_that_is_valid_now_is_planned_as_it_is_read_now(journal: Journa
 def test_a_record_that_has_a_key_only_now_is_planned_under_it(journal: Journal) -> None:
     record = {"external_id": "crm-7", "first_name": "Dana", "last_name": "Example"}
     key = refused(journal, key="without a key: x", cause=Cause.INVALID, payload=record)
-    assert replays.replay(journal, intake(journal), [key], AT) == []
+    assert replays.replay(journal, records(journal), [key], AT) == []
     assert journal.get(key).state is State.DROPPED
     newest = journal.newest("customers", journal.seal.digest("customers", "crm-7"))
     assert newest is not None
