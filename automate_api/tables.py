@@ -17,14 +17,15 @@ PLAIN_WIDTH: t.Final = 120
 """Columns of output that goes to a file or pipe, where there is no terminal to ask."""
 
 
-def console(*, width: int = PLAIN_WIDTH) -> Console:
-    """Open standard output for tables.
+def console(*, width: int = PLAIN_WIDTH, stderr: bool = False) -> Console:
+    """Open standard output for tables, or standard error.
 
     Args:
         width: Columns where there is no terminal.
+        stderr: Whether it is standard error: where standard output is for other programs.
     """
-    found = Console()
-    return found if found.is_terminal else Console(width=width)
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=width)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> Table:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import typing as t
 
-from rich.console import Console
-from rich.table import Table
+from automate_api import tables
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
     from rich.status import Status
 
     from automate_api.transport import Stats
     from target_automate.tally import Counts, Tally
-
-PLAIN_WIDTH: t.Final = 110
-"""Columns of a table that goes to a file or pipe, where there is no terminal to ask."""
 
 COLUMNS: t.Final = ("sent", "unchanged", "rejected", "parked", "waiting", "resent")
 
@@ -31,9 +27,7 @@ class Report:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        if not self._console.is_terminal:
-            self._console = Console(file=self._console.file, width=PLAIN_WIDTH)
+        self._console = console or tables.console(stderr=True)
         self._status: Status | None = None
 
     @contextlib.contextmanager
@@ -59,13 +53,11 @@ class Report:
         objects = tally.objects()
         if not objects:
             return
-        table = Table("object", *COLUMNS)
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for name, counts in objects.items():
-            facts = dataclasses.asdict(counts)
-            table.add_row(name, *(f"{facts[column]:,}" for column in COLUMNS))
-        self._console.print(table)
+        rows = [
+            (name, *(getattr(counts, column) for column in COLUMNS))
+            for name, counts in objects.items()
+        ]
+        self._console.print(tables.table(("object", *COLUMNS), rows))
         self._console.print(
             f"{stats.requests:,} requests, {stats.throttled:,} throttled, "
             f"{stats.waited_seconds:,.1f} s waited over all workers",
@@ -76,7 +68,7 @@ class Report:
 def _line(objects: dict[str, Counts]) -> str:
     parts = []
     for name, counts in objects.items():
-        facts = dataclasses.asdict(counts)
-        seen = ", ".join(f"{facts[column]:,} {column}" for column in COLUMNS if facts[column])
+        numbers = {column: getattr(counts, column) for column in COLUMNS}
+        seen = ", ".join(f"{number:,} {column}" for column, number in numbers.items() if number)
         parts.append(f"{name}: {seen or 'none yet'}")
     return " | ".join(parts) or "waiting for records"
