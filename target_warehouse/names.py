@@ -13,7 +13,7 @@ import typing as t
 import inflection
 
 from automate_api.errors import ConfigError
-from target_warehouse.columns import Column, from_schema
+from automate_singer.columns import Column, from_schema
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

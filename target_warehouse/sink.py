@@ -11,9 +11,9 @@ import pyarrow as pa
 from singer_sdk.sinks import Sink
 
 from automate_api.errors import ConfigError
+from automate_singer.arrow import UnfitValueError, convert
+from automate_singer.columns import BIGINT, Column
 from automate_singer.errors import UnfitRecordError
-from target_warehouse.arrow import UnfitValueError, convert
-from target_warehouse.columns import BIGINT, Column
 from target_warehouse.errors import MissingKeyError
 from target_warehouse.names import columns_of, styled
 from target_warehouse.warehouse import ORDINAL, VERSION_COLUMN, Chunk

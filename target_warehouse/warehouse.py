@@ -20,9 +20,9 @@ import duckdb
 import pyarrow as pa
 
 from automate_api.errors import ConfigError
-from target_warehouse.columns import JSON, Column, ColumnType, Kind, join, join_all, recast
-from target_warehouse.columns import from_sql as type_from_sql
+from automate_singer.columns import JSON, Column, ColumnType, Kind, join, join_all
 from target_warehouse.database import connect, explained
+from target_warehouse.dialect import from_sql, recast
 from target_warehouse.names import folded, quote
 
 if t.TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Warehouse:
             f"AND {_FOLDED.format('table_name')} = ? ORDER BY column_index",
             [self.schema, folded(table)],
         )
-        return {folded(name): (name, type_from_sql(declared)) for name, declared in rows}
+        return {folded(name): (name, from_sql(declared)) for name, declared in rows}
 
     def fit(self, table: str, columns: Mapping[str, ColumnType]) -> list[str]:
         """Make a table hold columns of these types: create it, add columns, widen types.

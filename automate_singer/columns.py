@@ -1,4 +1,6 @@
-"""What a JSON Schema property becomes as a column, and how a column grows; functions of values.
+"""What a JSON Schema property becomes as a column, and how a column grows.
+
+The names of the types are DuckDB's; `arrow` has their Arrow counterparts.
 
 Types only ever widen, and each step keeps every digit and every row:
 
@@ -17,7 +19,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -41,7 +42,7 @@ DECIMAL_FORMATS: t.Final = frozenset({"singer.decimal", "x-singer.decimal"})
 
 
 class Kind(enum.Enum):
-    """The DuckDB types that the loader makes; OTHER is a column that someone else made."""
+    """The types of columns, by DuckDB's names; OTHER is a column that someone else made."""
 
     BOOLEAN = "BOOLEAN"
     BIGINT = "BIGINT"
@@ -85,9 +86,6 @@ TIME: t.Final = ColumnType(Kind.TIME)
 TIMESTAMPTZ: t.Final = ColumnType(Kind.TIMESTAMPTZ)
 VARCHAR: t.Final = ColumnType(Kind.VARCHAR)
 JSON: t.Final = ColumnType(Kind.JSON)
-MADE: t.Final = {
-    made.sql: made for made in (BOOLEAN, BIGINT, DATE, TIME, TIMESTAMPTZ, VARCHAR, JSON)
-}
 PLAIN_NUMBER: t.Final = ColumnType(Kind.DECIMAL, 18, 4)
 
 SMALLER_INTEGERS: t.Final = frozenset(
@@ -125,20 +123,6 @@ def decimal(integer_digits: int, scale: int) -> ColumnType:
     """
     precision = max(integer_digits + scale, 1)
     return ColumnType(Kind.DECIMAL, precision, scale) if precision <= MAX_DIGITS else VARCHAR
-
-
-def from_sql(name: str) -> ColumnType:
-    """Read a type as `duckdb_columns()` spells it.
-
-    Args:
-        name: Such as `DECIMAL(18,2)`.
-
-    Returns:
-        The column type; OTHER with that name for a type that the loader does not make.
-    """
-    if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", name):
-        return ColumnType(Kind.DECIMAL, int(match[1]), int(match[2]))
-    return MADE.get(name) or ColumnType(Kind.OTHER, name=name)
 
 
 def from_schema(
@@ -204,40 +188,6 @@ def join_all(types: Iterable[ColumnType]) -> ColumnType:
     for other in rest:
         first = join(first, other)
     return first
-
-
-def recast(expression: str, source: ColumnType, target: ColumnType) -> str:
-    """Write the SQL that turns an expression of one type into a wider one, losing nothing.
-
-    DuckDB's `to_json` would take a DECIMAL through a float, and its text of an instant depends on
-    the session; so numbers go to JSON as their own text, and instants are written in ISO 8601.
-    A DECIMAL's text has no zeros at its end: how many there are depends on the other numbers of the
-    column, and a number that is a key must have one text only (`arrow` writes the same).
-
-    Args:
-        expression: SQL of type `source`.
-        source: Its type.
-        target: The type to reach.
-
-    Returns:
-        SQL of type `target`.
-    """
-    if source == target:
-        return expression
-    if target.kind not in {Kind.VARCHAR, Kind.JSON}:
-        return f"CAST({expression} AS {target.sql})"
-    text = (
-        f"strftime({expression}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-        if source.kind is Kind.TIMESTAMPTZ
-        else f"CAST({expression} AS VARCHAR)"
-    )
-    if source.kind is Kind.DECIMAL and source.scale:
-        text = f"rtrim(rtrim({text}, '0'), '.')"
-    if target.kind is Kind.VARCHAR:
-        return text
-    if source.kind in {Kind.BOOLEAN, Kind.BIGINT, Kind.DECIMAL}:
-        return f"CAST({text} AS JSON)"
-    return f"to_json({text})"
 
 
 def _digits(column_type: ColumnType) -> tuple[int, int]:

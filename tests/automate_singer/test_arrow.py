@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from target_warehouse.arrow import UnfitValueError, convert
-from target_warehouse.columns import Column, Kind, from_schema
+from automate_singer.arrow import UnfitValueError, convert
+from automate_singer.columns import Column, Kind, from_schema
 
 NUMBERS = (
     st.decimals(allow_nan=False, allow_infinity=False)

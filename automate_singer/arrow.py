@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_warehouse.columns import (
+from automate_singer.columns import (
     BIGINT,
     MAX_DIGITS,
     TIMESTAMPTZ,
@@ -37,6 +37,16 @@ INT64_MIN: t.Final = -(2**63)
 INT64_MAX: t.Final = 2**63 - 1
 REFUSALS: t.Final = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
 """What pyarrow and the standard library raise for a value that does not fit."""
+
+ARROW_TYPES: t.Final[dict[Kind, pa.DataType]] = {
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.BIGINT: pa.int64(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.TIMESTAMPTZ: INSTANT,
+    Kind.VARCHAR: pa.string(),
+    Kind.JSON: pa.string(),
+}
 
 _within_38_places: t.Final = Context(prec=39, Emin=0, Emax=MAX_EMAX, traps=[Inexact]).plus
 """Raises for a number with a digit beyond the 38th decimal place, and drops zeros there.
@@ -83,6 +93,20 @@ def convert(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, ColumnTy
         return QUICK[column.type.kind](column.type, values), column.type
     except REFUSALS:
         return SLOW[column.type.kind](column, values)
+
+
+def arrow_type(column_type: ColumnType) -> pa.DataType:
+    """Say which Arrow type a column's arrays have.
+
+    Args:
+        column_type: Any but OTHER.
+
+    Returns:
+        The type; JSON is text.
+    """
+    if column_type.kind is Kind.DECIMAL:
+        return pa.decimal128(column_type.precision, column_type.scale)
+    return ARROW_TYPES[column_type.kind]
 
 
 def text_of(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
@@ -213,7 +237,7 @@ def _digits(number: Decimal) -> tuple[int, int]:
 
 
 def _number_text(number: Decimal) -> str:
-    """Write a number the one way that `columns.recast` writes it, so that it can be a key."""
+    """Write a number the one way that the warehouse's SQL writes it, so that it can be a key."""
     if not number:
         return "0"
     number = _without_final_zeros(number)
