@@ -124,7 +124,7 @@ def showing(states: Collection[State], what: str) -> click.Command:
         click.echo(json.dumps(facts, indent=2, default=str))
 
     command.__doc__ = (
-        f"Print one of {what} as JSON; the record's values are masked without --reveal."
+        f"Print one of the {what} as JSON; the record's values are masked without --reveal."
     )
     return click.command("show")(command)
 

@@ -16,6 +16,7 @@ from target_automate.lookup import Lookup, is_it
 from target_automate.parts import connected, paths_of
 from target_automate.paths import journal_path
 from target_automate.push_delivery import deliver_open, tell_held
+from target_automate.push_drop import drop_chosen
 from target_automate.push_listing import choice, chosen, hold_to_one, ids_or_all, listing, showing
 from target_automate.push_options import (
     api_config,
@@ -25,7 +26,6 @@ from target_automate.push_options import (
     stoppable,
     target_settings,
 )
-from target_automate.push_rejects import drop_chosen
 from target_automate.sinks import by_object
 from target_automate.steps import body_of
 

@@ -13,9 +13,9 @@ from target_automate.intents import State
 from target_automate.journal_file import change_journal
 from target_automate.paths import journal_path
 from target_automate.push_delivery import count_in, deliver_open, tell_held
+from target_automate.push_drop import dropping
 from target_automate.push_listing import choice, hold_to_one, ids_or_all, listing, showing
 from target_automate.push_options import (
-    journal_settings,
     log_plainly,
     settings_options,
     target_settings,
@@ -33,6 +33,7 @@ def rejects() -> None:
 
 rejects.add_command(listing(STATES, WHAT))
 rejects.add_command(showing(STATES, WHAT))
+rejects.add_command(dropping(STATES, WHAT))
 
 
 @rejects.command("replay")
@@ -73,38 +74,3 @@ def replay(
     if held:
         msg = f"{len(held):,} of {len(selected):,} stay rejected, for the reasons above."
         raise RejectsError(msg)
-
-
-@rejects.command("drop")
-@settings_options
-@ids_or_all
-def drop(
-    sources: tuple[str, ...], journal: str | None, ids: tuple[int, ...], *, everything: bool
-) -> None:
-    """Give rejected writes up for good.
-
-    The same record sent again is then taken for one that is done with; a changed one goes out.
-    """
-    drop_chosen(sources, journal, ids, everything=everything, what=WHAT, states=STATES)
-
-
-def drop_chosen(  # noqa: PLR0913 - what a command line names
-    sources: tuple[str, ...],
-    journal: str | None,
-    ids: tuple[int, ...],
-    *,
-    everything: bool,
-    what: str,
-    states: frozenset[State],
-) -> None:
-    """Drop the writes that a command line has chosen.
-
-    Raises:
-        ConfigError: When one is not there, or in another state.
-    """
-    hold_to_one(ids, everything=everything)
-    path, key = journal_settings(sources, journal)
-    with change_journal(path, key=key) as opened:
-        selected = choice(opened, ids, everything=everything, states=states, what=what)
-        replays.drop(opened, selected, time.time())
-    click.echo(f"{len(selected):,} dropped.", err=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from target_automate.intents import State
-from target_automate.push_listing import ids_or_all, listing, showing
-from target_automate.push_options import settings_options
-from target_automate.push_rejects import drop_chosen
+from target_automate.push_drop import dropping
+from target_automate.push_listing import listing, showing
 
 STATES = frozenset({State.WAITING_PARENT, State.WAITING_APPROVAL})
 WHAT = "waiting writes"
@@ -23,16 +22,4 @@ def waiting() -> None:
 
 waiting.add_command(listing(STATES, WHAT))
 waiting.add_command(showing(STATES, WHAT))
-
-
-@waiting.command()
-@settings_options
-@ids_or_all
-def drop(
-    sources: tuple[str, ...], journal: str | None, ids: tuple[int, ...], *, everything: bool
-) -> None:
-    """Give waiting writes up for good.
-
-    The same record sent again is then taken for one that is done with; a changed one goes out.
-    """
-    drop_chosen(sources, journal, ids, everything=everything, what=WHAT, states=STATES)
+waiting.add_command(dropping(STATES, WHAT))
