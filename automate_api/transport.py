@@ -22,7 +22,7 @@ import urllib3.exceptions
 from automate_api import network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import TryLaterError
-from automate_api.pacing import Pacer
+from automate_api.pacing import Pacer, Place
 from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
 
@@ -85,12 +85,16 @@ class Stats:
         retries: Requests sent again.
         throttled: Answers 429.
         waited_seconds: Time spent waiting instead of sending, over all threads.
+        paced_seconds: The part of it that `requests_per_second` is the reason of.
+        per_second: Requests a second that may leave at present, all threads together.
     """
 
     requests: int = 0
     retries: int = 0
     throttled: int = 0
     waited_seconds: float = 0.0
+    paced_seconds: float = 0.0
+    per_second: float = 0.0
 
 
 class Transport:
@@ -145,7 +149,7 @@ class Transport:
     def stats(self) -> Stats:
         """A copy of the counters."""
         with self._lock:
-            return dataclasses.replace(self._stats)
+            return dataclasses.replace(self._stats, per_second=self._pacer.rate)
 
     @property
     def clock_skew(self) -> float | None:
@@ -221,7 +225,7 @@ class Transport:
             TryLaterError: When another answer asked for a pause longer than `max_wait_seconds`.
             StoppedError: When `stop` is set.
         """
-        self._take_turn(request)
+        place = self._take_turn(request)
         try:
             response = self._http.send(
                 self._prepared(request),
@@ -233,7 +237,7 @@ class Transport:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
             outcome = replies.read(response.status_code, response.headers, response.content)
-        self._note(outcome)
+        self._note(outcome, place)
         return outcome
 
     def wait(self, seconds: float) -> None:
@@ -273,7 +277,7 @@ class Transport:
         prepared.prepare_auth(request.auth, prepared.url)
         return prepared
 
-    def _take_turn(self, request: Request) -> None:
+    def _take_turn(self, request: Request) -> Place:
         """Wait until this request may leave: nobody sends while the server wants a pause."""
         limit = self._config.max_wait_seconds
         while True:
@@ -284,23 +288,34 @@ class Transport:
                     f"`max_wait_seconds` allows {limit:.0f}. Run again later."
                 )
                 raise TryLaterError(msg)
-            self.wait(held if held > 0 else self._pacer.turn())
-            if held <= 0 and self._pacer.held() <= 0:
-                return
+            if held > 0:
+                self.wait(held)
+                continue
+            place = self._pacer.turn()
+            self.wait(place.seconds)
+            with self._lock:
+                self._stats.paced_seconds += place.seconds
+            if self._pacer.stands(place):
+                return place
 
-    def _note(self, outcome: Reply | Failure) -> None:
+    def _note(self, outcome: Reply | Failure, place: Place) -> None:
+        trouble = trouble_of(outcome)
         with self._lock:
             self._stats.requests += 1
             if isinstance(outcome, Reply):
-                self._stats.throttled += trouble_of(outcome) is Trouble.THROTTLED
+                self._stats.throttled += trouble is Trouble.THROTTLED
                 if outcome.date is not None:
                     self._heard = (outcome.date, self._clock.monotonic())
                     # Servers write `Date` when they answer, so it is compared with the arrival,
                     # however long the answer took to make.
                     server = outcome.date.timestamp() + DATE_RESOLUTION_SECONDS / 2
                     self._skew = server - self._clock.time()
-        if isinstance(outcome, Reply) and outcome.retry_after and trouble_of(outcome):
+        if isinstance(outcome, Reply) and outcome.retry_after and trouble:
             self._pacer.hold(outcome.retry_after)
+        if trouble is Trouble.THROTTLED:
+            self._pacer.throttled(place)
+        elif trouble is None:
+            self._pacer.succeeded(place)
 
 
 @functools.lru_cache(maxsize=64)
