@@ -14,6 +14,8 @@ page in a browser can reach it.
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
 | `POST clock {"advance": SECONDS}` | the server's time jumps forward |
 | `POST merge {"from": ID, "into": ID}` | merges a customer into another |
+| `POST delete {"stream": NAME, "keys": [ID, ...]}` | records vanish without a trace |
+| `POST import {"stream": NAME, "records": [...]}` | records as given, back-dated or undated |
 | `POST expire-tokens` | every token expires now |
 | `POST kill-sessions` | every session is forgotten |
 | `POST unlock` | a user locked by failed logins may log in again |
@@ -40,6 +42,7 @@ if t.TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from automate_sandbox.ledger import Table
     from automate_sandbox.live import Live
     from automate_sandbox.sandbox import Sandbox
 
@@ -74,6 +77,8 @@ class Control:
             Route("/live", self._set_live, methods=["POST"]),
             Route("/clock", self._advance_clock, methods=["POST"]),
             Route("/merge", self._merge, methods=["POST"]),
+            Route("/delete", self._delete, methods=["POST"]),
+            Route("/import", self._import, methods=["POST"]),
             Route("/expire-tokens", self._expire_tokens, methods=["POST"]),
             Route("/kill-sessions", self._kill_sessions, methods=["POST"]),
             Route("/unlock", self._unlock, methods=["POST"]),
@@ -173,6 +178,39 @@ class Control:
         merge_customer(merged, content["into"], now // SECOND)
         ledger.commit([("customers", merged)], now, cause="control")
         return _json({"lastSeq": len(ledger.history)})
+
+    async def _delete(self, request: Request) -> Response:
+        content, ledger = await _body(request), self._sandbox.ledger
+        table, keys = self._table(content), content.get("keys")
+        if not isinstance(keys, list) or not all(key in table.rows for key in map(str, keys)):
+            raise Problem.invalid(422, "keys", "expected ids of records that are there")
+        ledger.remove(table.resource.stream, map(str, keys), self._sandbox.clock.now())
+        return _json({"lastSeq": len(ledger.history)})
+
+    async def _import(self, request: Request) -> Response:
+        """Do what a vendor's import script does: records come with whatever `updatedAt` it has."""
+        content, ledger = await _body(request), self._sandbox.ledger
+        resource, records = self._table(content).resource, content.get("records")
+        if not isinstance(records, list) or not all(
+            isinstance(record, dict) and record.keys() >= {resource.key, "updatedAt"}
+            for record in records
+        ):
+            expected = f"expected objects with {resource.key} and updatedAt"
+            raise Problem.invalid(422, "records", expected)
+        imported = [(resource.stream, record) for record in records]
+        try:
+            ledger.commit(imported, self._sandbox.clock.now(), cause="control")
+        except (TypeError, ValueError, AttributeError):
+            expected = f"expected records of {resource.stream}"
+            raise Problem.invalid(422, "records", expected) from None
+        return _json({"lastSeq": len(ledger.history)})
+
+    def _table(self, content: dict[str, t.Any]) -> Table:
+        tables = self._sandbox.ledger.tables
+        table = tables.get(str(content.get("stream")))
+        if table is None:
+            raise Problem.invalid(422, "stream", f"expected one of {', '.join(tables)}")
+        return table
 
     async def _expire_tokens(self, _: Request) -> Response:
         return _json({"expired": self._sandbox.sessions.expire_all()})

@@ -22,6 +22,7 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 | html | a web page instead of JSON | `status`: 200; `when`: before, after |
 | expired_token | the request's token expires before it is looked at | |
 | killed_session | all sessions are forgotten before the request is looked at | |
+| ignored_bounds | `updatedFrom` and `updatedTo` count for nothing | |
 | unknown_field | records have a field that the contract does not know | |
 | unknown_enum | records have a `status` that the contract does not know | |
 | malformed | the answer is broken | `form`: see below |
@@ -64,6 +65,7 @@ FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
     "html": {"status": 200, "when": ("before", "after")},
     "expired_token": {},
     "killed_session": {},
+    "ignored_bounds": {},
     "unknown_field": {},
     "unknown_enum": {},
     "malformed": {

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
 
 CONTROL: t.Final = "/__sandbox__"
+BOUNDS: t.Final = (b"updatedFrom=", b"updatedTo=")
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +178,8 @@ class Front:
                 self._expire_token(scope)
             elif rule.kind == "killed_session":
                 self._sandbox.sessions.kill_all()
+            elif rule.kind == "ignored_bounds":
+                scope["query_string"] = _without_bounds(scope["query_string"])
             elif rule.kind == "accepted":
                 scope["handling"] = Handling(float(rule.fields["milliseconds"]), queued=True)
             else:
@@ -204,6 +207,11 @@ class Front:
         if scope["method"] == "HEAD":
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": half})
+
+
+def _without_bounds(query: bytes) -> bytes:
+    parts = query.split(b"&")
+    return b"&".join(part for part in parts if not part.startswith(BOUNDS))
 
 
 async def _cut(scope: Scope, receive: Receive, *, written: bool = False) -> None:

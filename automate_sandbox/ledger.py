@@ -23,6 +23,12 @@ if t.TYPE_CHECKING:
 
 Rank = str | bytes
 
+UNDATED: t.Final = -(1 << 62)
+"""The time of a record whose `updatedAt` is null: before any bound that a request can name."""
+
+REMOVED: t.Final = b"null"
+"""The body of an entry that says that the record is gone."""
+
 
 class Row(t.NamedTuple):
     """The current version of a record.
@@ -50,9 +56,10 @@ class Entry(t.NamedTuple):
         key: Of the record; method and path for a write.
         cause: world, live, api, or control.
         request_id: Of the request behind it.
-        body: The record; for a write `{status, payload, answer, idempotencyKey}`. A queued write
-            has two entries: status 202 when it is accepted, and at its end one with its
-            `operationId` and `answer`, or `error` when it was refused and nothing has changed.
+        body: The record, `null` when it was removed; for a write
+            `{status, payload, answer, idempotencyKey}`. A queued write has two entries: status 202
+            when it is accepted, and at its end one with its `operationId` and `answer`, or `error`
+            when it was refused and nothing has changed.
     """
 
     seq: int
@@ -119,8 +126,9 @@ class Table:
 
     def row(self, record: Record, body: bytes) -> Row:
         """Make the row of a record."""
-        resource = self.resource
-        return Row(record[resource.key], parse(record["updatedAt"]), body, resource.values(record))
+        resource, text = self.resource, record["updatedAt"]
+        updated = UNDATED if text is None else parse(text)
+        return Row(record[resource.key], updated, body, resource.values(record))
 
     def load(self, rows: Iterable[Row]) -> None:
         """Take many rows at once; of several with one key the last counts."""
@@ -145,6 +153,19 @@ class Table:
                 index[value].discard(row.key)
             for value in _parts(row.values[position]):
                 index.setdefault(value, set()).add(row.key)
+
+    def remove(self, key: str) -> None:
+        """Forget a record; one that is not there is nothing to forget."""
+        old = self.rows.pop(key, None)
+        if old is None:
+            return
+        del self.by_time[bisect.bisect_left(self.by_time, (old.updated, key))]
+        if self.rank:
+            del self.by_rank[bisect.bisect_left(self.by_rank, (self.rank(key), key))]
+        self.revision += 1
+        for position, index in self._indexes.items():
+            for value in _parts(old.values[position]):
+                index[value].discard(key)
 
     def find(self, parameter: str, value: str) -> set[str]:
         """Find the keys of the rows that an equality filter would pass."""
@@ -221,13 +242,17 @@ class Ledger:
 
     def restore(self) -> None:
         """Take the world from the store."""
-        rows: dict[str, list[Row]] = {stream: [] for stream in self.tables}
+        rows: dict[str, dict[str, Row]] = {stream: {} for stream in self.tables}
         for entry in self._store.read() if self._store else ():
             self.history.append(entry)
-            if entry.stream is not None:
-                table = self.tables[entry.stream]
-                rows[entry.stream].append(table.row(decode(entry.body), entry.body))
-        self._load(rows)
+            if entry.stream is None:
+                continue
+            if entry.body == REMOVED:
+                rows[entry.stream].pop(entry.key, None)
+            else:
+                row = self.tables[entry.stream].row(decode(entry.body), entry.body)
+                rows[entry.stream][entry.key] = row
+        self._load({stream: list(found.values()) for stream, found in rows.items()})
 
     def commit(
         self,
@@ -261,6 +286,29 @@ class Ledger:
             self.tables[stream].put(row)
             if self._lag:
                 self._hidden.append((at + self._lag, stream, row))
+        self.history.extend(entries)
+
+    def remove(self, stream: str, keys: Iterable[str], at: int) -> None:
+        """Let records vanish, for every reader at once: no list and no detail has them any more.
+
+        Args:
+            stream: Of the records.
+            keys: Theirs.
+            at: Milliseconds since 1970.
+        """
+        entries = [
+            Entry(seq, at, stream, key, "control", None, REMOVED)
+            for seq, key in enumerate(keys, start=len(self.history) + 1)
+        ]
+        if self._store:
+            self._store.append(entries)
+        gone = {entry.key for entry in entries}
+        self._hidden = deque(
+            hidden for hidden in self._hidden if hidden[1] != stream or hidden[2].key not in gone
+        )
+        for key in gone:
+            self.tables[stream].remove(key)
+            self._views[stream].remove(key)
         self.history.extend(entries)
 
     def record(self, stream: str, key: str) -> Record | None:

@@ -9,7 +9,7 @@ import typing as t
 from collections import OrderedDict
 
 from automate_sandbox.instants import parse
-from automate_sandbox.ledger import Rank, Row, Table, key_rank, opaque_rank
+from automate_sandbox.ledger import UNDATED, Rank, Row, Table, key_rank, opaque_rank
 from automate_sandbox.problems import Problem
 
 if t.TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Pager:
 
     def read(self, table: Table, parameters: Mapping[str, str]) -> Query:
         """Read the parameters of a list request, strictly."""
-        since, until, page, size = -FOREVER, FOREVER, 1, DEFAULT_PAGE_SIZE
+        since, until, page, size = UNDATED, FOREVER, 1, DEFAULT_PAGE_SIZE
         filters = []
         for name, text in parameters.items():
             known = table.resource.filters.get(name)
@@ -114,6 +114,8 @@ class Pager:
                 since = _instant(name, text) + self.exclusive
             elif name == "updatedTo":
                 until = _instant(name, text) - self.exclusive
+                # What has no time is neither before nor after any.
+                since = max(since, UNDATED + 1)
             elif known is None:
                 raise Problem.invalid(400, name, "this list has no such parameter")
             else:
