@@ -13,7 +13,7 @@ import filelock
 
 from automate_api.errors import ConfigError, TryLaterError
 from target_automate.journal import Journal
-from target_automate.journal_queries import JournalError
+from target_automate.journal_queries import JournalError, JournalQueries
 from target_automate.sealing import SALT_BYTES, KeySeal, NoSeal, Seal, WrongKeyError
 
 if t.TYPE_CHECKING:
@@ -119,12 +119,14 @@ def change_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
 
 @contextlib.contextmanager
 def lock_journal(path: Path) -> Iterator[None]:
-    """Keep writers away from a journal that exists, without a change to it.
+    """Keep writers away from a journal that exists, without a file of our own beside it.
+
+    Where nobody has made the lock's file, nobody writes; a process that begins to is not kept away.
 
     Raises:
         JournalInUseError: When a process writes it.
     """
-    with _lock(path):
+    with _lock(path) if _lock_path(path).exists() else contextlib.nullcontext():
         yield
 
 
@@ -139,25 +141,17 @@ def read_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
     """
     if not path.exists():
         raise _none(path)
-    connection = _connect(path)
-    try:
+    with _opening(path) as connection:
         connection.execute("PRAGMA query_only = ON")
         _hold_to_tables(connection, path)
         journal = Journal(connection, path, _seal(connection, path, key))
-    except sqlite3.Error as error:
-        connection.close()
-        msg = f"The journal {path} cannot be opened ({error})."
-        raise JournalError(msg) from None
-    except BaseException:
-        connection.close()
-        raise
     with contextlib.closing(journal):
         yield journal
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    lock = filelock.FileLock(path.with_name(f"{path.name}.lock"), mode=MODE)
+    lock = filelock.FileLock(_lock_path(path), mode=MODE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
@@ -172,6 +166,30 @@ def _lock(path: Path) -> Iterator[None]:
             yield
         finally:
             lock.release()
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+@contextlib.contextmanager
+def _opening(path: Path) -> Iterator[sqlite3.Connection]:
+    """Connect to a journal, and close the connection again when the block fails.
+
+    Raises:
+        ConfigError: When the file is another program's.
+        JournalError: When it cannot be opened.
+    """
+    connection = _connect(path)
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        connection.close()
+        msg = f"The journal {path} cannot be opened ({error})."
+        raise JournalError(msg) from None
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -211,8 +229,7 @@ def _create_or_open(
     except OSError as error:
         msg = f"The journal {path} cannot be made ({error.strerror})."
         raise JournalError(msg) from None
-    connection = _connect(path)
-    try:
+    with _opening(path) as connection:
         if tenant is None:
             _hold_to_tables(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -224,14 +241,7 @@ def _create_or_open(
         named = called or path
         journal = Journal(connection, named, _seal(connection, named, key))
         if tenant is not None:
-            _hold_to_tenant(journal, tenant)
-    except sqlite3.Error as error:
-        connection.close()
-        msg = f"The journal {path} cannot be opened ({error})."
-        raise JournalError(msg) from None
-    except BaseException:
-        connection.close()
-        raise
+            hold_to_tenant(journal, tenant)
     return journal
 
 
@@ -281,7 +291,16 @@ def _seal(connection: sqlite3.Connection, path: Path, key: str | None) -> Seal:
     return seal
 
 
-def _hold_to_tenant(journal: Journal, tenant: str) -> None:
+def hold_to_tenant(journal: JournalQueries, tenant: str) -> None:
+    """Refuse a journal that holds another tenant's writes.
+
+    Args:
+        journal: Open.
+        tenant: Whose writes it should hold.
+
+    Raises:
+        ConfigError: When they are another's.
+    """
     if (own := journal.fact("tenant")) != tenant:
         msg = (
             f"The journal {journal.path} is of {own}, and the settings are of {tenant}. Name a "

@@ -36,7 +36,8 @@ def dropping(states: Collection[State], what: str) -> click.Command:
 
     command.__doc__ = (
         f"Give {what} up for good.\n\n"
-        "The same record sent again is then taken for one that is done with; a changed one goes out."
+        "The same record sent again is then taken for one that is done with; a changed one goes "
+        "out."
     )
     return click.command("drop")(command)
 

@@ -62,6 +62,15 @@ def test_a_plan_leaves_a_journal_with_open_work_as_it_is_byte_for_byte(pushing: 
     assert pushing.dealer.stats()["lastSeq"] == stats
 
 
+def test_a_plan_makes_no_lock_beside_a_journal_that_came_without_one(pushing: Pushing) -> None:
+    assert pushing.push(pushing.customer(1)).code == 0
+    pushing.journal_path.with_name(f"{pushing.journal_path.name}.lock").unlink()
+    before = files(pushing.folder)
+    lines = pushing.lines(pushing.customer(2))
+    assert push(pushing, "plan", "--out", pushing.folder / "plan", stdin=lines).code == 0
+    assert files(pushing.folder) == before
+
+
 def test_a_plan_says_what_would_happen_and_masks_what_is_personal(pushing: Pushing) -> None:
     assert pushing.push(pushing.customer(1), pushing.deal(1)).code == 0
     changed = pushing.customer(1, firstName=CANARY, source="shop")
