@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.dealership import Dealership, dealership
+from support.pushing import Pushing
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,12 @@ def dealer(open_dealer: Dealership) -> Iterator[Dealership]:
     yield open_dealer
     open_dealer.control("reset-faults", {})
     open_dealer.control("unlock", {})
+
+
+@pytest.fixture
+def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
+    """A target with a journal of the test's own."""
+    return Pushing(dealer, tmp_path)
 
 
 @pytest.fixture

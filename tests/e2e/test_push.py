@@ -6,18 +6,10 @@ import json
 import typing as t
 
 import pytest
-from support.dealership import Dealership, run
+from support.dealership import run
 from support.failures import refused, shows_none_of, warned
 from support.pushing import Pushing, checkpoints, counts
 from support.singer import schema, state
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
-    return Pushing(dealer, tmp_path)
 
 
 def test_a_customer_with_a_deal_and_an_appointment_arrives_with_its_ids(pushing: Pushing) -> None:

@@ -11,30 +11,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from support.dealership import Dealership, Run, command, environment, run
-from support.pushing import Pushing
+from support.dealership import command, environment
+from support.pushing import Pushing, journal_files, push
 
 CANARY: t.Final = "canary-71c0"
 POST_DEALS: t.Final = {"method": "POST", "path": "/deals"}
 PARKING: t.Final = {"kind": "cut", "when": "before", "match": POST_DEALS}
 KEY: t.Final = "a key of the journal, long enough"
-
-
-@pytest.fixture
-def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
-    return Pushing(dealer, tmp_path)
-
-
-def push(pushing: Pushing, *words: str | Path, stdin: str = "", **settings: t.Any) -> Run:  # noqa: ANN401 - settings
-    name, *rest = words
-    parts = str(name).split()
-    return run(
-        "automate-dms", "push", *parts, "--config", pushing.config(**settings), *rest, stdin=stdin
-    )
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if ".db" in path.name}
 
 
 def test_a_plan_changes_nothing_where_nothing_was_pushed_yet(pushing: Pushing) -> None:
@@ -43,7 +26,7 @@ def test_a_plan_changes_nothing_where_nothing_was_pushed_yet(pushing: Pushing) -
     plan = pushing.folder / "plan.json"
     done = push(pushing, "plan", "--out", plan, stdin=lines)
     assert done.code == 0, done.err
-    assert files(pushing.folder) == {}
+    assert journal_files(pushing.folder) == {}
     assert pushing.dealer.stats()["lastSeq"] == stats
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert "2 writes" in done.out
@@ -52,23 +35,23 @@ def test_a_plan_changes_nothing_where_nothing_was_pushed_yet(pushing: Pushing) -
 def test_a_plan_leaves_a_journal_with_open_work_as_it_is_byte_for_byte(pushing: Pushing) -> None:
     assert pushing.push(pushing.deal(1)).code == 0
     assert pushing.states("deals") == ["WAITING_PARENT"]
-    before, stats = files(pushing.folder), pushing.dealer.stats()["lastSeq"]
+    before, stats = journal_files(pushing.folder), pushing.dealer.stats()["lastSeq"]
     plan = pushing.folder / "plan"
     done = push(
         pushing, "plan", "--out", plan, stdin=pushing.lines(pushing.customer(1), pushing.deal(1))
     )
     assert done.code == 0, done.err
-    assert files(pushing.folder) == before
+    assert journal_files(pushing.folder) == before
     assert pushing.dealer.stats()["lastSeq"] == stats
 
 
 def test_a_plan_makes_no_lock_beside_a_journal_that_came_without_one(pushing: Pushing) -> None:
     assert pushing.push(pushing.customer(1)).code == 0
     pushing.journal_path.with_name(f"{pushing.journal_path.name}.lock").unlink()
-    before = files(pushing.folder)
+    before = journal_files(pushing.folder)
     lines = pushing.lines(pushing.customer(2))
     assert push(pushing, "plan", "--out", pushing.folder / "plan", stdin=lines).code == 0
-    assert files(pushing.folder) == before
+    assert journal_files(pushing.folder) == before
 
 
 def test_a_plan_says_what_would_happen_and_masks_what_is_personal(pushing: Pushing) -> None:
@@ -140,7 +123,7 @@ def test_a_plan_and_a_journal_with_a_key_hold_nothing_readable(pushing: Pushing)
     assert wrong.code == 2
     assert "is encrypted" in wrong.err
     assert push(pushing, "apply", plan, journal_key=KEY).code == 0
-    kept = b"".join(files(pushing.folder).values())
+    kept = b"".join(journal_files(pushing.folder).values())
     assert kept
     assert CANARY.encode() not in kept
     assert [write["firstName"] for write in pushing.written("customers")] == [CANARY]
@@ -351,21 +334,4 @@ def test_without_a_journal_the_listings_say_so(pushing: Pushing) -> None:
         done = push(pushing, words)
         assert done.code == 2
         assert "no journal" in done.err
-    assert files(pushing.folder) == {}
-
-
-def test_check_logs_in_and_writes_nothing(pushing: Pushing) -> None:
-    before = pushing.dealer.stats()["lastSeq"]
-    done = push(pushing, "check")
-    assert done.code == 0, done.err
-    assert done.out.count("may be written") == 3
-    assert files(pushing.folder) == {}
-    assert pushing.dealer.stats()["lastSeq"] == before
-
-
-def test_check_says_why_a_login_is_refused(pushing: Pushing) -> None:
-    wrong = {"password": "no", "session_store": "memory"}
-    done = push(pushing, "check", **wrong)
-    assert done.code == 5
-    assert "Traceback" not in done.err
-    pushing.dealer.control("unlock", {})
+    assert journal_files(pushing.folder) == {}

@@ -6,21 +6,13 @@ import json
 import typing as t
 
 import pytest
-from support.dealership import Dealership, run
+from support.dealership import run
 from support.failures import warned
 from support.pushing import Pushing, counts
 from support.singer import state
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
 END: t.Final = state({"end": 1})
 UNFIT: t.Final = {"customerType": "vip"}
-
-
-@pytest.fixture
-def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
-    return Pushing(dealer, tmp_path)
 
 
 def order(pushing: Pushing) -> list[str]:

@@ -9,14 +9,13 @@ import threading
 import typing as t
 
 import pytest
-from support.dealership import Dealership, Run, command, environment
+from support.dealership import Run, command, environment
 from support.failures import refused
-from support.pushing import PATHS, Pushing, checkpoints, counts
+from support.pushing import PATHS, Pushing, checkpoints, counts, push
 from support.singer import state
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from support.singer import Message
 
@@ -29,11 +28,6 @@ HONOURED: t.Final = {"idempotency_honoured": "honoured"}
 """What was sent when the process was killed is then settled; otherwise some of it is parked."""
 
 SLOW: t.Final = {"kind": "latency", "milliseconds": 30, "match": {"method": "POST"}}
-
-
-@pytest.fixture
-def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
-    return Pushing(dealer, tmp_path)
 
 
 class Process:
@@ -311,3 +305,38 @@ def test_a_request_that_hangs_holds_a_stopped_push_up_for_seconds_alone(pushing:
     rest = pushing.push(END, **HONOURED)
     assert rest.code == 0, rest.err
     assert pushing.states("customers") == ["ACKED"]
+
+
+def test_an_apply_killed_halfway_and_run_again_writes_each_record_once(pushing: Pushing) -> None:
+    plan = pushing.folder / "plan"
+    numbers = range(1, 13)
+    records = [
+        record for number in numbers for record in (pushing.deal(number), pushing.customer(number))
+    ]
+    planned = push(pushing, "plan", "--out", plan, stdin=pushing.lines(*records), **HONOURED)
+    assert planned.code == 0, planned.err
+    pushing.dealer.faults(SLOW | {"milliseconds": 100})
+    before = pushing.posts("customers")
+    words = ("push", "apply", "--config", pushing.config(**HONOURED), plan)
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command("automate-dms", *words), stderr=subprocess.DEVNULL, env=environment()
+    ) as process:
+        guard = threading.Timer(PATIENCE, process.kill)
+        guard.start()
+        try:
+            while pushing.posts("customers") < before + 6:
+                assert process.poll() is None
+            process.kill()
+        finally:
+            guard.cancel()
+    assert process.returncode == -signal.SIGKILL
+    pushing.dealer.control("reset-faults", {})
+    assert len(pushing.written("deals")) < len(numbers)
+
+    done = push(pushing, "apply", plan, **HONOURED)
+    assert done.code == 0, done.err
+    keys = sorted(map(pushing.key, numbers))
+    assert sorted(write["externalId"] for write in pushing.written("customers")) == keys
+    assert sorted(write["referenceId"] for write in pushing.written("deals")) == keys
+    for name in ("customers", "deals"):
+        assert pushing.states(name) == ["ACKED"] * len(numbers)

@@ -7,7 +7,7 @@ import time
 import typing as t
 
 import pytest
-from support.dealership import Dealership, run
+from support.dealership import run
 from support.dms import Canned, FakeDms
 from support.failures import entries, refused, secrets_of, shows_none_of
 from support.pushing import PATHS, Pushing, checkpoints, counts
@@ -19,11 +19,6 @@ if t.TYPE_CHECKING:
 END: t.Final = state({"end": 1})
 WRITES: t.Final = {"method": "POST"}
 DEALS: t.Final = {"method": "POST", "path": "/deals"}
-
-
-@pytest.fixture
-def pushing(dealer: Dealership, tmp_path: Path) -> Pushing:
-    return Pushing(dealer, tmp_path)
 
 
 def test_an_api_that_cannot_be_reached_exits_75_and_what_came_is_kept(pushing: Pushing) -> None:

@@ -150,6 +150,20 @@ class Pushing:
             return [kept.reason or "" for kept in journal.having({*State}, object_name)]
 
 
+def push(pushing: Pushing, *words: str | Path, stdin: str = "", **settings: t.Any) -> Run:  # noqa: ANN401 - settings
+    """Run a command of `automate-dms push`; the first word may be several, `parked list`."""
+    name, *rest = words
+    parts = str(name).split()
+    return run(
+        "automate-dms", "push", *parts, "--config", pushing.config(**settings), *rest, stdin=stdin
+    )
+
+
+def journal_files(folder: Path) -> dict[str, bytes]:
+    """Read the journals of a folder and whatever lies beside them."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if ".db" in path.name}
+
+
 def checkpoints(*messages: Message) -> list[Message]:
     """Put a STATE after each message: the number of messages before it."""
     return [
