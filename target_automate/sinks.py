@@ -49,7 +49,7 @@ class Reference:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class LookupRule:
     """How a record that may have been written is found by the API's list.
 
     Attributes:
@@ -98,7 +98,7 @@ class SinkDeclaration:
     natural_key: tuple[str, ...] = ()
     reference: Reference | None = None
     unknown: t.Literal["resend", "park"]
-    lookup: Lookup
+    lookup: LookupRule
 
     @property
     def path(self) -> str:
@@ -125,7 +125,7 @@ SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
         id_field="customerId",
         business_key=("externalId",),
         unknown="resend",
-        lookup=Lookup(query={"externalId": "externalId"}, equal=("externalId",)),
+        lookup=LookupRule(query={"externalId": "externalId"}, equal=("externalId",)),
     ),
     SinkDeclaration(
         object="deals",
@@ -138,7 +138,7 @@ SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
         business_key=("referenceId",),
         reference=_CUSTOMER,
         unknown="park",
-        lookup=Lookup(query={"referenceId": "referenceId"}, equal=("referenceId",)),
+        lookup=LookupRule(query={"referenceId": "referenceId"}, equal=("referenceId",)),
     ),
     SinkDeclaration(
         object="service_appointments",
@@ -151,7 +151,7 @@ SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
         natural_key=("customerId", "vin", "appointmentTime"),
         reference=_CUSTOMER,
         unknown="park",
-        lookup=Lookup(
+        lookup=LookupRule(
             query={
                 "customerId": "customerId",
                 "vin": "vin",

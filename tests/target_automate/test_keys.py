@@ -11,18 +11,11 @@ from support.intents import AT, TENANT, intent, journal_at
 from target_automate.keys import Keys
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from target_automate.journal import Journal
 
 DAY: t.Final = 86_400.0
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with journal_at(tmp_path) as opened:
-        yield opened
 
 
 def keys_of(journal: Journal, policy: str = "auto", **changes: t.Any) -> Keys:  # noqa: ANN401 - settings

@@ -6,7 +6,7 @@ import logging
 import typing as t
 
 import pytest
-from support.intents import AT, intent, journal_at, new
+from support.intents import AT, intent, new
 from support.listing import Lists
 
 from automate_api.errors import NotOfferedError
@@ -14,9 +14,6 @@ from target_automate.intents import State
 from target_automate.matching import Matching
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from target_automate.journal import Journal
 
 BODY: t.Final[dict[str, t.Any]] = {
@@ -27,12 +24,6 @@ BODY: t.Final[dict[str, t.Any]] = {
     "phones": [{"type": "cell", "number": "+12025550143"}, {"type": "home"}],
 }
 THEIRS: t.Final = {**BODY, "customerId": "cust_7", "externalId": None}
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with journal_at(tmp_path) as opened:
-        yield opened
 
 
 def refusal(

@@ -7,8 +7,7 @@ import typing as t
 
 import pytest
 from support.clock import START, FakeClock
-from support.intents import journal_at, new
-from support.listing import Lists
+from support.intents import new
 
 from automate_api.errors import NotOfferedError
 from target_automate.intents import State
@@ -17,8 +16,7 @@ from target_automate.sinks import by_object
 from target_automate.steps import Desk, Settled
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from support.listing import Lists
 
     from target_automate.intents import Intent
     from target_automate.journal import Journal
@@ -26,17 +24,6 @@ if t.TYPE_CHECKING:
 CUSTOMERS, DEALS = map(by_object, ("customers", "deals"))
 BODY: t.Final = {"referenceId": "web-1", "customerId": "cust_1"}
 DEAL: t.Final = {"dealId": "deal_1", "dealNumber": "D-1", "referenceId": "web-1"}
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with journal_at(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lists() -> Lists:
-    return Lists()
 
 
 @pytest.fixture

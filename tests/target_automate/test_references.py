@@ -5,8 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.intents import AT, intent, journal_at, new
-from support.listing import Lists
+from support.intents import AT, intent, new
 
 from automate_api.errors import NotEntitledError
 from target_automate.intents import OPEN, Cause, State
@@ -22,25 +21,13 @@ from target_automate.references import (
 from target_automate.sinks import by_object
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from support.listing import Lists
 
     from target_automate.journal import Journal
 
 REFERENCE = by_object("deals").reference
 assert REFERENCE is not None
 DEAL: t.Final = intent("deals", payload={"referenceId": "web-1", "customerExternalId": "crm-1"})
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with journal_at(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lists() -> Lists:
-    return Lists()
 
 
 @pytest.fixture

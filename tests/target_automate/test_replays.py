@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.intents import AT, journal_at, new
+from support.intents import AT, new
 
 from automate_api import contract
 from target_automate import replays
@@ -13,16 +13,7 @@ from target_automate.intents import Cause, State
 from target_automate.records import Records
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from target_automate.journal import Journal
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with journal_at(tmp_path) as opened:
-        yield opened
 
 
 def records(journal: Journal) -> Records:
