@@ -1,37 +1,42 @@
-"""The plan: into which windows a span of time is split, as far as answers have told.
+"""Into which windows a span of time is cut, as far as answers have told.
 
-Pure. The first answer for a span tells how many rows it holds, not where they lie, so the plan
-guesses a share of the time, reads, and corrects itself by what came.
+Pure. The first answer for a span tells how many rows it holds, not where they lie. Pages taken
+evenly from the whole list tell that in any order: in the order of time each shows the instants at
+its place, in any other they are a sample of all of them.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
+import statistics
 import typing as t
+from collections import Counter
 
-from tap_automate.windows import (
-    MICROSECONDS,
-    NARROWEST,
-    OVERLAP,
-    Certified,
-    Doubt,
-    Uncertified,
-    Window,
-    pages_of,
-    read_narrowest,
-    read_window,
-)
+from tap_automate.windows import NARROWEST, OVERLAP, Window
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tap_automate.windows import Fetch
+    from collections.abc import Iterator, Sequence
 
 TARGET_PAGES: t.Final = 32
 """Pages of a window at a quiet server; a failed certificate halves it."""
 
+TARGET_ROWS: t.Final = 16_384
+"""Rows of a window at most, where pages are large: what is not certified yet is held in memory."""
+
 TOO_LARGE: t.Final = 1.5
-"""A window is split unread when it holds more than this many times the pages aimed at."""
+"""A window is cut unread when it holds more than this many times the pages aimed at."""
+
+PAGES_PER_SAMPLE: t.Final = 16
+"""Pages of a span for each page that is read only to learn where rows lie."""
+
+WORTH_SAMPLES: t.Final = 2 * PAGES_PER_SAMPLE
+"""Pages of a span below which it is cut without any."""
+
+MOST_SAMPLES: t.Final = 31
+"""Pages that are read for that at once; what is larger is cut again, part by part."""
+
+MOST_EVEN_PARTS: t.Final = 8
+"""Parts of a span about which nothing is known but its rows: they may all lie in one of them."""
 
 
 class Pace:
@@ -51,16 +56,25 @@ class Pace:
         self._patience = self.PATIENCE
         self._quiet = 0
 
-    @property
-    def most_pages(self) -> int:
-        """Pages beyond which a window is split unread."""
-        return max(1, int(self.target_pages * TOO_LARGE)) if self.target_pages > 1 else 1
+    def target(self, page_size: int) -> int:
+        """Tell how many pages of so many rows a window should hold."""
+        return max(1, min(self.target_pages, TARGET_ROWS // page_size))
+
+    def most(self, page_size: int) -> int:
+        """Tell beyond how many pages a window is cut unread."""
+        target = self.target(page_size)
+        return int(target * TOO_LARGE) if target > 1 else 1
 
     def failed(self, pages: int) -> None:
-        """Aim at half of what just failed."""
-        self.target_pages = max(1, min(self.target_pages, pages) // 2)
-        self._patience = min(self._patience * 2, self.MOST_PATIENCE)
+        """Aim at half of what just failed, if less is not aimed at already.
+
+        Windows that are under way together fail together, and that is one failure.
+        """
         self._quiet = 0
+        half = max(1, pages // 2)
+        if half < self.target_pages:
+            self.target_pages = half
+            self._patience = min(self._patience * 2, self.MOST_PATIENCE)
 
     def succeeded(self) -> None:
         """Count a quiet window, and aim at twice as much after enough of them."""
@@ -70,109 +84,76 @@ class Pace:
             self._quiet = 0
 
 
-@dataclasses.dataclass(slots=True)
-class _Stretch:
-    """From the cursor to `end`: about how many rows, None before an answer has told."""
-
-    end: int
-    rows: int | None
-
-
-class Plan:
-    """What is left of a span, and the next window of it.
-
-    The stretches ahead all begin at the cursor and end in one another; the last is the shortest.
-    """
-
-    def __init__(self, start: int, end: int) -> None:
-        """Begin with the whole span, of which nothing is known.
-
-        Args:
-            start: First second.
-            end: Last second.
-        """
-        self.pace = Pace()
-        self._cursor = start
-        self._ahead = [_Stretch(max(end, start + NARROWEST), None)]
-        self._page_size = 1
-        self._share = 1.0
-
-    def next_window(self) -> Window | None:
-        """Return the window to read next, or None when the span is read."""
-        if not self._ahead:
-            return None
-        top = self._ahead[-1]
-        if top.rows is None or pages_of(top.rows, self._page_size) <= self.pace.most_pages:
-            return Window(self._cursor, top.end)
-        # Rows are rarely spread evenly, so half of the time is the most that is worth a guess.
-        share = self._share * self.pace.target_pages / pages_of(top.rows, self._page_size)
-        seconds = int((top.end - self._cursor) * min(0.5, share))
-        return Window(self._cursor, self._split(top.end, self._cursor + seconds))
-
-    def split(self, window: Window, outcome: Uncertified) -> None:
-        """Learn from a window without a certificate, so that the next one is smaller."""
-        self._page_size = outcome.page_size
-        guessed = window.end != self._ahead[-1].end
-        if guessed:
-            self._ahead.append(_Stretch(window.end, outcome.total))
-        else:
-            self._ahead[-1].rows = outcome.total
-        if outcome.doubt is Doubt.TOO_LARGE:
-            self._share = min(self._share, 1.0) / 2 if guessed else 1.0
-            return
-        self.pace.failed(pages_of(outcome.total, outcome.page_size))
-        updated = sorted(row.updated for row in outcome.rows.values())
-        middle = (
-            updated[len(updated) // 2] // MICROSECONDS
-            if updated  # a total without rows tells nothing of when they changed
-            else (window.start + window.end) // 2
-        )
-        self._ahead.append(_Stretch(self._split(window.end, middle), None))
-
-    def passed(self, certified: Certified) -> None:
-        """Move the cursor behind a certified window."""
-        window, rows = certified.window, len(certified.rows)
-        if not window.is_narrowest:
-            self.pace.succeeded()
-        if window.end != self._ahead[-1].end:
-            sparse = pages_of(rows, self._page_size) * 2 < self.pace.target_pages
-            self._share = self._share * 2 if sparse else 1.0
-        while self._ahead and self._ahead[-1].end <= window.end:
-            self._ahead.pop()
-        for stretch in self._ahead:
-            if stretch.rows is not None:
-                stretch.rows = max(0, stretch.rows - rows)
-        self._cursor = window.end - OVERLAP
-
-    def _split(self, end: int, second: int) -> int:
-        """Bring a split between cursor and `end`, so that the first part is wide enough."""
-        return max(self._cursor + NARROWEST, min(second, end - 1))
-
-
-def certified_windows(fetch: Fetch, start: int, end: int) -> Iterator[Certified]:
-    """Read `[start, end]` in windows, in the order of time, each with its certificate.
+def sample_pages(pages: int, parts: int) -> list[int]:
+    """Choose the pages that tell where to cut: those at the borders of equal parts.
 
     Args:
-        fetch: Asks for a page of a window.
-        start: First second.
-        end: Last second; no row may enter `[start, end]` any more.
+        pages: Of the span.
+        parts: Into which it is to be cut.
 
-    Yields:
-        Windows that together cover the whole span. Each starts `OVERLAP` before the end of the one
-        before, so a row near a border may come twice, unchanged; the caller drops it.
-
-    Raises:
-        UncertifiableError: When an instant gives no certificate; the windows yielded so far stand.
+    Returns:
+        Page numbers, rising; few enough to be worth their requests, and perhaps none.
     """
-    plan = Plan(start, end)
-    while (window := plan.next_window()) is not None:
-        outcome = (
-            read_narrowest(fetch, window)
-            if window.is_narrowest
-            else read_window(fetch, window, plan.pace.most_pages)
-        )
-        if isinstance(outcome, Uncertified):
-            plan.split(window, outcome)
-        else:
-            yield outcome
-            plan.passed(outcome)
+    count = min(parts - 1, pages // PAGES_PER_SAMPLE, MOST_SAMPLES)
+    return [1 + pages * place // (count + 1) for place in range(1, count + 1)]
+
+
+def borders(samples: Sequence[Sequence[int]], parts: int) -> list[int]:
+    """Estimate the seconds at which equal parts of the rows end.
+
+    Args:
+        samples: For each page read, the first among them, the seconds of its rows.
+        parts: How many.
+
+    Returns:
+        `parts - 1` seconds, rising; the same one several times where many rows share it.
+    """
+    seconds = sorted(itertools.chain.from_iterable(samples))
+    if not seconds:
+        return []
+    inner = [statistics.median_low(page) for page in samples[1:] if page]
+    spreads = sum(max(page) - min(page) for page in samples if page)
+    if len(inner) == parts - 1 and spreads <= seconds[-1] - seconds[0]:
+        return sorted(inner)  # pages lie beside each other in time: each is a border itself
+    return [seconds[len(seconds) * part // parts] for part in range(1, parts)]
+
+
+def points(window: Window, wanted: Sequence[int]) -> list[int]:
+    """Make seconds at which a window can be cut.
+
+    Args:
+        window: What to cut.
+        wanted: Seconds, rising. One that comes several times holds more rows than a part should;
+            it is cut out, since windows on both sides of a border read the border's rows.
+
+    Returns:
+        Seconds, rising, each part wide enough; none where the rows of an instant cannot be parted.
+    """
+    found: list[int] = []
+    for second, times in sorted(Counter(wanted).items()):
+        lowest = (found[-1] - OVERLAP if found else window.start) + NARROWEST
+        candidates = [second] if times == 1 else [second - 1, second + OVERLAP + 1]
+        if times == 1 and not found:
+            candidates = [max(lowest, min(second, window.end - 1))]
+        for point in candidates:
+            if lowest <= point < window.end:
+                found.append(point)
+                lowest = point - OVERLAP + NARROWEST
+    return found
+
+
+def evenly(window: Window, parts: int) -> list[int]:
+    """Make the seconds that cut a window into parts of one length."""
+    width = window.end - window.start
+    count = min(parts, MOST_EVEN_PARTS)
+    return points(
+        window, sorted({window.start + width * part // count for part in range(1, count)})
+    )
+
+
+def cut(window: Window, at: Sequence[int]) -> Iterator[Window]:
+    """Cut a window; each part starts `OVERLAP` before the end of the one before."""
+    start = window.start
+    for end in (*at, window.end):
+        yield Window(start, end)
+        start = end - OVERLAP

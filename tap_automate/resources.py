@@ -18,10 +18,11 @@ from automate_api.errors import (
     TryLaterError,
 )
 from tap_automate.bookmark import Bookmark
+from tap_automate.harvest import certified_windows
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
-from tap_automate.plan import certified_windows
+from tap_automate.lines import lines_of
 from tap_automate.reader import Reader, read_ahead
-from tap_automate.records import Normaliser, lines_of
+from tap_automate.records import Normaliser
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
 from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError

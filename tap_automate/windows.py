@@ -1,7 +1,7 @@
 """Windows of `updatedAt`, and what certifies that one was read whole.
 
-Pure: the pages come from a function that the caller passes in, so the same code runs against the
-API and against models of it.
+Pure: it says which pages it wants and is given them, so the same code runs against the API and
+against models of it, one page after the other or many at once.
 
 A window is closed: its end lies so far in the past that no row can enter it any more. A row that
 changes meanwhile gets a later `updatedAt` and leaves, so the set of rows in a window only shrinks.
@@ -75,14 +75,6 @@ class Page:
     total: int
 
 
-class Fetch(t.Protocol):
-    """Asks for one page of a window; pages count from 1."""
-
-    def __call__(self, window: Window, page: int) -> Page:
-        """Return the page as the server gives it."""
-        ...
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Certified:
     """A window that was read whole.
@@ -136,70 +128,116 @@ def pages_of(total: int, size: int) -> int:
     return -(-total // size)
 
 
-def read_window(fetch: Fetch, window: Window, most_pages: int | None) -> Certified | Uncertified:
-    """Read a window once, one page after the other.
+class Reading:
+    """One pass over a window: which pages to ask for, in which order, and what they prove.
+
+    The first page tells how many there are. Those between first and last may be under way
+    together; the last is asked for when all others have come, since its `total` closes the window.
 
     Args:
-        fetch: Asks for a page.
         window: What to read.
         most_pages: Give up after the first page when there are more than this. None reads all of
             them, even when a key that comes twice has ruled a certificate out.
 
-    Returns:
-        The window with its certificate, or why there is none.
+    Attributes:
+        window: As given.
+        outcome: The window with its certificate, or why there is none; None while pages are out.
     """
-    first = fetch(window, 1)
-    rows = {row.key: row for row in first.rows}
-    received = len(first.rows)
-    pages = pages_of(first.total, first.size)
 
-    def uncertified(doubt: Doubt, total: int) -> Uncertified:
-        return Uncertified(doubt, total, first.size, rows)
+    def __init__(self, window: Window, most_pages: int | None) -> None:
+        self.window = window
+        self.outcome: Certified | Uncertified | None = None
+        self._most_pages = most_pages
+        self._first: Page | None = None
+        self._pages = 1
+        self._rows: dict[tuple[str, ...], Row] = {}
+        self._received = 0
+        self._asked = 0
+        self._answered = 0
 
-    if most_pages is not None and pages > most_pages:
-        return uncertified(Doubt.TOO_LARGE, first.total)
-    for number in range(2, pages + 1):
-        page = fetch(window, number)
-        rows |= {row.key: row for row in page.rows}
-        if (page.total, page.size) != (first.total, first.size):
-            return uncertified(Doubt.CHANGED, page.total)
-        received += len(page.rows)
-        if most_pages is not None and len(rows) < received:
-            return uncertified(Doubt.INCOMPLETE, page.total)
-    if len(rows) != first.total:
-        return uncertified(Doubt.INCOMPLETE, first.total)
-    return certified(window, rows)
+    @property
+    def pages(self) -> int:
+        """Pages of the window, as far as is known."""
+        return self._pages
+
+    def next_page(self) -> int | None:
+        """Take the next page to ask for; None when answers have to come first."""
+        number = self._asked + 1
+        closing = number == self._pages and self._answered < self._asked
+        if self.outcome is not None or number > self._pages or closing:
+            return None
+        self._asked = number
+        return number
+
+    def receive(self, page: Page) -> None:
+        """Take an answer, in whatever order they come; nothing changes after the outcome."""
+        if self.outcome is not None:
+            return
+        self._answered += 1
+        self._received += len(page.rows)
+        self._rows.update({row.key: row for row in page.rows})
+        first = self._first
+        if first is None:
+            self._first = page
+            # A window without rows is one page, too.
+            self._pages = max(1, pages_of(page.total, page.size))
+            if self._most_pages is not None and self._pages > self._most_pages:
+                self.outcome = self._uncertified(Doubt.TOO_LARGE, page)
+                return
+        elif (page.total, page.size) != (first.total, first.size):
+            self.outcome = self._uncertified(Doubt.CHANGED, page)
+            return
+        if self._most_pages is not None and len(self._rows) < self._received:
+            self.outcome = self._uncertified(Doubt.INCOMPLETE, page)
+        elif self._answered == self._pages:
+            whole = len(self._rows) == page.total
+            self.outcome = (
+                certified(self.window, self._rows)
+                if whole
+                else self._uncertified(Doubt.INCOMPLETE, page)
+            )
+
+    def _uncertified(self, doubt: Doubt, newest: Page) -> Uncertified:
+        return Uncertified(doubt, newest.total, newest.size, self._rows)
 
 
-def read_narrowest(fetch: Fetch, window: Window) -> Certified:
-    """Read a window that cannot be split: the union of passes that all show one `total`.
+class Passes:
+    """A window that cannot be split, read over and over.
+
+    The union of passes counts when all of their answers show one `total`.
 
     Args:
-        fetch: Asks for a page.
         window: What to read.
 
-    Returns:
-        The window with its certificate.
-
-    Raises:
-        UncertifiableError: When `MOST_PASSES` passes gave none.
+    Attributes:
+        reading: The pass that is under way.
     """
-    union: dict[tuple[str, ...], Row] = {}
-    total: int | None = None
-    for _ in range(MOST_PASSES):
-        outcome = read_window(fetch, window, None)
-        if isinstance(outcome, Certified):
-            return outcome
-        if outcome.doubt is Doubt.CHANGED or outcome.total != total:
-            union.clear()
-        if outcome.doubt is Doubt.CHANGED:
-            total = None
-            continue
-        total = outcome.total
-        union.update(outcome.rows)
-        if len(union) == total:
-            return certified(window, union)
-    raise UncertifiableError(window, MOST_PASSES)
+
+    def __init__(self, window: Window) -> None:
+        self.reading = Reading(window, None)
+        self._passes = 1
+        self._total: int | None = None
+        self._union: dict[tuple[str, ...], Row] = {}
+
+    def judge(self, outcome: Uncertified) -> Certified | None:
+        """Take a pass without a certificate of its own, and begin the next if the union has none.
+
+        Raises:
+            UncertifiableError: When `MOST_PASSES` passes gave none.
+        """
+        if outcome.doubt is Doubt.CHANGED or outcome.total != self._total:
+            self._union.clear()
+        self._total = None
+        if outcome.doubt is not Doubt.CHANGED:
+            self._total = outcome.total
+            self._union.update(outcome.rows)
+            if len(self._union) == outcome.total:
+                return certified(self.reading.window, self._union)
+        if self._passes == MOST_PASSES:
+            raise UncertifiableError(self.reading.window, MOST_PASSES)
+        self._passes += 1
+        self.reading = Reading(self.reading.window, None)
+        return None
 
 
 def certified(window: Window, rows: Mapping[tuple[str, ...], Row]) -> Certified:

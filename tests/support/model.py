@@ -8,11 +8,14 @@ import typing as t
 import zlib
 
 from tap_automate.bookmark import Bookmark
-from tap_automate.plan import certified_windows
+from tap_automate.harvest import Harvest
 from tap_automate.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tap_automate.harvest import Request
+    from tap_automate.windows import Certified
 
 ORDERS = ("ascending", "descending", "by_id", "opaque", "unstable")
 BOUNDS = ("[]", "[)", "(]", "()")
@@ -108,6 +111,29 @@ class ModelApi:
         return Page([Row((key,), updated, {}) for key, updated in cut], self.page_size, len(inside))
 
 
+def read_together(
+    api: ModelApi, start: int, end: int, *, in_flight: int, chance: random.Random
+) -> Iterator[Certified]:
+    """Read `[start, end]` with several requests under way, answered and taken in any order."""
+    harvest = Harvest(start, end)
+    sent: list[Request] = []
+    answered: list[tuple[Request, Page]] = []
+    most_pages = chance.randint(1, 100)
+    while not harvest.is_done:
+        while len(sent) + len(answered) < in_flight:
+            request = harvest.next_request(most_pages)
+            if request is None:
+                break
+            sent.append(request)
+        if sent and (not answered or chance.random() < 0.5):
+            request = sent.pop(chance.randrange(len(sent)))
+            answered.append((request, api.fetch(request.window, request.page)))
+        elif answered:
+            harvest.receive(*answered.pop(chance.randrange(len(answered))))
+        while (window := harvest.take()) is not None:
+            yield window
+
+
 @dataclasses.dataclass
 class ModelTap:
     """The tap's way over the model: bookmark, windows, rows that are new.
@@ -121,8 +147,10 @@ class ModelTap:
     cooldown: int = 2
     overlap: int = 60
     start: int = 0
+    in_flight: int = 1
 
     def __post_init__(self) -> None:
+        self._chance = random.Random(self.api.seed)  # noqa: S311 - a model, not a secret
         self.emitted: dict[str, int] = {}
         self.messages: list[tuple[str, int]] = []
         self.state: dict[str, t.Any] = {}
@@ -138,7 +166,9 @@ class ModelTap:
         end = self.api.now // MICROSECONDS - self.cooldown
         if end <= start:
             return
-        for certified in certified_windows(self.api.fetch, start, end):
+        for certified in read_together(
+            self.api, start, end, in_flight=self.in_flight, chance=self._chance
+        ):
             for row in certified.rows:
                 if bookmark.take(row):
                     self.emitted[row.key[0]] = row.updated

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import itertools
+import random
+import typing as t
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap
+from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_together
 
-from tap_automate.plan import Pace, Plan, certified_windows
+from tap_automate.harvest import Harvest, certified_windows
+from tap_automate.plan import MOST_SAMPLES, TARGET_PAGES, TOO_LARGE, Pace
 from tap_automate.windows import (
     MICROSECONDS,
     MOST_PASSES,
+    NARROWEST,
     Certified,
     Page,
+    Reading,
     Row,
     UncertifiableError,
+    Uncertified,
     Window,
-    read_narrowest,
-    read_window,
 )
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_automate.harvest import Request
 
 apis = st.builds(
     ModelApi,
@@ -34,6 +43,10 @@ apis = st.builds(
     span_seconds=st.sampled_from([3, 60, 3_600, 86_400]),
     delay=st.sampled_from([0, MICROSECONDS]),
 )
+
+
+together = st.sampled_from([1, 2, 4, 16, 32])
+"""Requests under way together."""
 
 
 def marks_of(tap: ModelTap, windows: int | None = None) -> list[str | None]:
@@ -55,9 +68,11 @@ def has_everything_after_a_quiet_run(tap: ModelTap) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(api=apis, runs=st.integers(1, 4))
-def test_after_a_quiet_run_no_row_is_missing_and_none_is_stale(api: ModelApi, runs: int) -> None:
-    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000)
+@given(api=apis, runs=st.integers(1, 4), in_flight=together)
+def test_after_a_quiet_run_no_row_is_missing_and_none_is_stale(
+    api: ModelApi, runs: int, in_flight: int
+) -> None:
+    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000, in_flight=in_flight)
     for _ in range(runs):
         api.pass_time(5)
         marks_of(tap)
@@ -65,11 +80,11 @@ def test_after_a_quiet_run_no_row_is_missing_and_none_is_stale(api: ModelApi, ru
 
 
 @settings(max_examples=60, deadline=None)
-@given(api=apis, kills=st.lists(st.integers(0, 6), max_size=5))
+@given(api=apis, kills=st.lists(st.integers(0, 6), max_size=5), in_flight=together)
 def test_a_run_killed_after_any_window_resumes_without_losing_rows(
-    api: ModelApi, kills: list[int]
+    api: ModelApi, kills: list[int], in_flight: int
 ) -> None:
-    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000)
+    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000, in_flight=in_flight)
     for windows in kills:
         api.pass_time(3)
         marks_of(tap, windows)
@@ -77,9 +92,9 @@ def test_a_run_killed_after_any_window_resumes_without_losing_rows(
 
 
 @settings(max_examples=60, deadline=None)
-@given(api=apis)
-def test_bookmarks_never_move_back(api: ModelApi) -> None:
-    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000)
+@given(api=apis, in_flight=together)
+def test_bookmarks_never_move_back(api: ModelApi, in_flight: int) -> None:
+    tap = ModelTap(api, start=BASE // MICROSECONDS - 90_000, in_flight=in_flight)
     marks: list[str | None] = []
     for _ in range(3):
         api.pass_time(5)
@@ -124,50 +139,105 @@ def page_of(keys: str, total: int, size: int = 2) -> Page:
     return Page([Row((key,), BASE, {}) for key in keys], size, total)
 
 
+def outcome_of(*pages: Page) -> Certified | Uncertified | None:
+    reading = Reading(Window(0, 10), None)
+    for page in pages:
+        assert reading.next_page() is not None
+        reading.receive(page)
+    return reading.outcome
+
+
+def test_pages_that_hold_every_row_under_one_total_are_a_certificate() -> None:
+    assert isinstance(outcome_of(page_of("ab", 4), page_of("cd", 4)), Certified)
+
+
 def test_equal_totals_do_not_certify_pages_that_repeat_a_row() -> None:
-    pages = {1: page_of("ab", 4), 2: page_of("bc", 4)}
-    outcome = read_window(lambda _, page: pages[page], Window(0, 10), None)
-    assert not isinstance(outcome, Certified)
+    assert isinstance(outcome_of(page_of("ab", 4), page_of("bc", 4)), Uncertified)
 
 
 def test_a_total_that_shrinks_on_the_last_page_rules_the_certificate_out() -> None:
-    pages = {1: page_of("ab", 4), 2: page_of("d", 3)}
-    outcome = read_window(lambda _, page: pages[page], Window(0, 10), None)
-    assert not isinstance(outcome, Certified)
+    assert isinstance(outcome_of(page_of("ab", 4), page_of("d", 3)), Uncertified)
 
 
 def test_a_total_that_grows_rules_the_certificate_out_though_the_keys_add_up() -> None:
-    pages = {1: page_of("ab", 4), 2: page_of("cd", 5)}
-    outcome = read_window(lambda _, page: pages[page], Window(0, 10), None)
-    assert not isinstance(outcome, Certified)
+    assert isinstance(outcome_of(page_of("ab", 4), page_of("cd", 5)), Uncertified)
+
+
+def test_the_last_page_is_asked_for_when_all_others_have_come() -> None:
+    reading = Reading(Window(0, 10), None)
+    assert [reading.next_page(), reading.next_page()] == [1, None]
+    reading.receive(page_of("ab", 8))
+    assert [reading.next_page() for _ in range(3)] == [2, 3, None]
+    reading.receive(page_of("ef", 8))
+    assert reading.next_page() is None
+    reading.receive(page_of("cd", 8))
+    assert reading.next_page() == 4
+
+
+def windows_from(
+    answers: Iterable[Page], start: int = 0, end: int = NARROWEST
+) -> Iterator[Certified]:
+    """Read a span with these answers, whatever is asked for."""
+    given = iter(answers)
+    return certified_windows(lambda *_: next(given), start, end)
 
 
 def test_a_total_without_rows_is_never_certified() -> None:
     with pytest.raises(UncertifiableError):
-        list(certified_windows(lambda *_: page_of("", 3), 0, 1_000))
+        list(windows_from(itertools.repeat(page_of("", 3)), end=1_000))
 
 
 def test_an_instant_is_certified_by_the_union_of_passes_with_one_total() -> None:
-    answers = iter([page_of("ab", 4), page_of("ab", 4), page_of("cd", 4), page_of("cd", 4)])
-    certified = read_narrowest(lambda *_: next(answers), Window(0, 2))
+    answers = [page_of("ab", 4), page_of("ab", 4), page_of("cd", 4), page_of("cd", 4)]
+    (certified,) = windows_from(answers)
     assert [row.key for row in certified.rows] == [("a",), ("b",), ("c",), ("d",)]
 
 
 def test_passes_with_different_totals_are_not_united() -> None:
-    answers = itertools.cycle(
-        [page_of("ab", 4), page_of("ab", 4), page_of("cd", 3), page_of("cd", 3)]
-    )
+    answers = [page_of("ab", 4), page_of("ab", 4), page_of("cd", 3), page_of("cd", 3)]
     with pytest.raises(UncertifiableError) as raised:
-        read_narrowest(lambda *_: next(answers), Window(0, 2))
+        list(windows_from(itertools.cycle(answers)))
     assert raised.value.passes == MOST_PASSES
 
 
+def test_windows_before_one_without_a_certificate_are_given_first() -> None:
+    """A later window may fail while an earlier one is still being read."""
+    rows = [Row((f"k{n}",), n * 10 * MICROSECONDS, {}) for n in range(120)]
+
+    def fetch(window: Window, page: int) -> Page:
+        low, high = window.start * MICROSECONDS, window.end * MICROSECONDS
+        inside = [row for row in rows if low <= row.updated <= high]
+        # The newest row is counted and never shown.
+        shown = [row for row in inside if row.key != ("k119",)]
+        return Page(shown[(page - 1) * 2 : page * 2], 2, len(inside))
+
+    harvest = Harvest(0, 2_000)
+    asked: list[Request] = []
+    taken: list[Certified] = []
+
+    def take_all() -> None:
+        while not harvest.is_done:
+            while (request := harvest.next_request(1_000)) is not None:
+                asked.append(request)
+            last = asked.pop()
+            harvest.receive(last, fetch(last.window, last.page))
+            while (window := harvest.take()) is not None:
+                taken.append(window)
+
+    with pytest.raises(UncertifiableError):
+        take_all()
+    read = {row.key for window in taken for row in window.rows}
+    assert read == {row.key for row in rows if row.key != ("k119",)}
+
+
 @settings(max_examples=100, deadline=None)
-@given(api=apis, start=st.integers(0, 90_000))
-def test_windows_cover_the_span_without_a_gap(api: ModelApi, start: int) -> None:
+@given(api=apis, start=st.integers(0, 90_000), in_flight=together)
+def test_windows_cover_the_span_without_a_gap(api: ModelApi, start: int, in_flight: int) -> None:
     api.changes = 0.0
     end = BASE // MICROSECONDS + 60
-    windows = [c.window for c in certified_windows(api.fetch, end - 60 - start, end)]
+    chance = random.Random(start)  # noqa: S311 - a model, not a secret
+    read = read_together(api, end - 60 - start, end, in_flight=in_flight, chance=chance)
+    windows = [certified.window for certified in read]
     assert windows[0].start == end - 60 - start
     assert windows[-1].end == end
     assert all(after.start == before.end - 1 for before, after in itertools.pairwise(windows))
@@ -183,10 +253,12 @@ def test_a_window_aims_at_fewer_pages_after_a_failure_and_grows_back_when_quiet(
     assert pace.target_pages == start
 
 
+@pytest.mark.parametrize("in_flight", [1, 4, 32])
 @pytest.mark.parametrize(
     ("order", "changes", "most"),
     [
         ("ascending", 0.0, 1.1),
+        ("descending", 0.0, 1.1),
         ("opaque", 0.0, 1.1),
         ("ascending", 1.0, 2.5),
         ("by_id", 1.0, 2.5),
@@ -194,13 +266,45 @@ def test_a_window_aims_at_fewer_pages_after_a_failure_and_grows_back_when_quiet(
     ],
 )
 def test_requests_stay_near_those_of_a_plain_reader(
-    order: str, changes: float, most: float
+    order: str, changes: float, most: float, in_flight: int
 ) -> None:
     api = ModelApi(
         seed=11, size=2_000, page_size=10, order=order, span_seconds=30 * 86_400, changes=changes
     )
-    list(certified_windows(api.fetch, BASE // MICROSECONDS - 30 * 86_400, BASE // MICROSECONDS))
+    end = BASE // MICROSECONDS
+    chance = random.Random(1)  # noqa: S311 - a model, not a secret
+    list(read_together(api, end - 30 * 86_400, end, in_flight=in_flight, chance=chance))
     assert api.requests <= most * 2_000 / 10
+
+
+@pytest.mark.parametrize("order", ["ascending", "opaque"])
+def test_rows_that_share_an_instant_are_not_read_again_and_again(order: str) -> None:
+    """An import writes many rows at once, and no cut in time parts them."""
+    api = ModelApi(seed=5, size=500, page_size=10, order=order, span_seconds=86_400)
+    for number in range(2_000):
+        api.write(f"import{number:04d}", BASE - 40_000 * MICROSECONDS)
+    end = BASE // MICROSECONDS
+    windows = certified_windows(api.fetch, end - 86_400, end)
+    assert len({row.key for window in windows for row in window.rows}) == 2_500
+    assert api.requests <= 1.2 * 250
+
+
+def test_rows_that_lie_in_one_corner_of_a_long_span_take_few_requests() -> None:
+    api = ModelApi(seed=2, size=2_000, page_size=10, span_seconds=3_600)
+    end = BASE // MICROSECONDS
+    list(certified_windows(api.fetch, end - 20 * 365 * 86_400, end))
+    assert api.requests <= 1.1 * 200
+
+
+def test_memory_is_bounded_by_the_pages_that_may_be_held() -> None:
+    """Nothing is taken: only so many windows are begun."""
+    api = ModelApi(seed=4, size=20_000, page_size=10, span_seconds=30 * 86_400)
+    end = BASE // MICROSECONDS
+    harvest = Harvest(end - 30 * 86_400, end)
+    while (request := harvest.next_request(100)) is not None:
+        harvest.receive(request, api.fetch(request.window, request.page))
+    assert api.requests < 100 + 2 * TOO_LARGE * TARGET_PAGES + MOST_SAMPLES
+    assert harvest.take() is not None
 
 
 def test_an_empty_span_takes_one_request() -> None:
@@ -209,9 +313,6 @@ def test_an_empty_span_takes_one_request() -> None:
     assert api.requests == 1
 
 
-def test_a_plan_ends() -> None:
-    plan = Plan(0, 1)
-    window = plan.next_window()
-    assert window == Window(0, 2)
-    plan.passed(Certified(window, []))
-    assert plan.next_window() is None
+def test_a_span_that_ends_where_it_starts_is_wide_enough_to_hold_a_row() -> None:
+    (certified,) = windows_from([page_of("a", 1)], start=5, end=5)
+    assert certified.window == Window(5, 7)
