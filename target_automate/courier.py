@@ -45,11 +45,21 @@ LONGEST_AWAIT_SECONDS: t.Final = 10.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attempt:
-    """An intent that was sent, and what came back."""
+    """An intent that was sent, and what came back.
+
+    Attributes:
+        intent: As it was before it was sent.
+        sink: Of the intent.
+        effort: What the run has spent on it.
+        resolved: The customer's id that was sent; None where it refers to none.
+        outcome: What came back.
+        verdict: What that means.
+    """
 
     intent: Intent
     sink: SinkDeclaration
     effort: Effort
+    resolved: str | None
     outcome: Reply | Failure
     verdict: Verdict
 
@@ -167,7 +177,7 @@ class Courier:
         verdict = judge(outcome, sink, keys_honoured=self.keys.honoured)
         if verdict.proves_keys:
             self.keys.prove()
-        step = self._keep(Attempt(intent, sink, effort, outcome, verdict))
+        step = self._keep(Attempt(intent, sink, effort, resolved, outcome, verdict))
         self.probe("outcome kept")
         return step
 
@@ -318,11 +328,10 @@ class Courier:
     def _heal(self, attempt: Attempt) -> Step:
         """Ask anew, once, for a reference that the DMS refuses."""
         intent, reference = attempt.intent, attempt.sink.reference
-        refused = self.desk.journal.get(intent.id).resolved
         if reference is not None and not attempt.effort.resolved_again:
             attempt.effort.resolved_again = True
             resolution = self.references.resolve_again(intent, reference)
-            if isinstance(resolution, Found) and resolution.dms_id != refused:
+            if isinstance(resolution, Found) and resolution.dms_id != attempt.resolved:
                 return self.desk.again(
                     intent,
                     State.PLANNED,
