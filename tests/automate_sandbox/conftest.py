@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.visitor import Shop, Visitor, serving
+from support.visitor import Shop, Visitor, serving, visiting
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 @pytest.fixture
 def visitor(shop: Shop) -> Iterator[Visitor]:
     """Log in at the small world; its faults are gone afterwards."""
-    guest = Visitor(shop)
-    assert guest.login().ok
-    yield guest
+    with visiting(shop) as guest:
+        yield guest
     shop.control("reset-faults", {})
     shop.control("unlock", {})
-    guest.http.close()

@@ -6,7 +6,7 @@ import itertools
 import typing as t
 
 import pytest
-from support.visitor import Visitor, error_of, serving
+from support.visitor import Visitor, error_of, serving, visiting
 
 from automate_sandbox.idempotency import Kept, KeyRules, Keys, fingerprint_of, read_key
 from automate_sandbox.instants import Clock
@@ -123,9 +123,10 @@ def test_the_answer_is_kept_through_a_fault_that_hides_it(shop: Shop, visitor: V
 
 
 def test_a_key_is_forgotten_after_its_time_by_the_servers_clock(tmp_path: Path) -> None:
-    with serving(tmp_path, *SMALL, "--idempotency-seconds", "100") as served:
-        guest = Visitor(served)
-        guest.login()
+    with (
+        serving(tmp_path, *SMALL, "--idempotency-seconds", "100") as served,
+        visiting(served) as guest,
+    ):
         body, key = appointment(guest), new_key()
         first = send(guest, "/service/appointments", body, key).json()
         served.pass_time(95)
@@ -134,26 +135,20 @@ def test_a_key_is_forgotten_after_its_time_by_the_servers_clock(tmp_path: Path) 
         late = send(guest, "/service/appointments", body, key)
         assert late.json()["appointmentId"] != first["appointmentId"]
         assert served.stats()["keys"] == {"replayed": 1, "reused": 0, "in_flight": 0}
-        guest.http.close()
 
 
 def test_a_server_may_ignore_keys_and_still_notes_them(tmp_path: Path) -> None:
-    with serving(tmp_path, *SMALL, "--idempotency", "ignored") as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, *SMALL, "--idempotency", "ignored") as served, visiting(served) as guest:
         body, key, length = appointment(guest), new_key(), served.stats()["lastSeq"]
         answers = [send(guest, "/service/appointments", body, key) for _ in range(2)]
         assert len({answer.json()["appointmentId"] for answer in answers}) == 2
         assert send(guest, "/customers", {"externalId": "x"}, key).ok
         assert [w["write"]["idempotencyKey"] for w in writes(served, length)] == [key] * 3
-        guest.http.close()
 
 
 def test_the_header_may_have_another_name_and_a_replay_may_not_say_so(tmp_path: Path) -> None:
     options = ("--idempotency-header", "X-Request-Key", "--no-replay-header")
-    with serving(tmp_path, *SMALL, *options) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, *SMALL, *options) as served, visiting(served) as guest:
         body, key = appointment(guest), new_key()
         first, again = (
             send(guest, "/service/appointments", body, key, "X-Request-Key") for _ in range(2)
@@ -162,29 +157,21 @@ def test_the_header_may_have_another_name_and_a_replay_may_not_say_so(tmp_path: 
         assert "Idempotent-Replayed" not in again.headers
         other = send(guest, "/service/appointments", body, key)
         assert other.json() != first.json()
-        guest.http.close()
 
 
 def test_keys_survive_a_killed_server(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "world.db"), "--mfa-type", "none")
     body: dict[str, t.Any] = {}
-    with serving(tmp_path, "--vehicles", "20", *store) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, "--vehicles", "20", *store) as served, visiting(served) as guest:
         body = appointment(guest)
         first = send(guest, "/service/appointments", body, "kept").json()
-        guest.http.close()
-        served.process.kill()
-        served.process.wait(30)
-    with serving(tmp_path, *store) as served:
-        guest = Visitor(served)
-        guest.login()
+        served.kill()
+    with serving(tmp_path, *store) as served, visiting(served) as guest:
         again = send(guest, "/service/appointments", body, "kept")
         assert again.json() == first
         assert again.headers["Idempotent-Replayed"] == "true"
         reused = send(guest, "/service/appointments", body | {"notes": "x"}, "kept")
         assert error_of(reused)["code"] == "idempotency_key_reused"
-        guest.http.close()
 
 
 def test_a_claimed_key_is_in_flight_until_it_is_kept_or_released() -> None:

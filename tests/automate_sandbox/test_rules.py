@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 import requests
-from support.visitor import Visitor, error_of, serving
+from support.visitor import Visitor, error_of, serving, visiting
 
 from automate_sandbox import pages
 from automate_sandbox.ledger import Ledger
@@ -26,11 +26,8 @@ VIN: t.Final = "1M8GDM9AXKP042788"
 def strict(tmp_path: Path) -> Iterator[Visitor]:
     """Visit a server with every rule that makes a writer's life harder."""
     rules = ("--unique-references", "--no-external-id-echo", "--visible-after", "60000")
-    with serving(tmp_path, *SMALL, *rules) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, *SMALL, *rules) as served, visiting(served) as guest:
         yield guest
-        guest.http.close()
 
 
 def new_customer(guest: Visitor, name: str) -> str:
@@ -92,17 +89,11 @@ def test_a_write_may_show_up_late_with_the_time_at_which_it_was_made(strict: Vis
 
 def test_what_was_hidden_is_visible_after_a_restart(tmp_path: Path) -> None:
     options = ("--store", str(tmp_path / "world.db"), "--visible-after", "600000")
-    with serving(tmp_path, *SMALL, *options) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, *SMALL, *options) as served, visiting(served) as guest:
         key = new_customer(guest, "hidden")
         assert guest.get(f"/customers/{key}").status_code == 404
-        guest.http.close()
-    with serving(tmp_path, "--mfa-type", "none", *options) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, "--mfa-type", "none", *options) as served, visiting(served) as guest:
         assert guest.get(f"/customers/{key}").json()["externalId"] == "hidden"
-        guest.http.close()
 
 
 def test_a_null_means_not_given(visitor: Visitor) -> None:

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 import requests
 from support.dealership import BIN, environment
-from support.visitor import Shop, Visitor, serving
+from support.visitor import Visitor, serving, visiting
 
 from automate_sandbox.api import Api
 from automate_sandbox.credentials import random_login
@@ -103,16 +103,12 @@ def test_seed_and_now_make_the_same_world_in_every_process(tmp_path: Path) -> No
     assert anchor.startswith("2026-03-18T17:30:0")
 
 
-def kill(served: Shop) -> None:
-    served.process.kill()
-    served.process.wait(30)
-
-
 def test_a_killed_server_comes_back_with_the_same_world_and_history(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "world.db"), "--mfa-type", "none")
-    with serving(tmp_path, "--vehicles", "40", "--live", "400", *store) as served:
-        guest = Visitor(served)
-        guest.login()
+    with (
+        serving(tmp_path, "--vehicles", "40", "--live", "400", *store) as served,
+        visiting(served) as guest,
+    ):
         answer = guest.post("/customers", {"externalId": "kept"})
         assert answer.ok
         length = served.stats()["lastSeq"]
@@ -120,8 +116,7 @@ def test_a_killed_server_comes_back_with_the_same_world_and_history(tmp_path: Pa
         while served.stats()["lastSeq"] < length + 100 and time.monotonic() < deadline:
             time.sleep(0.02)
         seen = served.control("history?limit=1000000")
-        kill(served)
-        guest.http.close()
+        served.kill()
     with serving(tmp_path, *store) as served:
         kept = served.control("history?limit=1000000")
         assert kept[: len(seen)] == seen
@@ -215,13 +210,13 @@ def test_shutdown_by_control_ends_it(tmp_path: Path) -> None:
 
 def test_the_page_order_of_the_command_line_is_served(tmp_path: Path) -> None:
     options = ("--vehicles", "40", "--page-order", "unstable", "--mfa-type", "none")
-    with serving(tmp_path, *options, "--max-page-size", "30", "--latency", "1") as served:
-        guest = Visitor(served)
-        guest.login()
+    with (
+        serving(tmp_path, *options, "--max-page-size", "30", "--latency", "1") as served,
+        visiting(served) as guest,
+    ):
         answers = [guest.get("/vehicles", pageSize=100).json() for _ in range(3)]
         assert {answer["pageSize"] for answer in answers} == {30}
         assert len({json.dumps(answer["items"]) for answer in answers}) == 3
-        guest.http.close()
 
 
 def test_an_answer_comes_in_one_packet(tmp_path: Path) -> None:

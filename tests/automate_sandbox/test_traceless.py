@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 from support.dealership import dealership
-from support.visitor import Shop, Visitor, serving
+from support.visitor import Shop, Visitor, serving, visiting
 
 from automate_sandbox.instants import parse
 from automate_sandbox.ledger import Ledger, opaque_rank
@@ -74,9 +74,7 @@ def test_a_record_without_a_time_is_in_no_window_and_in_the_whole_list(
     tmp_path: Path, order: str
 ) -> None:
     options = ("--vehicles", "20", "--days", "3", "--mfa-type", "none", "--page-order", order)
-    with serving(tmp_path, *options) as shop:
-        visitor = Visitor(shop)
-        assert visitor.login().ok
+    with serving(tmp_path, *options) as shop, visiting(shop) as visitor:
         dated = visitor.all("/lots")
         undated = {**dated[0], "lotId": "lot_undated", "updatedAt": None}
         shop.control("import", {"stream": "lots", "records": [undated]})
@@ -88,7 +86,6 @@ def test_a_record_without_a_time_is_in_no_window_and_in_the_whole_list(
             {"updatedTo": "2100-01-01T00:00:00Z"},
         ):
             assert visitor.get("/lots", **bounds).json()["total"] == len(dated)
-        visitor.http.close()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 import requests
-from support.visitor import Visitor, error_of, serving
+from support.visitor import Visitor, error_of, serving, visiting
 
 from automate_sandbox import contract_file
 
@@ -183,9 +183,7 @@ def test_a_queued_write_survives_a_killed_server(tmp_path: Path) -> None:
     body: dict[str, t.Any] = {"externalId": "queued", "firstName": "Q"}
     keys = ("kept-queue", "kept-done", "kept-bad")
     answers = {}
-    with serving(tmp_path, "--vehicles", "20", *store) as served:
-        guest = Visitor(served)
-        guest.login()
+    with serving(tmp_path, "--vehicles", "20", *store) as served, visiting(served) as guest:
         for key, path, content, milliseconds in (
             ("kept-queue", "/customers", body, 60_000),
             ("kept-done", "/customers", {"externalId": "done"}, 0),
@@ -195,12 +193,8 @@ def test_a_queued_write_survives_a_killed_server(tmp_path: Path) -> None:
             headers = {"Idempotency-Key": key}
             answers[key] = guest.send("POST", path, json=content, headers=headers)
         ends = {key: outcome(guest, answers[key]) for key in keys[1:]}
-        guest.http.close()
-        served.process.kill()
-        served.process.wait(30)
-    with serving(tmp_path, *store) as served:
-        guest = Visitor(served)
-        guest.login()
+        served.kill()
+    with serving(tmp_path, *store) as served, visiting(served) as guest:
         first = outcome(guest, answers["kept-queue"])
         (customer,) = guest.all("/customers", externalId="queued")
         assert first["result"]["customerId"] == customer["customerId"]
@@ -214,7 +208,6 @@ def test_a_queued_write_survives_a_killed_server(tmp_path: Path) -> None:
         assert freed.status_code == 200
         new = {entry["requestId"] for entry in served.control("history") if entry["requestId"]}
         assert len(new) == 4, "no request id comes again after a restart"
-        guest.http.close()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import typing as t
 from decimal import Decimal
 
 import pytest
-from support.visitor import Visitor, error_of, serving
+from support.visitor import Visitor, error_of, serving, visiting
 
 from automate_sandbox import contract_file
 from automate_sandbox.money import decode
@@ -78,9 +78,10 @@ def test_a_write_to_a_merged_customer_reaches_the_survivor(
     shop: Shop, visitor: Visitor, tmp_path: Path
 ) -> None:
     del shop, visitor
-    with serving(tmp_path, "--vehicles", "600", "--mfa-type", "none") as served:
-        guest = Visitor(served)
-        guest.login()
+    with (
+        serving(tmp_path, "--vehicles", "600", "--mfa-type", "none") as served,
+        visiting(served) as guest,
+    ):
         merged = next(
             record
             for record in served.records("customers")
@@ -90,7 +91,6 @@ def test_a_write_to_a_merged_customer_reaches_the_survivor(
         assert answer.json()["customerId"] == merged["mergedIntoCustomerId"]
         deal = {"customerId": merged["customerId"], "vehicle": {"vin": "x"}}
         assert error_of(guest.post("/deals", deal))["details"][0]["field"] == "customerId"
-        guest.http.close()
 
 
 def test_a_deal_is_penciled_with_its_totals(visitor: Visitor) -> None:

@@ -28,6 +28,11 @@ class Shop(Dealership):
         super().__init__(json.loads(process.stdout.readline()), directory)
         self.process = process
 
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait(30)
+
 
 @contextlib.contextmanager
 def serving(directory: Path, *arguments: str) -> Iterator[Shop]:
@@ -100,6 +105,17 @@ class Visitor:
             if page * envelope["pageSize"] >= envelope["total"]:
                 return items
             page += 1
+
+
+@contextlib.contextmanager
+def visiting(shop: Shop) -> Iterator[Visitor]:
+    """Log in at a sandbox for the block."""
+    guest = Visitor(shop)
+    try:
+        assert guest.login().ok
+        yield guest
+    finally:
+        guest.http.close()
 
 
 def error_of(answer: requests.Response) -> dict[str, t.Any]:
