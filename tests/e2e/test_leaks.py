@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 import typing as t
 from pathlib import Path
@@ -22,7 +21,7 @@ from support.canaries import (
     SECRETS,
     TOTP,
 )
-from support.dealership import Dealership, Run, command, dealership, environment, run
+from support.dealership import Dealership, Run, dealership, run, start
 from support.failures import shows_none_of
 
 if t.TYPE_CHECKING:
@@ -145,18 +144,8 @@ def test_no_mistake_of_the_user_makes_the_tap_talk(
 
 def test_a_signal_makes_nobody_talk(planted: Dealership, tmp_path: Path) -> None:
     planted.faults({"kind": "latency", "milliseconds": 3_000, "match": {"path": "/deals*"}})
-    # A pipe that nobody empties would stop the tap: at DEBUG the log is longer than a pipe holds.
     log = tmp_path / "log"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(  # noqa: S603 - our own program
-            command("tap-automate", "--config", planted.config()),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment(DEBUG),
-            text=True,
-        ) as process,
-    ):
+    with start(log, "tap-automate", "--config", planted.config(), env=DEBUG) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(signal.SIGTERM)

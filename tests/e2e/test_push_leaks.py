@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import typing as t
 
 import pytest
 from support.canaries import DEBUG, PASSWORD, PERSON, PERSONAL, PLATFORM, SECRETS, TOTP
-from support.dealership import Dealership, Run, command, dealership, environment, run
+from support.dealership import Dealership, Run, dealership, run, start
 from support.failures import shows_none_of
 from support.pushing import PATHS, Pushing
 from support.singer import state
@@ -212,17 +211,7 @@ def test_a_signal_makes_nobody_talk(pushing: Pushing) -> None:
     pushing.dealer.faults({"kind": "latency", "milliseconds": 1_000, "match": WRITES})
     log = pushing.folder / "log"
     before = pushing.posts("customers")
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(  # noqa: S603 - our own program
-            command("target-automate", "--config", pushing.config()),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment(DEBUG),
-            text=True,
-        ) as process,
-    ):
+    with start(log, "target-automate", "--config", pushing.config(), env=DEBUG) as process:
         assert process.stdin is not None
         process.stdin.write(pushing.lines(*papers(pushing)))
         process.stdin.flush()

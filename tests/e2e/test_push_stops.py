@@ -9,7 +9,7 @@ import threading
 import typing as t
 
 import pytest
-from support.dealership import Run, command, environment
+from support.dealership import Run, command, environment, start
 from support.failures import refused
 from support.pushing import PATHS, Pushing, checkpoints, counts, push
 from support.singer import state
@@ -35,15 +35,7 @@ class Process:
 
     def __init__(self, pushing: Pushing, **settings: t.Any) -> None:  # noqa: ANN401 - settings
         self._log = pushing.folder / "log"
-        with self._log.open("wb") as errors:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program
-                command("target-automate", "--config", pushing.config(**settings)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment(),
-                text=True,
-            )
+        self.process = start(self._log, "target-automate", "--config", pushing.config(**settings))
         self._guard = threading.Timer(PATIENCE, self.process.kill)
         self._guard.start()
         self._said: list[str] = []
@@ -318,9 +310,7 @@ def test_an_apply_killed_halfway_and_run_again_writes_each_record_once(pushing: 
     pushing.dealer.faults(SLOW | {"milliseconds": 100})
     before = pushing.posts("customers")
     words = ("push", "apply", "--config", pushing.config(**HONOURED), plan)
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command("automate-dms", *words), stderr=subprocess.DEVNULL, env=environment()
-    ) as process:
+    with start(pushing.folder / "log", "automate-dms", *words) as process:
         guard = threading.Timer(PATIENCE, process.kill)
         guard.start()
         try:

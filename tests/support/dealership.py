@@ -136,6 +136,29 @@ def run(
     return Run(done.returncode, done.stdout, done.stderr)
 
 
+def start(
+    log: Path, program: str, *arguments: str | Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start one of our programs, with pipes for its input and output.
+
+    Args:
+        log: The file of its standard error: a pipe that nobody empties would stop it, since at
+            DEBUG the log is longer than a pipe holds.
+        program: Its name.
+        arguments: Of its command line.
+        env: Changes of an environment that holds no settings.
+    """
+    with log.open("wb") as errors:
+        return subprocess.Popen(  # noqa: S603 - our own program
+            command(program, *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment(env),
+            text=True,
+        )
+
+
 def pipe(tap: Path, warehouse: Path, state: Path, **options: t.Any) -> Run:  # noqa: ANN401
     """Run tap into loader as a shell pipe does, from the state and back into it.
 
