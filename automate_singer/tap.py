@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import signal
 import threading
 import typing as t
@@ -120,6 +121,10 @@ class CommandTap(Tap, abc.ABC):
             ConfigError: When settings or catalog cannot be used.
         """
 
+    def shown(self) -> contextlib.AbstractContextManager[None]:
+        """Show on standard error how far the run is, and what it has done however it ends."""
+        return contextlib.nullcontext()
+
     def finish(self) -> None:
         """End a run in which every stream was read.
 
@@ -170,8 +175,9 @@ class CommandTap(Tap, abc.ABC):
             state=inputs.read_json(state),
             catalog=inputs.read_json(catalog),
         )
-        tap.sync_all()
-        tap.finish()
+        with tap.shown():
+            tap.sync_all()
+            tap.finish()
 
     def load_state(self, state: dict[str, t.Any]) -> None:
         """Take over the state of the run before.

@@ -6,10 +6,8 @@ are structured. How many records were written is the SDK's own `record_count`.
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import os
-import threading
 import typing as t
 
 from singer_sdk import metrics
@@ -17,7 +15,7 @@ from singer_sdk import metrics
 from tap_automate.instants import from_seconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tap_automate.progress import Figures, Progress
 
@@ -69,27 +67,6 @@ class Beat:
                 values["requests_per_second"] = per_second
                 log(Gauge.SYNC_PROGRESS, values, stream=figures.stream)
                 self._before[figures.stream] = figures
-
-    @contextlib.contextmanager
-    def beating(self, seconds: float = BEAT_SECONDS) -> Iterator[None]:
-        """Log every few seconds while the block runs.
-
-        Args:
-            seconds: Between two times.
-        """
-        ended = threading.Event()
-
-        def work() -> None:
-            while not ended.wait(seconds):
-                self.beat()
-
-        thread = threading.Thread(target=work, name="metrics", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
 
 def _values(figures: Figures, before: Figures | None) -> dict[str, t.Any]:

@@ -10,8 +10,8 @@ import typing as t
 from automate_api import tables
 from tap_automate import terminal
 from tap_automate.instants import EPOCH, from_seconds
-from tap_automate.metrics import Beat
-from tap_automate.progress import waited_for_dms
+from tap_automate.metrics import BEAT_SECONDS, Beat
+from tap_automate.progress import repeated, waited_for_dms
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,11 @@ def shown(progress: Progress, now: Callable[[], dt.datetime]) -> Iterator[None]:
     console = tables.console(stderr=True)
     moving = sys.stderr.isatty() and not sys.stdout.isatty() and not console.is_dumb_terminal
     try:
-        with terminal.lines(progress, console) if moving else Beat(progress).beating():
+        with (
+            terminal.lines(progress, console)
+            if moving
+            else repeated(Beat(progress).beat, BEAT_SECONDS)
+        ):
             yield
     finally:
         # Whoever does not read the log must not make a run fail that has its data.

@@ -7,18 +7,24 @@ import typing as t
 
 from automate_api import contract, program
 from automate_api.client import Client
+from automate_api.clock import SYSTEM_CLOCK
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.session import Session
+from automate_api.transport import Stats
 from automate_singer import inputs
 from automate_singer.tap import CommandTap
+from tap_automate import summary
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
 from tap_automate.privacy import Privacy
+from tap_automate.progress import Progress
 from tap_automate.resources import stream_types
 from tap_automate.streams import stream_names
 
 if t.TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from singer_sdk import Stream
 
@@ -66,6 +72,23 @@ class TapAutomate(CommandTap):
     def client(self) -> Client:
         """What sends the requests of all streams."""
         return Client(self.api, self.session, stop=self.stop)
+
+    @functools.cached_property
+    def progress(self) -> Progress:
+        """What is counted of the run."""
+        return Progress(self._stats, SYSTEM_CLOCK)
+
+    def shown(self) -> AbstractContextManager[None]:
+        """Show on standard error how far the run is, and what it has done however it ends."""
+        return summary.shown(self.progress, self._server_time)
+
+    def _stats(self) -> Stats:
+        """Return the counters of all requests, without making a client for their sake."""
+        client: Client | None = self.__dict__.get("client")
+        return Stats() if client is None else client.stats
+
+    def _server_time(self) -> dt.datetime:
+        return self.client.server_time()
 
     def discover_streams(self) -> list[Stream]:
         """Return every stream of the table; needs no network."""

@@ -9,16 +9,18 @@ import typing as t
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from tap_automate.progress import repeated
 
-    from rich.console import Console, RenderableType
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
     from rich.progress import Task, TaskID
 
     from tap_automate import progress
     from tap_automate.progress import Figures
 
-REFRESHES_PER_SECOND: t.Final = 2
+REFRESH_SECONDS: t.Final = 0.5
 BAR_COLUMNS: t.Final = 20
 
 
@@ -43,19 +45,19 @@ class Lines(Progress):
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[troubles]}"),
             console=console,
-            refresh_per_second=REFRESHES_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
         )
 
-    def get_renderables(self) -> Iterable[RenderableType]:
-        """Return the lines as of now; called with each refresh."""
+    def bring_up_to_date(self) -> None:
+        """Show the lines as of now."""
         for figures in self._run.snapshot():
             if figures.reads:
-                self._bring_up_to_date(figures)
-        return super().get_renderables()
+                self._change(figures)
+        self.refresh()
 
-    def _bring_up_to_date(self, figures: Figures) -> None:
+    def _change(self, figures: Figures) -> None:
         line = self._lines.get(figures.stream)
         if line is None:
             line = self.add_task(figures.stream, total=None, rows="", speed="", troubles="")
@@ -113,10 +115,11 @@ def lines(run: progress.Progress, console: Console) -> Iterator[None]:
         if isinstance(handler, logging.StreamHandler) and handler.stream is plain
     ]
     try:
-        with Lines(run, console):
+        with Lines(run, console) as shown:
             for handler in handlers:
                 handler.setStream(sys.stderr)  # by now one that writes above the lines
-            yield
+            with repeated(shown.bring_up_to_date, REFRESH_SECONDS):
+                yield
     finally:
         for handler in handlers:
             handler.setStream(plain)

@@ -16,7 +16,7 @@ from support.clock import START, FakeClock
 
 from automate_api.transport import Stats
 from tap_automate.metrics import Beat, Gauge, log
-from tap_automate.progress import Figures, Progress, Report
+from tap_automate.progress import Figures, Progress, Report, repeated
 from tap_automate.summary import COLUMNS, show
 from tap_automate.terminal import Lines
 from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window
@@ -186,15 +186,11 @@ def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
     assert first["requests_per_second"] == 10
 
 
-def test_metrics_go_on_while_the_main_thread_is_busy(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    beaten = threading.Event()
-    beat = Beat(bench.progress)
-    monkeypatch.setattr(beat, "beat", beaten.set)
+def test_showing_goes_on_while_the_main_thread_is_busy_and_ends_with_it() -> None:
+    shown = threading.Event()
     before = threading.active_count()
-    with beat.beating(0.01):
-        assert beaten.wait(10)
+    with repeated(shown.set, 0.01):
+        assert shown.wait(10)
     assert threading.active_count() == before
 
 
@@ -272,16 +268,21 @@ def test_a_line_on_a_terminal_has_rows_speed_time_left_and_troubles(bench: Bench
     out = io.StringIO()
     console = Console(file=out, width=120, force_terminal=True, color_system=None)
     lines = Lines(bench.progress, console)
+
+    def shown() -> None:
+        lines.bring_up_to_date()
+        console.print(lines.get_renderable())
+
     report = bench.progress.stream("vehicles")
     bench.progress.stream("repair_order_lines").emitted(5)
     with report.reading():
         read(report, 2_000)
-        console.print(*lines.get_renderables())
+        shown()
         report.window(Certified(SPAN, rows(*range(500))))
         bench.counters.now.retries, bench.counters.now.waited_seconds = 1, 7
         bench.clock.pass_by(5)
-        console.print(*lines.get_renderables())
-    console.print(*lines.get_renderables())
+        shown()
+    shown()
     begun, half, done = out.getvalue().splitlines()
     assert "0 of 2,000 rows" in begun
     assert "500 of 2,000 rows" in half
