@@ -44,6 +44,17 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
         "title": "Page size",
         "description": "Rows to ask for in one request; the server may give fewer.",
     },
+    "concurrency": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 32,
+        "default": 4,
+        "title": "Requests under way",
+        "description": (
+            "Requests that may be under way together, within requests_per_second; fewer are where "
+            "answers come at once."
+        ),
+    },
     "cooldown_seconds": {
         "type": "integer",
         "minimum": 0,

@@ -1,18 +1,18 @@
-"""Fetches the pages of windows from the API, and runs a window ahead of what is being emitted."""
+"""Fetches the pages of windows from the API."""
 
 from __future__ import annotations
 
-import queue
-import threading
+import contextlib
+import operator
 import typing as t
 
-from automate_api.errors import NotOfferedError, ProtocolError, StoppedError
+from automate_api.errors import NotOfferedError, ProtocolError
 from tap_automate.instants import from_seconds, to_microseconds
 from tap_automate.streams import REPLICATION_KEY
-from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window, pages_of
+from tap_automate.windows import MICROSECONDS, Page, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from automate_api.client import Client
 
@@ -20,9 +20,6 @@ TOLERANCE: t.Final = MICROSECONDS
 """Microseconds by which a row may lie outside its window: the filter may look at whole seconds
 only.
 """
-
-LOOK: t.Final = 0.2
-"""Seconds between two looks at whether the run is to stop."""
 
 
 class Reader:
@@ -36,6 +33,7 @@ class Reader:
         *,
         page_size: int,
         parameters: Mapping[str, str],
+        decode: Callable[[bytes], t.Any] | None = None,
     ) -> None:
         """Remember what every request has in common.
 
@@ -45,10 +43,13 @@ class Reader:
             key: The fields of the primary key.
             page_size: Rows to ask for; what counts is what the server echoes.
             parameters: Further query parameters, such as the rooftop.
+            decode: As `Client.list_page` takes it; a record that is no dict must have its key and
+                `updatedAt` in attributes of these names, of the right types.
         """
         self._client = client
         self._path = path
         self._key = key
+        self._decode = decode
         self._parameters: dict[str, str | int] = {**parameters, "pageSize": page_size}
 
     def fetch(self, window: Window, page: int) -> Page:
@@ -61,7 +62,7 @@ class Reader:
         bounds = {"updatedFrom": from_seconds(window.start), "updatedTo": from_seconds(window.end)}
         try:
             answer = self._client.list_page(
-                self._path, {**self._parameters, **bounds, "page": page}
+                self._path, {**self._parameters, **bounds, "page": page}, decode=self._decode
             )
         except NotOfferedError:
             if page == 1:
@@ -74,10 +75,10 @@ class Reader:
         if answer.page != page:
             msg = f"GET {self._path}: asked for page {page}, the answer is page {answer.page}."
             raise ProtocolError(msg, request_id=answer.request_id)
-        rows = [self._row(record, answer.request_id) for record in answer.items]
+        rows = self._rows(answer.items, answer.request_id)
         earliest = window.start * MICROSECONDS - TOLERANCE
         latest = (window.end + 1) * MICROSECONDS + TOLERANCE
-        outside = sum(not earliest <= row.updated < latest for row in rows)
+        outside = sum([not earliest <= row.updated < latest for row in rows])
         if outside:
             msg = (
                 f"GET {self._path}: {outside} of {len(rows)} rows lie outside the `updatedFrom` "
@@ -91,12 +92,31 @@ class Reader:
     def sample(self, rows: int) -> list[Row]:
         """Return the first rows of the list call, whatever they are, for a connection test."""
         answer = self._client.list_page(
-            self._path, {**self._parameters, "pageSize": rows, "page": 1}
+            self._path, {**self._parameters, "pageSize": rows, "page": 1}, decode=self._decode
         )
-        return [self._row(record, answer.request_id) for record in answer.items[:rows]]
+        return self._rows(answer.items[:rows], answer.request_id)
 
-    def _row(self, record: dict[str, t.Any], request_id: str | None) -> Row:
-        key = [record.get(name) for name in self._key]
+    def _rows(self, records: Sequence[t.Any], request_id: str | None) -> list[Row]:
+        if dict not in set(map(type, records)):
+            with contextlib.suppress(ValueError):  # said below, where the culprit is known
+                return self._rows_of_structs(records)
+        return [
+            self._row(record if isinstance(record, dict) else self._named(record), record, request_id)
+            for record in records
+        ]
+
+    def _rows_of_structs(self, records: Sequence[t.Any]) -> list[Row]:
+        keys = [list(map(operator.attrgetter(name), records)) for name in self._key]
+        if any(type(part) is not str for parts in keys for part in parts):
+            keys = [list(map(str, parts)) for parts in keys]
+        updated = [to_microseconds(getattr(record, REPLICATION_KEY)) for record in records]
+        return list(map(Row, zip(*keys, strict=True), updated, records))
+
+    def _named(self, struct: object) -> dict[str, t.Any]:
+        return {name: getattr(struct, name) for name in (*self._key, REPLICATION_KEY)}
+
+    def _row(self, named: Mapping[str, t.Any], record: object, request_id: str | None) -> Row:
+        key = [named.get(name) for name in self._key]
         if not all(isinstance(part, str | int) for part in key):
             wanted, came = ", ".join(self._key), ", ".join(type(part).__name__ for part in key)
             msg = (
@@ -105,87 +125,12 @@ class Reader:
             )
             raise ProtocolError(msg, request_id=request_id)
         try:
-            updated = to_microseconds(record[REPLICATION_KEY])
+            updated = to_microseconds(named[REPLICATION_KEY])
         except (KeyError, TypeError, ValueError):
-            came = type(record.get(REPLICATION_KEY)).__name__
+            came = type(named.get(REPLICATION_KEY)).__name__
             msg = (
                 f"GET {self._path}: expected an instant such as 2026-01-20T13:45:00Z in every "
                 f"row's `{REPLICATION_KEY}`, one has a value of type {came} that is none."
             )
             raise ProtocolError(msg, request_id=request_id) from None
         return Row(tuple(map(str, key)), updated, record)
-
-
-class _Ahead:
-    """A thread that advances windows, one of them ready at most."""
-
-    def __init__(self, windows: Iterator[Certified]) -> None:
-        self._windows = windows
-        self._ready: queue.Queue[Certified | BaseException | None] = queue.Queue(maxsize=1)
-        self._abandoned = threading.Event()
-        threading.Thread(target=self._work, name="read-ahead", daemon=True).start()
-
-    def take(self) -> Certified | None:
-        """Return the next window, or None after the last.
-
-        Raises:
-            queue.Empty: When none is ready yet.
-            BaseException: What the windows raised.
-        """
-        item = self._ready.get(timeout=LOOK)
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def abandon(self) -> None:
-        """Let the thread end."""
-        self._abandoned.set()
-
-    def _work(self) -> None:
-        try:
-            for window in self._windows:
-                if not self._put(window):
-                    return
-            self._put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
-            self._put(error)
-
-    def _put(self, item: Certified | BaseException | None) -> bool:
-        while not self._abandoned.is_set():
-            try:
-                self._ready.put(item, timeout=LOOK)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-
-def read_ahead(windows: Iterator[Certified], stop: threading.Event) -> Iterator[Certified]:
-    """Read the next window while the caller is busy with the one before.
-
-    Waiting for a slow answer happens in a thread of its own, so that a signal ends the run at once.
-
-    Args:
-        windows: Is advanced in the thread.
-        stop: Set when the run is to end.
-
-    Yields:
-        The windows, in their order; one is ready at most, so that memory does not grow.
-
-    Raises:
-        StoppedError: As soon as `stop` is set.
-        Exception: What `windows` raises, after the windows before it.
-    """
-    ahead = _Ahead(windows)
-    try:
-        while not stop.is_set():
-            try:
-                window = ahead.take()
-            except queue.Empty:
-                continue
-            if window is None:
-                return
-            yield window
-        raise StoppedError
-    finally:
-        ahead.abandon()

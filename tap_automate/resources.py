@@ -1,7 +1,8 @@
 """A resource of the API as a Singer stream, and the line streams cut from its records.
 
-From request to message: `plan` splits time into windows, `reader` fetches their pages, `windows`
-certifies them, `bookmark` leaves out what was emitted before, `records` normalises and cuts lines,
+From request to message: `plan` cuts time into windows, `harvest` knows which of their pages to ask
+for, `fetching` has threads ask, `reader` makes rows of the answers, `windows` certifies them,
+`bookmark` leaves out what was emitted before, `records` normalises and cuts lines,
 and `sdk_seams` writes rows, then state.
 """
 
@@ -18,10 +19,10 @@ from automate_api.errors import (
     TryLaterError,
 )
 from tap_automate.bookmark import Bookmark
-from tap_automate.harvest import certified_windows
+from tap_automate.fetching import Fetching
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
 from tap_automate.lines import lines_of
-from tap_automate.reader import Reader, read_ahead
+from tap_automate.reader import Reader
 from tap_automate.records import Normaliser
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
@@ -159,9 +160,15 @@ class ResourceStream(FamilyStream):
         end = min(now - cooldown, -(-last // MICROSECONDS))
         if end <= start:
             return
-        windows = certified_windows(self._reader(context).fetch, start, end)
+        fetching = Fetching(
+            self._reader(context).fetch,
+            start,
+            end,
+            concurrency=self.config["concurrency"],
+            stop=self.tap.stop,
+        )
         found = False
-        for certified in read_ahead(windows, self.tap.stop):
+        for certified in fetching.windows():
             found = found or bool(certified.rows)
             yield Step(
                 self._fresh_rows(certified, bookmarks, normalise, (first, last)),
