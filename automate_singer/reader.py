@@ -7,7 +7,9 @@ two messages, without an exception in the middle of one.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 import select
 import sys
@@ -20,12 +22,22 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from automate_singer.errors import InputError
 
+if sys.platform == "linux":
+    import fcntl
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from automate_api.errors import StoppedError
 
 READ_BYTES: t.Final = 1 << 20
+LINES: t.Final = 1_000
+"""Lines at a time, where the input is no file."""
+
+PIPE_BYTES: t.Final = 1 << 20
+"""What the pipe is asked to hold, the most that Linux gives to anybody: a tap writes on for longer
+while the target is busy.
+"""
 
 _decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -34,9 +46,14 @@ class MessageReader(GenericSingerReader[bytes]):
     """Reads lines, decodes them and hands them to the target's callbacks.
 
     Attributes:
-        bytes_read: Bytes of the messages so far.
+        bytes_read: Bytes of the lines so far.
+        line: The line that was decoded last, with its end.
+        line_number: Which one that is, or the last that `take_lines` took.
         on_wait: Called after each wait for input, whether some came or not: a tap that says a
             little every second is never silent, and yet slow.
+        take_lines: Offered whole lines, with the place of the first that is still to be read,
+            before that is decoded alone; gives back the end of what it took, or 0. All that it
+            takes are RECORD messages.
         wait_seconds: The longest such wait.
     """
 
@@ -46,6 +63,8 @@ class MessageReader(GenericSingerReader[bytes]):
         self.bytes_read = 0
         self.line_number = 0
         self.on_wait: Callable[[], None] = lambda: None
+        self.take_lines: Callable[[bytes, int], int] = lambda _lines, _start: 0
+        self.line = b""
         self.wait_seconds = 1.0
         self._stopped: StoppedError | None = None
         self._alarm: int | None = None
@@ -86,23 +105,36 @@ class MessageReader(GenericSingerReader[bytes]):
             StoppedError: After `stop`.
         """
         counts: Counter[str] = Counter()
-        for line in self._lines(file_input or self.default_input):
-            if self._stopped is not None:
-                raise self._stopped
-            self.line_number += 1
-            if line.isspace() or not line:
-                continue
-            self.bytes_read += len(line)
-            message = self.deserialize_json(line)
-            kind = message.get("type")
-            callback = callbacks.get(kind) if isinstance(kind, str) else None
-            if callback is None or kind is None:
-                names = ", ".join(sorted(str.__str__(name) for name in callbacks))
-                msg = f"Line {self.line_number} of the input has no known type: expected {names}"
-                raise InputError(msg)
-            callback(message)
-            counts[kind] += 1
+        for lines in self._blocks(file_input or self.default_input):
+            start = 0
+            while start < len(lines):
+                if self._stopped is not None:
+                    raise self._stopped
+                end = self.take_lines(lines, start)
+                if end:
+                    taken = lines.count(b"\n", start, end)
+                    self.line_number += taken
+                    counts["RECORD"] += taken
+                else:
+                    end = lines.find(b"\n", start) + 1 or len(lines)
+                    self.line = lines[start:end]
+                    self.line_number += 1
+                    if not self.line.isspace():
+                        counts[self._process_line(callbacks)] += 1
+                self.bytes_read += end - start
+                start = end
         return counts
+
+    def _process_line(self, callbacks: dict[str, Callable[[dict[str, t.Any]], None]]) -> str:
+        message = self.deserialize_json(self.line)
+        kind = message.get("type")
+        callback = callbacks.get(kind) if isinstance(kind, str) else None
+        if callback is None or not isinstance(kind, str):
+            names = ", ".join(sorted(str.__str__(name) for name in callbacks))
+            msg = f"Line {self.line_number} of the input has no known type: expected {names}"
+            raise InputError(msg)
+        callback(message)
+        return kind
 
     def deserialize_json(self, line: bytes) -> dict[str, t.Any]:
         """Decode one message; numbers with a point or exponent become `Decimal`.
@@ -134,27 +166,30 @@ class MessageReader(GenericSingerReader[bytes]):
             raise InputError(msg)
         return message
 
-    def _lines(self, stream: t.IO[t.Any]) -> Iterator[bytes]:
+    def _blocks(self, stream: t.IO[t.Any]) -> Iterator[bytes]:
+        """Yield whole lines, some at a time; only the last may lack its end."""
         binary = getattr(stream, "buffer", stream)
         try:
             descriptor = binary.fileno()
         except (AttributeError, io.UnsupportedOperation):
-            descriptor = None
-        if (
-            descriptor is None or os.name == "nt"
-        ):  # Windows cannot wait for a pipe with a time limit
-            yield from stream
+            rest = iter(stream)
+            while lines := list(itertools.islice(rest, LINES)):
+                yield b"".join(map(_bytes, lines))
+            return
+        if os.name == "nt":  # Windows cannot wait for a pipe with a time limit
+            yield from map(_bytes, stream)
             return
         wake, alarm = os.pipe()
         self._alarm = alarm
         try:
-            yield from self._lines_of_pipe(descriptor, wake)
+            yield from self._blocks_of_pipe(descriptor, wake)
         finally:
             self._alarm = None  # before it is closed, as a signal may come in between
             os.close(alarm)
             os.close(wake)
 
-    def _lines_of_pipe(self, descriptor: int, wake: int) -> Iterator[bytes]:
+    def _blocks_of_pipe(self, descriptor: int, wake: int) -> Iterator[bytes]:
+        _widen(descriptor)
         parts: list[bytes] = []
         while True:
             ready, _, _ = select.select([descriptor, wake], [], [], self.wait_seconds)
@@ -166,12 +201,23 @@ class MessageReader(GenericSingerReader[bytes]):
             data = os.read(descriptor, READ_BYTES)
             if not data:
                 break
-            first, newline, rest = data.partition(b"\n")
-            parts.append(first)
-            if newline:
-                yield b"".join(parts)
-                lines = rest.split(b"\n")
-                parts = [lines.pop()]
-                yield from lines
+            end = data.rfind(b"\n") + 1
+            if not end:
+                parts.append(data)
+                continue
+            yield b"".join((*parts, data[:end]))
+            parts = [data[end:]]
         if last := b"".join(parts):
             yield last
+
+
+def _bytes(line: str | bytes) -> bytes:
+    # What is no valid Unicode is refused where the line is decoded.
+    return line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+
+
+def _widen(descriptor: int) -> None:
+    """Have a pipe hold more, where the system can and lets us; any other input stays as it is."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -248,6 +248,18 @@ class PipeTarget(CommandTarget, abc.ABC, t.Generic[SinkT]):
         """
         return [sink for sink, _ in self._find_routes(message)]
 
+    def plain_sink(self, stream: str) -> SinkT | None:
+        """Find the only one that takes a stream, if records reach it as they are.
+
+        Args:
+            stream: As the tap names it.
+
+        Returns:
+            What `route` gave, or None when there are more or a stream map comes in between.
+        """
+        routes = self._routes.get(stream, ())
+        return routes[0][0] if len(routes) == 1 and routes[0][1] is None else None
+
     def malformed(self, message: Message, *, expected: str) -> InputError:
         """Make the error about a message that is not as the Singer specification has it.
 

@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
 
+    from target_warehouse.lines import RecordLines
     from target_warehouse.sink import WarehouseSink
 
 COMPRESSIONS: t.Final = ("gzip", "none", None)
@@ -44,11 +45,40 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
             options: As `CommandTarget` takes them.
         """
         self._aliases: dict[str, dict[str, t.Any]] = {}
+        self._lines: tuple[RecordLines, WarehouseSink] | None = None
         super().__init__(**options)
+        self.message_reader.take_lines = self.take_lines
 
     @abc.abstractmethod
     def drain(self) -> None:
         """Commit everything that was taken, then write the STATE that stands for it."""
+
+    @abc.abstractmethod
+    def rows_taken(self, sink: WarehouseSink, rows: list[t.Any]) -> None:
+        """Give rows to their sink, draining when it is time.
+
+        Args:
+            sink: Whose `record_lines` read the rows.
+            rows: In the order in which they came.
+        """
+
+    def take_lines(self, lines: bytes, start: int) -> int:
+        """Take lines that are RECORDs of the stream of the last one.
+
+        Args:
+            lines: Whole lines.
+            start: The place of the first that is still to be read.
+
+        Returns:
+            The end of what was taken; 0 when the next line is to be read alone.
+        """
+        if self._lines is None:
+            return 0
+        reader, sink = self._lines
+        rows, end = reader.take(lines, start)
+        if rows:
+            self.rows_taken(sink, rows)
+        return end
 
     def active_sinks(self) -> list[WarehouseSink]:
         """List the sinks that records may still come for."""
@@ -78,6 +108,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         Args:
             stream: Not used.
         """
+        self._lines = None
         self.drain()
 
     def open_stream(self, stream: str, stream_map: StreamMap) -> None:
@@ -91,6 +122,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
             ConfigError: When it would share its name with another stream of different columns, one
                 of which would lose fields.
         """
+        self._lines = None
         alias = stream_map.stream_alias
         shape = (stream_map.transformed_schema, stream_map.transformed_key_properties)
         owners = self._aliases.setdefault(alias, {})
@@ -127,6 +159,15 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
             context = {"batch_start_time": dt.datetime.now(tz=dt.UTC)}
             sink._add_sdc_metadata_to_record(record, message, context)  # noqa: SLF001 - the seam
         sink.take(record, message.get("version"))
+
+    def _process_record_message(self, message_dict: Message) -> None:
+        super()._process_record_message(message_dict)
+        stream = message_dict["stream"]
+        sink = self.plain_sink(stream)
+        lines = sink and sink.record_lines(stream)
+        if sink and lines:
+            lines.learn(self.message_reader.line)
+            self._lines = (lines, sink)
 
     def _process_batch_message(self, message_dict: Message) -> None:
         manifest, encoding = message_dict.get("manifest"), message_dict.get("encoding")

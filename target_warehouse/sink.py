@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import operator
 import typing as t
@@ -15,6 +16,7 @@ from automate_singer.arrow import UnfitValueError, convert
 from automate_singer.columns import BIGINT, Column
 from automate_singer.errors import UnfitRecordError
 from target_warehouse.errors import MissingKeyError
+from target_warehouse.lines import RecordLines, columns
 from target_warehouse.names import columns_of, styled
 from target_warehouse.warehouse import ORDINAL, VERSION_COLUMN, Chunk
 
@@ -95,6 +97,8 @@ class WarehouseSink(Sink):
         self.tracks_versions = self.process_activate_version_messages
         self._tally = target.tallies[stream_name]
         self._rows: list[Record] = []
+        self._typed_rows: list[t.Any] = []
+        self._lines: dict[str, RecordLines | None] = {}
         self._chunks: list[Chunk] = []
         self._held = 0
         self._versioned = any(column.name == VERSION_COLUMN for column in self.columns)
@@ -103,7 +107,7 @@ class WarehouseSink(Sink):
     @property
     def current_size(self) -> int:
         """Records that are not written yet."""
-        return self._held + len(self._rows)
+        return self._held + len(self._rows) + len(self._typed_rows)
 
     def get_validator(self) -> BaseJSONSchemaValidator | None:
         """Leave validation to the conversion into Arrow types."""
@@ -137,6 +141,8 @@ class WarehouseSink(Sink):
             UnfitRecordError: When it, or one before it in its chunk, does not fit.
             MissingKeyError: When one of them lacks a key.
         """
+        if self._typed_rows:
+            self._convert_rows()
         if version is None:
             self._tally.unversioned = True
         elif self.tracks_versions:
@@ -145,6 +151,41 @@ class WarehouseSink(Sink):
             record[VERSION_COLUMN] = version
         self._rows.append(record)
         if len(self._rows) >= CHUNK_ROWS:
+            self._convert_rows()
+
+    def record_lines(self, stream: str) -> RecordLines | None:
+        """Give what reads the lines of a stream whose records come here as they are.
+
+        Args:
+            stream: As the tap names it.
+
+        Returns:
+            The reader of its lines, whose rows `take_rows` takes; None when each record is changed,
+            or its fields have names that cannot be read so.
+        """
+        if self.adds_metadata:
+            return None
+        if stream not in self._lines:
+            self._lines[stream] = None
+            with contextlib.suppress(ValueError):
+                self._lines[stream] = RecordLines(stream, [column.field for column in self.columns])
+        return self._lines[stream]
+
+    def take_rows(self, rows: Sequence[t.Any]) -> None:
+        """Take rows of `record_lines`.
+
+        Args:
+            rows: In the order in which they came.
+
+        Raises:
+            UnfitRecordError: When one of them, or one before them in their chunk, does not fit.
+            MissingKeyError: When one lacks a key.
+        """
+        self._tally.unversioned = True
+        if self._rows:
+            self._convert_rows()
+        self._typed_rows += rows
+        if len(self._typed_rows) >= CHUNK_ROWS:
             self._convert_rows()
 
     def process_batch(self, context: dict[str, t.Any]) -> None:  # noqa: ARG002 - SDK
@@ -226,6 +267,7 @@ class WarehouseSink(Sink):
         self._compile()
 
     def _compile(self) -> None:
+        self._lines.clear()
         fields = [column.field for column in self.columns]
         self._fields = frozenset(fields)
         # itemgetter gives a bare value for one name.
@@ -237,6 +279,9 @@ class WarehouseSink(Sink):
         ]
 
     def _convert_rows(self) -> None:
+        if self._typed_rows:
+            self._keep(columns(self._typed_rows), len(self._typed_rows))
+            self._typed_rows.clear()
         rows = self._rows
         if not rows:
             return
@@ -244,10 +289,16 @@ class WarehouseSink(Sink):
             self._tally.unknown_fields.update(
                 field for row in rows for field in row if field not in self._fields
             )
+        values: list[Sequence[t.Any]]
         try:
-            values: list[Sequence[t.Any]] = list(zip(*map(self._get, rows), strict=True))
+            values = list(zip(*map(self._get, rows), strict=True))
         except KeyError:
             values = [[row.get(column.field) for row in rows] for column in self.columns]
+        self._keep(values, len(rows))
+        rows.clear()
+
+    def _keep(self, values: Sequence[Sequence[t.Any]], count: int) -> None:
+        """Convert the values of each column into a chunk."""
         first = self._tally.records + 1
         for index in self._key_indexes:
             if None in values[index]:
@@ -260,12 +311,11 @@ class WarehouseSink(Sink):
                 raise self._unfit(column, error, first + error.index) from None
             arrays.append(array)
             types.append(column_type)
-        arrays.append(pa.array(range(self._held, self._held + len(rows)), pa.int64()))
+        arrays.append(pa.array(range(self._held, self._held + count), pa.int64()))
         names = [*(f"c{index}" for index in range(len(self.columns))), ORDINAL]
         self._chunks.append(Chunk(pa.table(arrays, names=names), tuple(types)))
-        self._held += len(rows)
-        self._tally.records += len(rows)
-        rows.clear()
+        self._held += count
+        self._tally.records += count
 
     def _refuse_null_key(self, index: int, ordinal: int) -> t.NoReturn:
         msg = (

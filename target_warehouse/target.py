@@ -30,8 +30,15 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
+ROW_GROUP: t.Final = 122_880
+"""Rows that DuckDB stores together, and writes once when a transaction brings them all.
+
+Measured, 370 k rows of 30 columns: 1.4 us of CPU a row, against 3.4 with 50,000 in a transaction,
+where a checkpoint after each writes the last, unfinished group again.
+"""
+
 DRAIN_SECONDS: t.Final = 10.0
-DRAIN_BYTES: t.Final = 64 << 20
+DRAIN_BYTES: t.Final = 160 << 20
 """Bytes of input after which a drain follows in any case: wide records stay in bounds."""
 
 GARBAGE_THRESHOLD: t.Final = 100_000
@@ -106,11 +113,11 @@ class TargetWarehouse(SeamedTarget):
         th.Property(
             "batch_size_rows",
             th.IntegerType(minimum=1),
-            default=50_000,
+            default=ROW_GROUP,
             title="Batch size",
             description=(
                 "Rows, over all streams, after which everything is committed and STATE is written; "
-                "10 seconds or 64 MiB of input do the same."
+                "10 seconds or 160 MiB of input do the same."
             ),
         ),
     ).to_dict()
@@ -181,6 +188,25 @@ class TargetWarehouse(SeamedTarget):
                 self.drain()
             else:
                 self._drain_if_due()
+
+    def rows_taken(self, sink: WarehouseSink, rows: list[t.Any]) -> None:
+        """Give rows to their sink, draining as `record_taken` does.
+
+        Args:
+            sink: Whose `record_lines` read the rows.
+            rows: In the order in which they came.
+        """
+        while rows:
+            room = self._batch_size - self._records_pending
+            sink.take_rows(rows[:room])
+            self._records_pending += len(rows[:room])
+            if self._records_pending >= self._batch_size:
+                self.drain()
+            rows = rows[room:]
+        if self.message_reader.bytes_read - self._bytes_drained >= DRAIN_BYTES:
+            self.drain()
+        else:
+            self._drain_if_due()
 
     def drain(self) -> None:
         """Commit everything that was taken, then write the STATE that stands for it."""

@@ -211,7 +211,7 @@ class Warehouse:
                 return self._upsert(where, names, by_key, staged), notes
             self._run(
                 f"INSERT INTO {where} ({', '.join(names.values())}) "
-                f"SELECT {', '.join(names)} FROM ({staged}) ORDER BY {ORDINAL}"
+                f"SELECT {', '.join(names)} FROM ({staged})"
             )
         return 0, notes
 
@@ -223,7 +223,9 @@ class Warehouse:
         `names` tells which column of the table takes a staged one; `keys` are staged ones.
 
         Measured, 4 x 50 k rows of 28 columns over as many present: 2.3 us a row, against 4.0 for
-        DELETE and INSERT, 4.1 for ON CONFLICT with a primary key and 35 for MERGE.
+        DELETE and INSERT, 4.1 for ON CONFLICT with a primary key and 35 for MERGE. What rows there
+        are is looked up first, as a first load has none: 0.1 us a row against 1 M stored ones,
+        where joins that find nothing take 2.
         """
         last = f"SELECT max({ORDINAL}) FROM ({staged}) GROUP BY {', '.join(keys)}"
         [(records, distinct)] = self._run(
@@ -233,18 +235,22 @@ class Warehouse:
         if distinct < records:
             new = f"SELECT * FROM ({staged}) WHERE {ORDINAL} IN ({last})"
         same = " AND ".join(f"stored.{names[key]} = new.{key}" for key in keys)
+        [(known,)] = self._run(
+            f"SELECT count(*) FROM ({new}) AS new SEMI JOIN {where} AS stored ON {same}"
+        )
         changes = [f"{name} = new.{came}" for came, name in names.items() if came not in keys]
-        if changes:
+        if known and changes:
             self._run(
                 f"UPDATE {where} AS stored SET {', '.join(changes)} FROM ({new}) AS new "
                 f"WHERE {same}"
             )
-        values = ", ".join(f"new.{came}" for came in names)
-        self._run(
-            f"INSERT INTO {where} ({', '.join(names.values())}) "
-            f"SELECT {values} FROM ({new}) AS new "
-            f"ANTI JOIN {where} AS stored ON {same} ORDER BY new.{ORDINAL}"
-        )
+        if known < distinct:
+            others = f"ANTI JOIN {where} AS stored ON {same} ORDER BY new.{ORDINAL}"
+            values = ", ".join(f"new.{came}" for came in names)
+            self._run(
+                f"INSERT INTO {where} ({', '.join(names.values())}) "
+                f"SELECT {values} FROM ({new}) AS new {others if known else ''}"
+            )
         return int(records - distinct)
 
     def has_version(self, table: str, version: int) -> bool:
