@@ -11,14 +11,13 @@ import dataclasses
 import threading
 import typing as t
 
-from tap_automate.windows import pages_of
-
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from automate_api.clock import Clock
     from automate_api.transport import Stats
-    from tap_automate.windows import Certified, Page, Window
+    from tap_automate.harvest import Harvest
+    from tap_automate.windows import Certified
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +58,23 @@ class Figures:
     newest: int | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Answers:
+    """What one or more harvests have counted."""
+
+    expected: int | None = None
+    pages: int = 0
+    pages_certified: int = 0
+
+    def plus(self, other: _Answers) -> _Answers:
+        known = [each for each in (self.expected, other.expected) if each is not None]
+        return _Answers(
+            sum(known) if known else None,
+            self.pages + other.pages,
+            self.pages_certified + other.pages_certified,
+        )
+
+
 class Report:
     """Counts for one stream; safe to share between threads.
 
@@ -85,10 +101,8 @@ class Report:
         self._seconds = 0.0
         self._retries = 0
         self._waited = 0.0
-        self._rows = self._certified = self._pages = self._windows = self._useful = 0
-        self._page_size = 1
-        self._expected: int | None = None
-        self._is_first_answer = False
+        self._rows = self._certified = self._windows = 0
+        self._before = self._now = _Answers()
         self._bookmarks: dict[str, int] = {}
         self._newest: int | None = None
 
@@ -102,7 +116,7 @@ class Report:
         with self._lock:
             self._reads = True
             self._begun = (self._clock.monotonic(), stats)
-            self._is_first_answer = True
+            self._before, self._now = self._before.plus(self._now), _Answers()
         try:
             yield
         finally:
@@ -114,28 +128,14 @@ class Report:
                 self._waited += waited
                 self._begun = None
 
-    def counted(self, fetch: Callable[[Window, int], Page]) -> Callable[[Window, int], Page]:
-        """Count what a function fetches.
+    def answered(self, harvest: Harvest) -> None:
+        """Count an answer.
 
         Args:
-            fetch: Asks for a page of a window. The first answer of a block is about its whole span,
-                and tells how many rows to expect.
-
-        Returns:
-            A function that does the same.
+            harvest: Which has just taken it; one for each block.
         """
-
-        def fetch_counted(window: Window, number: int) -> Page:
-            page = fetch(window, number)
-            with self._lock:
-                self._pages += 1
-                self._page_size = max(self._page_size, page.size)
-                if self._is_first_answer:
-                    self._is_first_answer = False
-                    self._expected = (self._expected or 0) + page.total
-            return page
-
-        return fetch_counted
+        with self._lock:
+            self._now = _Answers(harvest.expected, harvest.pages, harvest.pages_certified)
 
     def window(self, certified: Certified) -> None:
         """Count a certified window that is about to be emitted."""
@@ -143,7 +143,6 @@ class Report:
         with self._lock:
             self._windows += 1
             self._certified += len(rows)
-            self._useful += max(1, pages_of(len(rows), self._page_size))
             if rows:
                 self._newest = max(self._newest or rows[-1].updated, rows[-1].updated)
 
@@ -168,6 +167,7 @@ class Report:
         stats = self._stats()
         with self._lock:
             seconds, retries, waited = self._since_begun(stats)
+            answers = self._before.plus(self._now)
             return Figures(
                 stream=self._stream,
                 reads=self._reads,
@@ -175,10 +175,10 @@ class Report:
                 seconds=self._seconds + seconds,
                 rows=self._rows,
                 certified=self._certified,
-                expected=self._expected,
-                pages=self._pages,
+                expected=answers.expected,
+                pages=answers.pages,
                 windows=self._windows,
-                rereads=max(0, self._pages - self._useful),
+                rereads=answers.pages - answers.pages_certified,
                 retries=self._retries + retries,
                 waited_seconds=self._waited + waited,
                 bookmark=min(self._bookmarks.values(), default=None),

@@ -15,11 +15,12 @@ from rich.console import Console
 from support.clock import START, FakeClock
 
 from automate_api.transport import Stats
+from tap_automate.harvest import Harvest
 from tap_automate.metrics import Beat, Gauge, log
 from tap_automate.progress import Figures, Progress, Report, repeated
 from tap_automate.summary import COLUMNS, show
 from tap_automate.terminal import Lines
-from tap_automate.windows import MICROSECONDS, Certified, Page, Row, Window
+from tap_automate.windows import MICROSECONDS, Certified, Row, Window
 
 SPAN = Window(0, 10_000)
 
@@ -57,11 +58,12 @@ def rows(*seconds: int) -> list[Row]:
     return [Row((f"k{second}",), second * MICROSECONDS, {}) for second in seconds]
 
 
-def read(report: Report, *totals: int, size: int = 5) -> None:
-    """Fetch a page for each of the totals that the server tells."""
-    fetch = report.counted(lambda _window, number: Page([], size, totals[number - 1]))
-    for number, _ in enumerate(totals, 1):
-        fetch(SPAN, number)
+def read(report: Report, expected: int, pages: int, certified: int | None = None) -> None:
+    """Tell of answers, of which as many were in certified windows unless told otherwise."""
+    harvest = Harvest(SPAN.start, SPAN.end)
+    harvest.expected, harvest.pages = expected, pages
+    harvest.pages_certified = pages if certified is None else certified
+    report.answered(harvest)
 
 
 def figures_of(progress: Progress, name: str) -> Figures:
@@ -71,7 +73,7 @@ def figures_of(progress: Progress, name: str) -> Figures:
 def test_pages_windows_rows_and_the_newest_of_them_are_counted(bench: Bench) -> None:
     report = bench.progress.stream("vehicles")
     with report.reading():
-        read(report, 12, 12, 12)
+        read(report, 12, 3)
         report.window(Certified(SPAN, rows(*range(100, 112))))
         report.emitted(9)
         report.advanced(10_000)
@@ -88,29 +90,23 @@ def test_pages_windows_rows_and_the_newest_of_them_are_counted(bench: Bench) -> 
 def test_pages_that_are_in_no_certified_window_were_read_in_vain(bench: Bench) -> None:
     report = bench.progress.stream("vehicles")
     with report.reading():
-        read(report, 12, 12, 11, 11, 11, 11)
-        report.window(Certified(SPAN, rows(*range(100, 111))))
+        read(report, 12, 5, 3)
+        read(report, 12, 6, 3)
     assert figures_of(bench.progress, "vehicles").rereads == 3
 
 
-def test_a_window_without_rows_took_a_page(bench: Bench) -> None:
+def test_a_window_without_rows_has_no_newest(bench: Bench) -> None:
     report = bench.progress.stream("vehicles")
     with report.reading():
-        read(report, 0)
+        read(report, 0, 1)
         report.window(Certified(SPAN, []))
     figures = figures_of(bench.progress, "vehicles")
-    assert (figures.pages, figures.rereads, figures.expected, figures.newest) == (1, 0, 0, None)
+    assert (figures.windows, figures.expected, figures.newest) == (1, 0, None)
 
 
-def test_a_page_that_fails_counts_as_none(bench: Bench) -> None:
-    report = bench.progress.stream("vehicles")
-
-    def failing(_window: Window, _number: int) -> Page:
+def test_a_stream_that_fails_is_no_longer_being_read(bench: Bench) -> None:
+    with pytest.raises(ConnectionError), bench.progress.stream("vehicles").reading():
         raise ConnectionError
-
-    with pytest.raises(ConnectionError), report.reading():
-        report.counted(failing)(SPAN, 1)
-    assert figures_of(bench.progress, "vehicles").pages == 0
     assert not figures_of(bench.progress, "vehicles").running
 
 
@@ -118,12 +114,13 @@ def test_rooftops_add_up_and_the_bookmark_furthest_behind_counts(bench: Bench) -
     for rooftop, total, bookmark in (("a", 7, 500), ("b", 3, 400)):
         report = bench.progress.stream("deals")
         with report.reading():
-            read(report, total)
+            read(report, total, 2, 1)
             report.window(Certified(SPAN, rows(*range(total))))
             report.advanced(bookmark, rooftop)
             bench.clock.pass_by(2)
     figures = figures_of(bench.progress, "deals")
     assert (figures.expected, figures.certified, figures.bookmark) == (10, 10, 400)
+    assert (figures.pages, figures.rereads) == (4, 2)
     assert figures.seconds == pytest.approx(4)
 
 
@@ -142,22 +139,16 @@ def test_retries_and_waits_belong_to_the_stream_that_was_read_meanwhile(bench: B
 
 
 def test_many_threads_lose_no_count(bench: Bench) -> None:
-    report = bench.progress.stream("vehicles")
-    fetch = report.counted(lambda _window, _number: Page([], 5, 12))
-
     def work() -> None:
         for _ in range(500):
-            fetch(SPAN, 1)
             bench.progress.stream("vehicles").emitted(2)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
-    with report.reading():
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    figures = figures_of(bench.progress, "vehicles")
-    assert (figures.pages, figures.rows, figures.expected) == (4_000, 8_000, 12)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert figures_of(bench.progress, "vehicles").rows == 8_000
 
 
 def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
@@ -168,7 +159,7 @@ def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
         pass
     report = bench.progress.stream("vehicles")
     with caplog.at_level(logging.INFO, "singer_sdk.metrics"), report.reading():
-        read(report, 40, 40)
+        read(report, 40, 2)
         report.window(Certified(SPAN, rows(*range(10))))
         report.advanced(1_767_225_600)
         bench.clock.pass_by(5)
@@ -221,7 +212,7 @@ def cells(line: str) -> list[str]:
 def test_the_summary_has_a_line_for_each_stream_and_one_for_all(bench: Bench) -> None:
     report = bench.progress.stream("repair_orders")
     with report.reading():
-        read(report, *[1_234] * 250)
+        read(report, 1_234, 250, 247)
         report.window(Certified(SPAN, rows(*range(int(START) - 1_300, int(START) - 66))))
         report.emitted(1_234)
         bench.progress.stream("repair_order_lines").emitted(5_000)
@@ -244,7 +235,7 @@ def test_the_summary_has_a_line_for_each_stream_and_one_for_all(bench: Bench) ->
 def test_the_summary_fits_a_log_with_the_longest_names_and_large_numbers(bench: Bench) -> None:
     report = bench.progress.stream("service_appointments")
     with report.reading():
-        read(report, *[10] * 12_345)
+        read(report, 12_345_678, 61_729, 61_698)
         report.window(Certified(SPAN, rows(int(START) - 90)))
         report.emitted(12_345_678)
         report.advanced(int(START))
@@ -276,7 +267,7 @@ def test_a_line_on_a_terminal_has_rows_speed_time_left_and_troubles(bench: Bench
     report = bench.progress.stream("vehicles")
     bench.progress.stream("repair_order_lines").emitted(5)
     with report.reading():
-        read(report, 2_000)
+        read(report, 2_000, 1)
         shown()
         report.window(Certified(SPAN, rows(*range(500))))
         bench.counters.now.retries, bench.counters.now.waited_seconds = 1, 7

@@ -15,9 +15,10 @@ RUN: t.Final = """
     from automate_api.clock import SYSTEM_CLOCK
     from automate_api.transport import Stats
     from tap_automate import terminal
+    from tap_automate.harvest import Harvest
     from tap_automate.progress import Progress
     from tap_automate.summary import shown
-    from tap_automate.windows import Certified, Page, Row, Window
+    from tap_automate.windows import Certified, Row, Window
 
     terminal.REFRESH_SECONDS = 0.02
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
@@ -27,9 +28,11 @@ RUN: t.Final = """
         for name in ("vehicles", "deals"):
             report = progress.stream(name)
             with report.reading():
-                fetch = report.counted(lambda window, number: Page([], 5, 200))
+                harvest = Harvest(0, 9)
+                harvest.expected = 200
                 for place in range(40):
-                    fetch(Window(0, 9), 1)
+                    harvest.pages += 1
+                    report.answered(harvest)
                     rows = [Row((str(each),), 0, {}) for each in range(5)]
                     report.window(Certified(Window(0, 9), rows))
                     report.emitted(5)
