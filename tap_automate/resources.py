@@ -9,6 +9,7 @@ and `sdk_seams` writes rows, then state.
 from __future__ import annotations
 
 import functools
+import itertools
 import typing as t
 
 from automate_api.contract import stream_schema
@@ -19,17 +20,17 @@ from automate_api.errors import (
     TryLaterError,
 )
 from tap_automate.bookmark import Bookmark
+from tap_automate.codec import Codec
 from tap_automate.fetching import Fetching
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
-from tap_automate.lines import lines_of
+from tap_automate.lines import Cutter
 from tap_automate.reader import Reader
-from tap_automate.records import Normaliser
-from tap_automate.sdk_seams import FamilyStream, RowStream, Step
+from tap_automate.sdk_seams import Block, FamilyStream, RowStream, Step
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
 from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -38,6 +39,9 @@ if t.TYPE_CHECKING:
 
 LEAST_COOLDOWN: t.Final = 2
 """Seconds: clocks with whole seconds on both sides need as much."""
+
+BLOCK_ROWS: t.Final = 500
+"""Rows that are written at once, and their lines behind them."""
 
 END_OF_TIME: t.Final = 2**62
 """Microseconds; after any instant that can be written."""
@@ -81,14 +85,14 @@ class ResourceStream(FamilyStream):
             RequestRefusedError: When a documented path is refused.
             TryLaterError: When an instant cannot be certified; what was yielded stands.
         """
-        normalise = Normaliser(self.resource.record_schema, self.tap.privacy)
+        codec = Codec(self.resource.record_schema, self.tap.privacy)
         try:
             if not self._entitled() or self._skipped:
                 return
             if self.ABORT_AT_RECORD_COUNT is None:
-                yield from self._windows(context, normalise)
+                yield from self._windows(context, codec)
             else:
-                yield self._sample(context, normalise, self.ABORT_AT_RECORD_COUNT)
+                yield self._sample(context, codec, self.ABORT_AT_RECORD_COUNT)
         except (NotEntitledError, NotOfferedError) as error:
             if self.resource.origin == "documented" and self.path == self.declaration.path:
                 raise
@@ -103,7 +107,7 @@ class ResourceStream(FamilyStream):
             )
             raise TryLaterError(msg) from None
         finally:
-            for level, line in normalise.drift.lines():
+            for level, line in codec.drift.lines():
                 self.logger.log(level, "Stream '%s': %s", self.name, line)
 
     def _entitled(self) -> bool:
@@ -126,23 +130,23 @@ class ResourceStream(FamilyStream):
         overrides: dict[str, str] = self.config.get("endpoints") or {}
         return overrides.get(self.name, self.declaration.path)
 
-    def _reader(self, context: Context | None) -> Reader:
+    def _reader(self, context: Context | None, codec: Codec) -> Reader:
         return Reader(
             self.tap.client,
             self.path,
             self.resource.key,
             page_size=self.config["page_size"],
             parameters=dict(context or {}),
+            decode=codec.decode,
         )
 
-    def _sample(self, context: Context | None, normalise: Normaliser, rows: int) -> Step:
+    def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
         """Return a few rows of the first page, for a connection test; no bookmark moves."""
-        sample = self._reader(context).sample(rows)
-        members = self.members()
-        emissions = [pair for row in sample for pair in self._emit(row, members, normalise)]
-        return Step(emissions, lambda: None)
+        sample = self._reader(context, codec).sample(rows)
+        fresh = dict.fromkeys(self.members(), sample)
+        return Step(self._blocks(sample, fresh, codec), lambda: None)
 
-    def _windows(self, context: Context | None, normalise: Normaliser) -> Iterator[Step]:
+    def _windows(self, context: Context | None, codec: Codec) -> Iterator[Step]:
         first, last = self._range()
         bookmarks = {stream.name: self._bookmark(stream, context) for stream in self.members()}
         starts = [bookmark.start for bookmark in bookmarks.values()]
@@ -160,20 +164,24 @@ class ResourceStream(FamilyStream):
         end = min(now - cooldown, -(-last // MICROSECONDS))
         if end <= start:
             return
+        report = self.tap.progress.stream(self.name)
         fetching = Fetching(
-            self._reader(context).fetch,
+            self._reader(context, codec).fetch,
             start,
             end,
             concurrency=self.config["concurrency"],
             stop=self.tap.stop,
+            answered=report.answered,
         )
         found = False
-        for certified in fetching.windows():
-            found = found or bool(certified.rows)
-            yield Step(
-                self._fresh_rows(certified, bookmarks, normalise, (first, last)),
-                functools.partial(self._advance, certified, bookmarks, context),
-            )
+        with report.reading():
+            for certified in fetching.windows():
+                found = found or bool(certified.rows)
+                report.window(certified)
+                yield Step(
+                    self._fresh_blocks(certified, bookmarks, codec, (first, last)),
+                    functools.partial(self._advance, certified, bookmarks, context),
+                )
         if context and not found and None in starts:
             self.logger.warning(
                 "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
@@ -201,33 +209,54 @@ class ResourceStream(FamilyStream):
             name=stream.name,
         )
 
-    def _fresh_rows(
+    def _fresh_blocks(
         self,
         certified: Certified,
         bookmarks: dict[str, Bookmark],
-        normalise: Normaliser,
+        codec: Codec,
         limits: tuple[int, int],
-    ) -> Iterator[tuple[RowStream, Record]]:
+    ) -> Iterator[Block]:
         first, last = limits
-        members = self.members()
-        for row in certified.rows:
-            if first <= row.updated < last:
-                fresh = [stream for stream in members if bookmarks[stream.name].take(row)]
-                if fresh:
-                    yield from self._emit(row, fresh, normalise)
+        rows = certified.rows
+        if rows and not first <= rows[0].updated <= rows[-1].updated < last:
+            rows = [row for row in rows if first <= row.updated < last]
+        fresh = {stream: bookmarks[stream.name].fresh(rows) for stream in self.members()}
+        yield from self._blocks(rows, fresh, codec)
 
-    def _emit(
-        self, row: Row, streams: list[RowStream], normalise: Normaliser
-    ) -> list[tuple[RowStream, Record]]:
-        """Return a record and its lines, for those streams of the family that are to have them."""
-        record = normalise(row.record)
-        emissions: list[tuple[RowStream, Record]] = []
-        for stream in streams:
-            if isinstance(stream, LineStream):
-                emissions += [(stream, line) for line in stream.cut(record)]
-            else:
-                emissions.insert(0, (stream, record))
-        return emissions
+    def _blocks(
+        self, rows: Sequence[Row], fresh: Mapping[RowStream, Sequence[Row]], codec: Codec
+    ) -> Iterator[Block]:
+        """Yield records and their lines, for those streams of the family that are to have them.
+
+        Args:
+            rows: In the order in which they are emitted.
+            fresh: Stream to those rows that it is to have, the parent first.
+            codec: What has read the records.
+        """
+        wanted = {
+            stream: None if len(some) == len(rows) else set(map(id, some))
+            for stream, some in fresh.items()
+        }
+        for start in range(0, len(rows), BLOCK_ROWS):
+            part = rows[start : start + BLOCK_ROWS]
+            if None not in wanted.values():
+                ids = set[int]().union(*t.cast("Iterable[set[int]]", wanted.values()))
+                part = [row for row in part if id(row) in ids]
+            records = codec.normalise([row.record for row in part])
+            blocks: list[Block] = []
+            for stream, ids_or_all in wanted.items():
+                mine = records
+                if ids_or_all is not None:
+                    pairs = zip(part, records, strict=True)
+                    mine = [record for row, record in pairs if id(row) in ids_or_all]
+                for _, group in itertools.groupby(mine, type):
+                    block = list(group)
+                    # Lines are cut before the parent is written, which takes deselected fields out.
+                    if isinstance(stream, LineStream):
+                        block = stream.cut(block, codec)
+                    if block:
+                        blocks.append((stream, block))
+            yield from blocks
 
     def _advance(
         self, certified: Certified, bookmarks: dict[str, Bookmark], context: Context | None
@@ -238,6 +267,8 @@ class ResourceStream(FamilyStream):
             if self._keeps_state(stream):
                 state = stream.get_context_state(context)
                 state.update(bookmark.to_state(stream.replication_key or REPLICATION_KEY))
+                report = self.tap.progress.stream(stream.name)
+                report.advanced(bookmark.second, (context or {}).get("rooftopId", ""))
 
 
 class LineStream(RowStream):
@@ -250,12 +281,12 @@ class LineStream(RowStream):
         """Put the parent's key and rooftop before the line's own fields."""
         parent = tap.contract.resource(self.parent_stream_type.declaration.path)
         lines = parent.lines(self.declaration.field)
-        self._inherited = (*parent.key, "rooftopId")
+        inherited = (*parent.key, "rooftopId")
         parent_fields = parent.record_schema["properties"]
         schema = {
             "type": "object",
             "properties": {
-                **{name: parent_fields[name] for name in self._inherited},
+                **{name: parent_fields[name] for name in inherited},
                 **lines.schema["properties"],
                 PARENT_KEY: parent_fields[REPLICATION_KEY],
             },
@@ -268,13 +299,14 @@ class LineStream(RowStream):
         )
         self.primary_keys = key
         self.replication_key = PARENT_KEY
-        self._position = lines.key[0] if lines.key == ("position",) else None
+        position = lines.key[0] if lines.key == ("position",) else None
+        self._cutter = Cutter(self.declaration.field, inherited, position)
 
     partitions = ResourceStream.partitions
 
-    def cut(self, record: Record) -> Iterator[Record]:
-        """Yield the lines of a parent's record."""
-        return lines_of(record, self.declaration.field, self._inherited, self._position)
+    def cut(self, parents: Sequence[t.Any], codec: Codec) -> list[t.Any]:
+        """Return the lines of records of one type, as they are emitted."""
+        return self._cutter.cut(parents, codec)
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield nothing: the parent writes the lines."""
