@@ -92,7 +92,8 @@ def _total(progress: Progress, streams: t.Sequence[Figures]) -> str:
     rows, seconds, stats = sum(each.rows for each in streams), progress.seconds, progress.stats()
     return (
         f"{rows:,} rows in {seconds:,.1f} s, {rows / max(seconds, 0.001):,.0f} a second; "
-        f"{stats.requests:,} requests, {stats.throttled:,} throttled, {stats.retries:,} retries\n"
-        f"All threads together waited {waited_for_dms(stats):,.1f} s for the DMS and "
+        f"requests: {stats.requests:,}, throttled: {stats.throttled:,}, "
+        f"retried: {stats.retries:,}\n"
+        f"waited, all threads together: {waited_for_dms(stats):,.1f} s for the DMS, "
         f"{stats.paced_seconds:,.1f} s for `requests_per_second`"
     )
