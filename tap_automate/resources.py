@@ -221,7 +221,9 @@ class ResourceStream(FamilyStream):
         if rows and not first <= rows[0].updated <= rows[-1].updated < last:
             rows = [row for row in rows if first <= row.updated < last]
         fresh = {stream: bookmarks[stream.name].fresh(rows) for stream in self.members()}
-        yield from self._blocks(rows, fresh, codec)
+        for stream, records in self._blocks(rows, fresh, codec):
+            self.tap.progress.stream(stream.name).emitted(len(records))
+            yield stream, records
 
     def _blocks(
         self, rows: Sequence[Row], fresh: Mapping[RowStream, Sequence[Row]], codec: Codec
