@@ -166,9 +166,7 @@ class ApiConfig:
         given = {name: values[name] for name in SETTINGS if values.get(name) not in (None, "")}
         defaults = {name: rule["default"] for name, rule in SETTINGS.items() if "default" in rule}
         merged = {**defaults, **settings.coerce(SCHEMA, given)}
-        problems = settings.problems(SCHEMA, merged)
-        problems += _problems(settings.fitting(SCHEMA, merged))
-        settings.refuse(problems, program=program)
+        settings.check(SCHEMA, merged, program=program, further=_problems)
         totp = merged["mfa_type"] == "totp"
         return cls(
             api_url=merged["api_url"].rstrip("/"),

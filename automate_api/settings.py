@@ -23,7 +23,7 @@ import jsonschema
 from automate_api.errors import ConfigError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ENVIRONMENT: t.Final = "ENV"
 """The name that stands for environment variables where a configuration file is asked for."""
@@ -135,18 +135,25 @@ def coerce(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> dict[str
     }
 
 
-def check(schema: Mapping[str, t.Any], values: Mapping[str, t.Any], *, program: str) -> None:
+def check(
+    schema: Mapping[str, t.Any],
+    values: Mapping[str, t.Any],
+    *,
+    program: str,
+    further: Callable[[Mapping[str, t.Any]], Sequence[str]] = lambda _: (),
+) -> None:
     """Refuse settings that do not fit, naming all of them at once.
 
     Args:
         schema: The program's settings.
         values: Setting to value, coerced.
         program: Whose settings they are, for the message.
+        further: Lists what a schema cannot tell, a sentence each, of those that fit theirs.
 
     Raises:
         ConfigError: With one line for each setting that is missing or wrong.
     """
-    refuse(problems(schema, values), program=program)
+    refuse([*problems(schema, values), *further(fitting(schema, values))], program=program)
 
 
 def problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> list[str]:

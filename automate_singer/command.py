@@ -9,27 +9,23 @@ from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 from singer_sdk.target_base import Target
 
-from automate_api import redaction, settings
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.program import quiet
+from automate_singer.configured import Configured
 from automate_singer.reader import MessageReader
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import click
 
-
-class CommandTarget(Target, abc.ABC):
+class CommandTarget(Configured, Target, abc.ABC):
     """A target whose mistakes in use are explained, and whose signals have their exit codes.
 
     Attributes:
-        env_prefix: Of the environment variables that hold settings.
         builtin_settings: The SDK's own settings that the target has, as the SDK declares them.
         stopped: What a signal asked for, from then on.
     """
 
-    env_prefix: t.ClassVar[str]
     builtin_settings: t.ClassVar[tuple[dict[str, t.Any], ...]] = (
         STREAM_MAPS_CONFIG,
         FLATTENING_CONFIG,
@@ -61,15 +57,9 @@ class CommandTarget(Target, abc.ABC):
         """
         schema = self.settings_schema()
         given = {name: value for name, value in (config or {}).items() if value is not None}
-        prefix = self.env_prefix if parse_env_config else None
-        values = settings.resolve(schema, given, prefix=prefix)
-        redaction.register_settings(schema, values)
-        if validate_config:
-            problems = settings.problems(schema, values)
-            problems += self.check_settings(settings.fitting(schema, values))
-            settings.refuse(problems, program=self.name)
-            for sentence in settings.unknown(schema, values):
-                self.logger.warning(sentence)
+        values = self.read_settings(
+            schema, given, from_environment=parse_env_config, checked=validate_config
+        )
         self.stopped = None
         # Before the SDK sets up the signals, of which the reader is told.
         self.message_reader = message_reader or self.message_reader_class()
@@ -106,29 +96,6 @@ class CommandTarget(Target, abc.ABC):
         for builtin in cls.builtin_settings:
             for name, declared in builtin["properties"].items():
                 config_jsonschema["properties"].setdefault(name, declared)
-
-    @classmethod
-    def check_settings(cls, values: Mapping[str, t.Any]) -> list[str]:  # noqa: ARG003 - a hook
-        """List what is wrong with the settings beyond their schema.
-
-        Args:
-            values: Setting to value; those that do not fit the schema are left out, as that is
-                said anyway, and any may be missing.
-
-        Returns:
-            One sentence a problem, without values.
-        """
-        return []
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
-        """Read the configuration files.
-
-        Raises:
-            ConfigError: When one is missing or no JSON object.
-        """
-        with settings.explain_unreadable(value):
-            return super().cb_config(ctx, param, value)
 
     @classmethod
     def invoke(  # type: ignore[override]

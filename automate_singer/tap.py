@@ -12,29 +12,26 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
-from automate_api import redaction, settings
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.program import quiet
 from automate_singer import inputs
+from automate_singer.configured import Configured
 from automate_singer.writer import BlockWriter
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
-class CommandTap(Tap, abc.ABC):
+class CommandTap(Configured, Tap, abc.ABC):
     """A tap whose mistakes in use are explained, and whose signals have their exit codes.
 
     Attributes:
-        env_prefix: Of the environment variables that hold settings.
         stop: Set by a signal; streams look at it between two records and raise `stopped`.
     """
 
-    env_prefix: t.ClassVar[str]
     message_writer_class = BlockWriter
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
@@ -69,16 +66,9 @@ class CommandTap(Tap, abc.ABC):
         """
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        values = settings.resolve(
-            schema, config or {}, prefix=self.env_prefix if parse_env_config else None
+        values = self.read_settings(
+            schema, config or {}, from_environment=parse_env_config, checked=validate_config
         )
-        redaction.register_settings(schema, values)
-        if validate_config:
-            found = settings.problems(schema, values)
-            found += self.check_settings(settings.fitting(schema, values))
-            settings.refuse(found, program=self.name)
-            for sentence in settings.unknown(schema, values):
-                self.logger.warning(sentence)
         inputs.check_catalog(catalog, program=self.name)
         self.stop = threading.Event()
         self._stopped_by: int | None = None
@@ -93,19 +83,6 @@ class CommandTap(Tap, abc.ABC):
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._ask_to_stop)
             signal.signal(signal.SIGTERM, self._ask_to_stop)
-
-    @classmethod
-    def check_settings(cls, values: Mapping[str, t.Any]) -> list[str]:  # noqa: ARG003 - a hook
-        """List what is wrong with the settings beyond their schema.
-
-        Args:
-            values: Setting to value; those that do not fit the schema are left out, as that is
-                said anyway, and any may be missing.
-
-        Returns:
-            One sentence a problem, without values.
-        """
-        return []
 
     def prepare(
         self, values: Mapping[str, t.Any], catalog: dict[str, t.Any] | None, *, checked: bool
@@ -131,16 +108,6 @@ class CommandTap(Tap, abc.ABC):
         Raises:
             AutomateError: When something was left out.
         """
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type
-        """Read the configuration files.
-
-        Raises:
-            ConfigError: When one is missing or is not a JSON object.
-        """
-        with settings.explain_unreadable(value):
-            return super().cb_config(ctx, param, value)
 
     @classmethod
     def invoke(  # type: ignore[override]

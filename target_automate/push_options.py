@@ -59,9 +59,7 @@ def target_settings(sources: tuple[str, ...], journal: str | None) -> dict[str, 
         ConfigError: With one line for each setting that is missing or wrong.
     """
     values = _read(SCHEMA, sources, journal)
-    problems = settings.problems(SCHEMA, values)
-    problems += config.problems(settings.fitting(SCHEMA, values))
-    settings.refuse(problems, program=config.PROGRAM)
+    settings.check(SCHEMA, values, program=config.PROGRAM, further=config.problems)
     return values
 
 
@@ -88,7 +86,7 @@ def journal_settings(sources: tuple[str, ...], journal: str | None) -> tuple[Pat
         ConfigError: When the settings about it cannot be used.
     """
     values = _read(JOURNAL_SCHEMA, sources, journal)
-    settings.refuse(settings.problems(JOURNAL_SCHEMA, values), program=config.PROGRAM)
+    settings.check(JOURNAL_SCHEMA, values, program=config.PROGRAM)
     return journal_path(values), values.get("journal_key")
 
 
