@@ -10,6 +10,10 @@ import click
 from automate_api.program import run
 
 GROUPS: t.Final = {
+    "audit": (
+        "automate_dms.audit:audit",
+        "Compare a warehouse with the DMS; write what repairs it.",
+    ),
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),
     "push": ("target_automate.push:push", "Plan, approve and settle what is written to the DMS."),
     "sandbox": ("automate_sandbox.cli:sandbox", "A dealership on loopback: serve, up, down."),

@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.tables",
         "automate_singer",
     },
-    "automate_dms": {"automate_api"},
+    "automate_dms": {"automate_api", "automate_singer", "tap_automate", "target_warehouse"},
 }
 """Package to what it may import of the others: packages or modules."""
 

@@ -1,0 +1,231 @@
+"""All streams of a tap against one warehouse."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import typing as t
+
+from automate_api.errors import (
+    AutomateError,
+    ConfigError,
+    NotEntitledError,
+    NotOfferedError,
+    TryLaterError,
+)
+from tap_automate.audit import Audit
+from tap_automate.audit_findings import Findings, Span
+from tap_automate.audit_fixes import StreamFixes
+from tap_automate.audit_source import Source
+from tap_automate.bookmark import Bookmark
+from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.streams import REPLICATION_KEY, STREAMS
+from tap_automate.windows import MICROSECONDS, UncertifiableError
+from target_warehouse.holdings import Holdings
+from target_warehouse.layout import Layout, TableName
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import duckdb
+
+    from tap_automate.resources import ResourceStream
+    from tap_automate.tap import TapAutomate
+
+COLUMNS: t.Final = (
+    "stream",
+    "buckets",
+    "read",
+    "differing",
+    "DMS rows",
+    "warehouse rows",
+    "newer",
+    "missing",
+    "stale",
+    "vanished",
+    "requests",
+)
+
+FORBIDDEN: t.Final = 403
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """What the table says of a stream."""
+
+    stream: str
+    findings: Findings = dataclasses.field(default_factory=Findings)
+    undated: int = 0
+    requests: int = 0
+
+    def row(self) -> tuple[t.Any, ...]:
+        """Return it in the order of `COLUMNS`."""
+        found = self.findings
+        return (
+            self.stream,
+            found.buckets,
+            found.read,
+            found.differing,
+            found.dms_rows,
+            found.warehouse_rows,
+            found.newer,
+            found.missing,
+            found.stale,
+            found.vanished,
+            self.requests,
+        )
+
+    def notes(self) -> Iterator[str]:
+        """Say what the numbers do not."""
+        found = self.findings
+        if found.too_many:
+            yield (
+                f"'{self.stream}': {found.vanished:,} rows of the warehouse are not in the DMS any "
+                "more. That many at once looks like an entitlement or a filter that has changed, "
+                "so none is taken for deleted and nothing is written of them. Compare the login's "
+                "entitlements, `rooftop_ids` and `endpoints` with those of the load."
+            )
+        if found.older:
+            yield (
+                f"'{self.stream}': the DMS has {found.older:,} rows from before the oldest in the "
+                "warehouse. If they belong there, audit again with --from."
+            )
+        if found.hidden:
+            yield (
+                f"'{self.stream}': {found.hidden:,} rows of the warehouse are in no list of the "
+                "DMS, and can still be read by their key. They are left as they are."
+            )
+        if self.undated:
+            yield (
+                f"'{self.stream}': {self.undated:,} rows of the warehouse have no "
+                f"`{REPLICATION_KEY}` and are not compared."
+            )
+
+
+class Auditor:
+    """All streams of one tap against one warehouse."""
+
+    def __init__(
+        self,
+        tap: TapAutomate,
+        connection: duckdb.DuckDBPyConnection,
+        place: TableName,
+        write: Callable[[bytes], object] | None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            tap: With its settings, and the state if there is one.
+            connection: The open warehouse.
+            place: Its file and schema.
+            write: Takes the messages that repair it.
+        """
+        self._tap = tap
+        self._connection = connection
+        self._place = place
+        self._write = write
+
+    def run(self, names: tuple[str, ...], start: int | None, end: int | None) -> list[Outcome]:
+        """Compare every stream that has a table.
+
+        Args:
+            names: Only these; none for all.
+            start: As `Span` has it.
+            end: As `Span` has it.
+
+        Raises:
+            ConfigError: When no stream has a table.
+            AutomateError: When none could be compared.
+        """
+        setting = self._tap.config.get("start_date")
+        if start is None and setting:
+            start = to_microseconds(setting) // MICROSECONDS
+        outcomes: list[Outcome] = []
+        skipped = 0
+        for declaration in STREAMS:
+            stream = t.cast("ResourceStream", self._tap.streams[declaration.name])
+            if names and stream.name not in names:
+                continue
+            layouts = self._layouts(stream)
+            if stream.name not in layouts:
+                continue
+            outcome = Outcome(stream.name)
+            try:
+                self._entitle(stream)
+                self._compare(stream, layouts, Span(start, end), outcome)
+            except (NotEntitledError, NotOfferedError) as error:
+                skipped += 1
+                logger.warning("Skipping '%s': %s", stream.name, error)
+            except UncertifiableError as error:
+                msg = (
+                    f"Stream '{stream.name}': the rows of {from_seconds(error.window.start)} to "
+                    f"{from_seconds(error.window.end)} changed or came in a new order in each of "
+                    f"{error.passes} passes. Run again later."
+                )
+                raise TryLaterError(msg) from None
+            else:
+                outcomes.append(outcome)
+        if not outcomes and skipped:
+            msg = "No stream could be compared; the lines before say why."
+            raise AutomateError(msg)
+        if not outcomes:
+            msg = (
+                f"{self._place.path} has no table of {'these' if names else 'the'} streams "
+                f"in schema {self._place.schema!r} that has its key and `{REPLICATION_KEY}`. "
+                "Name the schema with --schema, or load something first."
+            )
+            raise ConfigError(msg)
+        return outcomes
+
+    def _compare(
+        self,
+        stream: ResourceStream,
+        layouts: Mapping[str, Layout],
+        span: Span,
+        outcome: Outcome,
+    ) -> None:
+        now = from_seconds(int(self._tap.client.server_time().timestamp()))
+        for context in [*(stream.partitions or ())] or [None]:
+            holdings = Holdings(
+                self._connection,
+                layouts[stream.name],
+                keys=stream.primary_keys,
+                dated=REPLICATION_KEY,
+                only=context or {},
+            )
+            source = Source(self._tap, stream, context)
+            fixes = (
+                StreamFixes(stream, layouts, holdings, self._write, now) if self._write else None
+            )
+            bookmark = Bookmark.from_state(
+                dict(stream.get_context_state(context)), overlap_seconds=0, name=stream.name
+            )
+            span = dataclasses.replace(span, loaded=bookmark.second)
+            try:
+                outcome.findings.add(Audit(source, holdings, fixes).run(span))
+            finally:
+                outcome.requests += source.requests
+                outcome.undated += holdings.undated
+                holdings.close()
+
+    def _entitle(self, stream: ResourceStream) -> None:
+        needed = stream.resource.entitlements
+        if needed and not needed & self._tap.session.entitlements:
+            msg = f"the login lacks the entitlement {' or '.join(sorted(needed))}."
+            raise NotEntitledError(msg, status=FORBIDDEN)
+
+    def _layouts(self, stream: ResourceStream) -> dict[str, Layout]:
+        """Find the tables of a stream and of its lines, whatever stream maps have named them."""
+        found: dict[str, Layout] = {}
+        for member in stream.members():
+            alias = member.stream_maps[0].stream_alias
+            place = dataclasses.replace(self._place, table=alias)
+            with contextlib.suppress(LookupError):
+                layout = Layout(self._connection, place, dated=str(member.replication_key))
+                for name in member.primary_keys:
+                    layout.required(name)
+                found[member.name] = layout
+        return found

@@ -1,0 +1,188 @@
+"""What repairs a warehouse after an audit, as Singer messages for the loader that filled it.
+
+Records go the tap's own way, through the treatment of personal data, normalising and stream maps,
+and then lose every field for which the table has no column: what a catalog has deselected does not
+come in by a repair. There is never a STATE: an audit moves no bookmark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import typing as t
+from pathlib import Path
+
+import msgspec
+
+from automate_api.errors import AutomateError
+from automate_api.program import standard_output
+from automate_singer.writer import TARGET_GONE
+from tap_automate.records import Normaliser
+from tap_automate.resources import LineStream
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tap_automate.audit_findings import Key
+    from tap_automate.resources import ResourceStream
+    from tap_automate.sdk_seams import RowStream
+
+STANDARD_OUTPUT: t.Final = "-"
+DELETED: t.Final = "deletedAt"
+
+_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Layout(t.Protocol):
+    """The columns of a table, as `target_warehouse.holdings` has them."""
+
+    @property
+    def schemas(self) -> Mapping[str, t.Any]: ...  # noqa: D102 - the class says it
+    def column(self, field: str) -> str | None: ...  # noqa: D102
+    def styled(self, field: str) -> str: ...  # noqa: D102
+
+
+class Versions(t.Protocol):
+    """Reads the last versions of rows, column to value."""
+
+    def versions(self, keys: Sequence[Key]) -> Iterator[dict[str, t.Any]]: ...  # noqa: D102
+
+
+class Messages:
+    """Writes the records of one stream under a schema that its table has columns for."""
+
+    def __init__(
+        self, stream: RowStream, layout: Layout, write: Callable[[bytes], object], now: str
+    ) -> None:
+        """Make the schema, to be written before the first record.
+
+        Args:
+            stream: The tap's stream.
+            layout: Of its table.
+            write: Takes a line.
+            now: The time of the audit.
+        """
+        self._stream = stream
+        self._layout = layout
+        self._write = write
+        self._now = now
+        self._written = False
+
+    def record(self, record: dict[str, t.Any]) -> None:
+        """Write a normalised record of the tap."""
+        for message in self._stream.mapped(record):
+            columns = {self._layout.column(name): v for name, v in message.record.items()}
+            self.row({name: value for name, value in columns.items() if name is not None})
+
+    def row(self, row: Mapping[str, t.Any]) -> None:
+        """Write a row, column to value."""
+        stream_map = self._stream.stream_maps[0]
+        if not self._written:
+            self._written = True
+            key = stream_map.transformed_key_properties or ()
+            self._line(
+                type="SCHEMA",
+                stream=stream_map.stream_alias,
+                schema={"type": "object", "properties": self._properties()},
+                key_properties=[self._layout.styled(name) for name in key],
+            )
+        self._line(
+            type="RECORD", stream=stream_map.stream_alias, record=row, time_extracted=self._now
+        )
+
+    def _properties(self) -> dict[str, t.Any]:
+        """All columns of the table: as the tap declares them, else by their types."""
+        declared = {
+            self._layout.column(name): schema
+            for name, schema in self._stream.stream_maps[0].transformed_schema["properties"].items()
+        }
+        properties = {
+            name: declared.get(name, schema) for name, schema in self._layout.schemas.items()
+        }
+        if self._layout.column(DELETED) is None and not isinstance(self._stream, LineStream):
+            instant = {"type": ["string", "null"], "format": "date-time"}
+            properties[self._layout.styled(DELETED)] = instant
+        return properties
+
+    def _line(self, **message: t.Any) -> None:  # noqa: ANN401 - JSON
+        self._write(_encode(message) + b"\n")
+
+
+class StreamFixes:
+    """Takes what an audit finds of a stream; its line streams ride along."""
+
+    def __init__(
+        self,
+        stream: ResourceStream,
+        layouts: Mapping[str, Layout],
+        versions: Versions,
+        write: Callable[[bytes], object],
+        now: str,
+    ) -> None:
+        """Begin.
+
+        Args:
+            stream: The tap's stream.
+            layouts: By stream, of those of the family whose tables are there.
+            versions: What the warehouse holds of the stream.
+            write: Takes a line.
+            now: The time of the audit.
+        """
+        self._normalise = Normaliser(stream.resource.record_schema, stream.tap.privacy)
+        self._messages = Messages(stream, layouts[stream.name], write, now)
+        self._lines = [
+            (child, Messages(child, layouts[child.name], write, now))
+            for child in stream.child_streams
+            if isinstance(child, LineStream) and child.name in layouts
+        ]
+        self._deleted = layouts[stream.name].styled(DELETED)
+        self._versions = versions
+        self._now = now
+
+    def record(self, record: t.Any) -> None:  # noqa: ANN401 - as the reader gives it
+        """Write a record as the DMS has it, and its lines."""
+        emitted = self._normalise(record)
+        lines = [(messages, line) for child, messages in self._lines for line in child.cut(emitted)]
+        self._messages.record(emitted)
+        for messages, line in lines:
+            messages.record(line)
+
+    def tombstones(self, keys: Sequence[Key]) -> None:
+        """Write the warehouse's own last versions, marked as deleted by the time of the audit."""
+        for row in self._versions.versions(keys):
+            self._messages.row({**row, self._deleted: self._now})
+
+
+@contextlib.contextmanager
+def opened(target: str) -> Iterator[Callable[[bytes], object]]:
+    """Open what the messages are written to: whole, or not at all.
+
+    Args:
+        target: A file, or `-` for standard output.
+
+    Yields:
+        Writes bytes.
+
+    Raises:
+        AutomateError: When it cannot be written.
+    """
+    if target == STANDARD_OUTPUT:
+        with standard_output(gone=TARGET_GONE, then="audit again"):
+            yield sys.stdout.buffer.write
+            sys.stdout.buffer.flush()
+        return
+    path = Path(target)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # Records are in it: for the owner alone.
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        msg = f"The messages cannot be written to {path}: {error.strerror}. Name another file."
+        raise AutomateError(msg) from None
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,147 @@
+"""The DMS's side of an audit: what the list call of one stream has, asked for in several ways."""
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+
+from automate_api.clock import SYSTEM_CLOCK
+from automate_api.errors import NotEntitledError, NotOfferedError, RequestRefusedError
+from tap_automate.harvest import certified_windows
+from tap_automate.instants import to_microseconds
+from tap_automate.reader import Reader
+from tap_automate.resources import LEAST_COOLDOWN
+from tap_automate.streams import REPLICATION_KEY
+from tap_automate.windows import OVERLAP, Page, Row, Window, pages_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_automate.resources import ResourceStream
+    from tap_automate.tap import TapAutomate
+    from tap_automate.windows import Certified
+
+NOT_FOUND: t.Final = 404
+
+
+class Source:
+    """One stream, or one rooftop of it, at the DMS.
+
+    Attributes:
+        requests: How many it took so far, apart from retries.
+        cooldown: Seconds after which a change is visible to every read.
+        page_size: Rows on a page, as the server has echoed it.
+    """
+
+    def __init__(
+        self, tap: TapAutomate, stream: ResourceStream, context: Mapping[str, t.Any] | None
+    ) -> None:
+        """Remember whom to ask for what.
+
+        Args:
+            tap: With client and settings.
+            stream: What to ask for.
+            context: The rooftop, or None for all.
+        """
+        self._tap = tap
+        self._path = stream.path
+        self._key = stream.resource.key
+        self._reader = self._reader_of(stream, context, tap.config["page_size"])
+        self._counter = self._reader_of(stream, context, 1)
+        self.requests = 0
+        self.page_size = 1
+        self.cooldown = max(tap.config["cooldown_seconds"], LEAST_COOLDOWN)
+
+    def now(self) -> int:
+        """Tell the server's time in seconds since 1970."""
+        return int(self._tap.client.server_time().timestamp())
+
+    def total(self, window: Window) -> int:
+        """Ask how many rows a window has."""
+        self._begin()
+        return self._counter.fetch(window, 1).total
+
+    def windows(self, start: int, end: int) -> Iterator[Certified]:
+        """Read `[start, end]` with certificates; nothing may enter it any more."""
+        return certified_windows(self._fetch, start, end)
+
+    def glimpse(self, start: int) -> Iterator[Row]:
+        """Read what is newer than `start` once, as it is, without a certificate."""
+        window = Window(start, self.now() + 2 * OVERLAP)
+        page = self._fetch(window, 1)
+        yield from page.rows
+        for number in range(2, pages_of(page.total, page.size) + 1):
+            yield from self._fetch(window, number).rows
+
+    def detail(self, key: tuple[str, ...]) -> dict[str, t.Any] | None:
+        """Read one record by its key; None when the DMS says that there is none.
+
+        Raises:
+            RequestRefusedError: When it says anything else.
+        """
+        self._begin()
+        try:
+            body = self._tap.client.get(self._detail_path(key)).body
+        except NotOfferedError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+        return body if isinstance(body, dict) else None
+
+    def has_details(self, known: tuple[str, ...]) -> bool:
+        """Tell whether 404 means that a record is gone: only where one that is there is found.
+
+        Args:
+            known: The key of a record that the list has.
+        """
+        if len(known) != 1:
+            return False
+        try:
+            record = self.detail(known)
+        except (NotEntitledError, NotOfferedError, RequestRefusedError):
+            return False
+        return record is not None and self.key_of(record) == known
+
+    def key_of(self, record: Mapping[str, t.Any]) -> tuple[str, ...]:
+        """Return a record's key as windows have it."""
+        return tuple(str(record.get(name)) for name in self._key)
+
+    def updated_of(self, record: Mapping[str, t.Any]) -> int | None:
+        """Return a record's `updatedAt` in microseconds since 1970; None when it has none."""
+        text = record.get(REPLICATION_KEY)
+        return to_microseconds(text) if isinstance(text, str) else None
+
+    def wait_until(self, second: int) -> None:
+        """Wait until the server's clock shows a second.
+
+        Raises:
+            StoppedError: When a signal came.
+        """
+        SYSTEM_CLOCK.wait(second - self.now(), self._tap.stop)
+
+    def _detail_path(self, key: tuple[str, ...]) -> str:
+        return f"{self._path}/{urllib.parse.quote(key[0], safe='')}"
+
+    def _fetch(self, window: Window, page: int) -> Page:
+        self._begin()
+        answer = self._reader.fetch(window, page)
+        if page == 1:
+            self.page_size = answer.size
+        return answer
+
+    def _begin(self) -> None:
+        """Count a request, unless a signal asks for an end."""
+        if self._tap.stop.is_set():
+            raise self._tap.stopped()
+        self.requests += 1
+
+    def _reader_of(
+        self, stream: ResourceStream, context: Mapping[str, t.Any] | None, page_size: int
+    ) -> Reader:
+        return Reader(
+            self._tap.client,
+            stream.path,
+            stream.resource.key,
+            page_size=page_size,
+            parameters=dict(context or {}),
+        )
