@@ -8,6 +8,7 @@ with which many systems write null.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import types
@@ -15,6 +16,8 @@ import typing as t
 from decimal import Decimal
 
 import msgspec
+
+StructureT = t.TypeVar("StructureT", dict[str, t.Any], list[t.Any])
 
 _NUMBER: t.Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _GREATEST: t.Final = Decimal(10**38)
@@ -212,11 +215,7 @@ def mapping(value: object) -> dict[str, t.Any] | None:
     Raises:
         UnfitError: It is none.
     """
-    found = _parsed(value)
-    if found is None or isinstance(found, dict):
-        return found
-    msg = "an object"
-    raise UnfitError(msg, value)
+    return _structure(value, dict, "an object")
 
 
 def array(value: object) -> list[t.Any] | None:
@@ -225,19 +224,16 @@ def array(value: object) -> list[t.Any] | None:
     Raises:
         UnfitError: It is none.
     """
-    found = _parsed(value)
-    if found is None or isinstance(found, list):
+    return _structure(value, list, "an array")
+
+
+def _structure(value: object, kind: type[StructureT], expected: str) -> StructureT | None:
+    found = value
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        with contextlib.suppress(msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+            found = _decode(value)
+    if found is None or isinstance(found, kind):
         return found
-    msg = "an array"
-    raise UnfitError(msg, value)
-
-
-def _parsed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
-        return None
-    try:
-        return _decode(value)
-    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
-        return value
+    raise UnfitError(expected, value)
