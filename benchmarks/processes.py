@@ -1,24 +1,26 @@
-"""Runs a program to its end and tells what the kernel says that it took."""
+"""Runs programs to their end and tells what the kernel says that they took."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
 import sys
 import time
 import typing as t
+from pathlib import Path
 
 import click
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
 MEBIBYTE: t.Final = 1 << 20
 RSS_UNIT: t.Final = 1 if sys.platform == "darwin" else 1024
 """Bytes in which `ru_maxrss` counts."""
 LAST_LINES: t.Final = 5
+NOWHERE: t.Final = Path(os.devnull)
 
 
 class RunFailedError(click.ClickException):
@@ -31,8 +33,8 @@ class Took:
 
     Attributes:
         wall: Seconds from start to end.
-        cpu: Seconds of the processor, user and system, of the process alone.
-        rss: Peak of its memory, MiB.
+        cpu: Seconds of the processor, user and system, of the process and those it waited for.
+        rss: Peak of its memory, MiB; the greatest of the processes that it waited for, if greater.
     """
 
     wall: float
@@ -51,16 +53,65 @@ def run(command: Sequence[str], given: Path, folder: Path) -> Took:
     Raises:
         RunFailedError: When it does not exit 0.
     """
-    said = folder / "stderr"
-    with given.open("rb") as lines, said.open("wb") as err, (folder / "stdout").open("wb") as out:
+    (took,) = run_pipeline([command], folder, given=given, out=folder / "stdout")
+    return took
+
+
+def run_pipeline(
+    commands: Sequence[Sequence[str]],
+    folder: Path,
+    *,
+    given: Path | None = None,
+    out: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> list[Took]:
+    """Run programs, each reading what the one before writes.
+
+    Args:
+        commands: With their arguments.
+        folder: Where their messages go, as `stderr`, `stderr1` and so on.
+        given: What the first one reads; nothing unless given.
+        out: Where the output of the last one goes; nowhere unless given.
+        environment: Variables to add.
+
+    Returns:
+        What each of them took; the last to end took as long as all of them.
+
+    Raises:
+        RunFailedError: When one does not exit 0.
+    """
+    said = [folder / f"stderr{number or ''}" for number in range(len(commands))]
+    processes: list[subprocess.Popen[bytes]] = []
+    with contextlib.ExitStack() as files:
+        before: t.IO[bytes] | None = files.enter_context((given or NOWHERE).open("rb"))
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdin=lines, stdout=out, stderr=err)  # noqa: S603 - ours
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        last = "\n".join(said.read_text().splitlines()[-LAST_LINES:])
-        msg = f"{command[0]} ended with {process.returncode}:\n{last}"
-        raise RunFailedError(msg)
-    cpu = usage.ru_utime + usage.ru_stime
-    return Took(wall, cpu, usage.ru_maxrss * RSS_UNIT / MEBIBYTE)
+        for command, messages in zip(commands, said, strict=True):
+            is_last = len(processes) == len(commands) - 1
+            process = subprocess.Popen(  # noqa: S603 - our own table of commands
+                command,
+                stdin=before,
+                stdout=files.enter_context((out or NOWHERE).open("wb"))
+                if is_last
+                else subprocess.PIPE,
+                stderr=files.enter_context(messages.open("wb")),
+                env={**os.environ, **(environment or {})},
+            )
+            if before is not None:
+                # A reader that ends early has to be noticed by the writer.
+                before.close()
+            before = process.stdout
+            processes.append(process)
+        took = [_wait(process, begin) for process in processes]
+    for command, process, messages in zip(commands, processes, said, strict=True):
+        if process.returncode:
+            last = "\n".join(messages.read_text(errors="replace").splitlines()[-LAST_LINES:])
+            msg = f"{' '.join(command[:4])} ended with {process.returncode}:\n{last}"
+            raise RunFailedError(msg)
+    return took
+
+
+def _wait(process: subprocess.Popen[bytes], begin: float) -> Took:
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Took(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * RSS_UNIT / MEBIBYTE)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import subprocess
 import sys
-import time
 import typing as t
 import urllib.parse
 from pathlib import Path
@@ -17,6 +15,7 @@ import requests
 from automate_api.config import ApiConfig
 from automate_api.session import Session
 from benchmarks import feed
+from benchmarks.ceiling import ceiling
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,6 @@ LIFETIME_SECONDS: t.Final = 7 * 86_400
 """Of a token: nobody has to log in again while it is measured."""
 GRACE_SECONDS: t.Final = 30.0
 TIMEOUT_SECONDS: t.Final = 60.0
-CONNECTIONS: t.Final = 16
 FOR_SALE: t.Final = frozenset({"in_stock", "transit"})
 
 
@@ -76,7 +74,15 @@ class Server:
         Args:
             seconds: For how long.
         """
-        return asyncio.run(_flood(self.base_url, self.token, seconds))
+        url = urllib.parse.urlsplit(self.base_url)
+        body = json.dumps(feed.customer(0)).encode()
+        head = (
+            f"POST {url.path}/customers HTTP/1.1\r\nHost: {url.netloc}\r\n"
+            f"Authorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        host, port = t.cast("str", url.hostname), t.cast("int", url.port)
+        return ceiling(host, port, head.encode() + body, seconds)
 
     def _post(self, call: str, body: dict[str, t.Any]) -> None:
         url = f"{self._control}/{call}"
@@ -101,48 +107,3 @@ def serve(folder: Path) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(GRACE_SECONDS)
-
-
-class _Visitor(asyncio.Protocol):
-    """Sends one request again and again, each as soon as the last is answered."""
-
-    def __init__(self, request: bytes) -> None:
-        self.answers = 0
-        self._request = request
-        self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = t.cast("asyncio.Transport", transport)
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        _, _, length = head.lower().partition(b"content-length: ")
-        if end and len(body) >= int(length.partition(b"\r\n")[0]):
-            self._received = b""
-            self.answers += 1
-            self._transport.write(self._request)
-
-
-async def _flood(base_url: str, token: str, seconds: float) -> float:
-    url = urllib.parse.urlsplit(base_url)
-    body = json.dumps(feed.customer(0)).encode()
-    request = (
-        f"POST {url.path}/customers HTTP/1.1\r\nHost: {url.netloc}\r\n"
-        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-    loop = asyncio.get_running_loop()
-    host, port = t.cast("str", url.hostname), t.cast("int", url.port)
-    begin = time.perf_counter()
-    visitors = [
-        await loop.create_connection(lambda: _Visitor(request), host, port)
-        for _ in range(CONNECTIONS)
-    ]
-    await asyncio.sleep(seconds)
-    answers = sum(visitor.answers for _, visitor in visitors)
-    took = time.perf_counter() - begin
-    for transport, _ in visitors:
-        transport.abort()
-    return answers / took

@@ -1,0 +1,1 @@
+"""The tools that are compared with, each in an environment of its own."""

@@ -1,0 +1,1 @@
+"""Airbyte: the runner of declarative manifests, alone and in PyAirbyte."""

@@ -1,0 +1,1 @@
+"""dlt: its rest_api source, and a source written by hand that gives Arrow tables."""
