@@ -36,7 +36,8 @@ class Answer:
     """A success.
 
     Attributes:
-        body: Decoded JSON, numbers with a point as `Decimal`; None when the answer is empty.
+        body: Decoded JSON, numbers with a point as `Decimal` unless the caller has a decoder of its
+            own; None when the answer is empty.
         server_time: The server's clock when it answered, UTC, whole seconds.
         request_id: The server's id of the request, None when it gave none.
     """
@@ -47,11 +48,28 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ListBody:
+    """What a decoder of the caller's makes of the body of a page.
+
+    Attributes:
+        items: The records, of whatever type the decoder makes.
+        page: As in the body, and whole like the next two.
+        page_size: `pageSize` of the body.
+        total: As in the body.
+    """
+
+    items: list[t.Any] = dataclasses.field(repr=False)
+    page: int
+    page_size: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list.
 
     Attributes:
-        items: The records as they came.
+        items: The records as they came, or as the caller's decoder makes them.
         page: Its number, from 1, as the server echoes it.
         page_size: Records on a full page, as the server echoes it, whatever was asked for.
         total: Records of the whole list when the page was made.
@@ -59,7 +77,7 @@ class Page:
         request_id: The server's id of the request, None when it gave none.
     """
 
-    items: list[dict[str, t.Any]] = dataclasses.field(repr=False)
+    items: list[t.Any] = dataclasses.field(repr=False)
     page: int
     page_size: int
     total: int
@@ -102,12 +120,19 @@ class Client:
         """A copy of the counters; logins are not among them."""
         return self._transport.stats
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        decode: Callable[[bytes], t.Any] | None = None,
+    ) -> Answer:
         """Read something.
 
         Args:
             path: As the contract (or `endpoints`) names it, from the slash on.
             params: The query.
+            decode: Decodes the body of a success; raises `ValueError` when it is no JSON.
 
         Raises:
             NotEntitledError: 403.
@@ -121,7 +146,8 @@ class Client:
         """
         call = f"GET {path}"
         reply = self._with_token(
-            lambda token: Request("GET", path, Bearer(token), params or {}), self._transport.send
+            lambda token: Request("GET", path, Bearer(token), params or {}, decode=decode),
+            self._transport.send,
         )
         self._session.keep_cookies()
         if not reply.is_success:
@@ -187,36 +213,41 @@ class Client:
         """
         return self._transport.delay(call, outcome, attempts=attempts, budget=budget)
 
-    def list_page(self, path: str, params: Mapping[str, str | int]) -> Page:
+    def list_page(
+        self,
+        path: str,
+        params: Mapping[str, str | int],
+        *,
+        decode: Callable[[bytes], t.Any] | None = None,
+    ) -> Page:
         """Read one page of a list.
 
         Args:
             path: The list, from the slash on.
             params: The query: filters, `page`, `pageSize`.
+            decode: Decodes the body to a `ListBody`, or where it is no page, to any JSON; raises
+                `ValueError` when it is none. Records are dicts unless given.
 
         Raises:
             ProtocolError: Also when the envelope is malformed.
             AutomateError: As `get`.
         """
-        answer = self.get(path, params)
-        body = answer.body if isinstance(answer.body, dict) else {}
-        items, numbers = (
-            body.get("items"),
-            [body.get(name) for name in ("page", "pageSize", "total")],
-        )
-        if (
-            not isinstance(items, list)
-            or not all(isinstance(item, dict) for item in items)
-            or not all(type(number) is int and number >= 0 for number in numbers)
-            or not numbers[1]
-        ):
+        answer = self.get(path, params, decode=decode)
+        found = answer.body if isinstance(answer.body, ListBody) else _list_body(answer.body)
+        if found is None or min(found.page, found.total, found.page_size - 1) < 0:
             msg = (
                 f"GET {path}: expected a page {{items: [object, ...], page, pageSize, total}} with "
                 f"whole numbers, got {_shape(answer.body)}."
             )
             raise ProtocolError(msg, request_id=answer.request_id)
-        page, page_size, total = t.cast("list[int]", numbers)
-        return Page(items, page, page_size, total, answer.server_time, answer.request_id)
+        return Page(
+            found.items,
+            found.page,
+            found.page_size,
+            found.total,
+            answer.server_time,
+            answer.request_id,
+        )
 
     def server_time(self) -> dt.datetime:
         """Tell the server's clock, UTC, whole seconds, never ahead of it.
@@ -264,8 +295,25 @@ def _is_refused(outcome: Reply | Failure) -> t.TypeGuard[Reply]:
     return isinstance(outcome, replies.Reply) and outcome.status == HTTPStatus.UNAUTHORIZED
 
 
+def _list_body(body: object) -> ListBody | None:
+    """Take the parts of a page out of its body, or return None when it is none."""
+    if not isinstance(body, dict):
+        return None
+    items = body.get("items")
+    numbers = [body.get(name) for name in ("page", "pageSize", "total")]
+    if (
+        not isinstance(items, list)
+        or not all(isinstance(item, dict) for item in items)
+        or not all(type(number) is int for number in numbers)
+    ):
+        return None
+    return ListBody(items, *t.cast("list[int]", numbers))
+
+
 def _shape(body: object) -> str:
     """Describe a body by types alone."""
+    if isinstance(body, ListBody):
+        return "numbers below zero, or pages without rows"
     if not isinstance(body, dict):
         return type(body).__name__
     wanted = ("items", "page", "pageSize", "total")

@@ -30,7 +30,7 @@ from automate_api.errors import (
 from automate_api.retry import STATUSES, Trouble
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NOT_OFFERED: t.Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED})
 
@@ -53,7 +53,8 @@ class Reply:
 
     Attributes:
         status: HTTP status.
-        body: The decoded JSON, numbers with a point as `Decimal`; None when there is none.
+        body: The decoded JSON, numbers with a point as `Decimal` unless the request has a decoder
+            of its own; None when there is none.
         is_json: Whether the body was JSON.
         content_type: As the server named it, for messages.
         date: The server's clock, from the `Date` header; None when it sent none.
@@ -108,13 +109,20 @@ class Failure:
     reason: str
 
 
-def read(status: int, headers: Mapping[str, str], content: bytes) -> Reply | Failure:
+def read(
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    decode: Callable[[bytes], t.Any] | None = None,
+) -> Reply | Failure:
     """Decode an answer that arrived.
 
     Args:
         status: HTTP status.
         headers: Its headers, found without regard to case.
         content: Its body.
+        decode: Decodes the body of a success, raising `ValueError` when it is no JSON. To Python's
+            own types unless given.
 
     Returns:
         The reply; a failure when a success says that it is JSON and is not, since then it is most
@@ -124,7 +132,8 @@ def read(status: int, headers: Mapping[str, str], content: bytes) -> Reply | Fai
     is_json = False
     if content:
         with contextlib.suppress(ValueError, RecursionError):
-            body = _decoder.decode(content)
+            is_success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+            body = decode(content) if decode and is_success else _decoder.decode(content)
             is_json = True
     date = _instant(headers.get("Date"))
     request_id = headers.get("X-Request-Id")

@@ -54,6 +54,7 @@ class Request:
         params: The query.
         body: Sent as JSON, decimals as their digits.
         headers: Beside those that every request has.
+        decode: Decodes the body of a success; raises `ValueError` when it is no JSON.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Request:
     params: Mapping[str, str | int] = dataclasses.field(default_factory=dict, repr=False)
     body: Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    decode: Callable[[bytes], t.Any] | None = dataclasses.field(default=None, repr=False)
 
     def __str__(self) -> str:
         """Method and path, for messages."""
@@ -236,7 +238,9 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
-            outcome = replies.read(response.status_code, response.headers, response.content)
+            outcome = replies.read(
+                response.status_code, response.headers, response.content, request.decode
+            )
         self._note(outcome, place)
         return outcome
 

@@ -7,6 +7,7 @@ wait for.
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import time
 import typing as t
@@ -16,6 +17,9 @@ from singer_sdk.singerlib import Message, RecordMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
 from automate_api.program import standard_output
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BUFFER_BYTES: t.Final = 64 * 1024
 """Bytes after which the buffer is written: the size of a pipe."""
@@ -28,6 +32,15 @@ TARGET_GONE: t.Final = (
 MOST_SECONDS: t.Final = 1.0
 """Seconds that a record waits at most while others follow, so that a slow API does not look dead.
 """
+
+
+class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A RECORD message around a record that msgspec can encode."""
+
+    stream: str
+    record: t.Any
+    version: int | msgspec.UnsetType
+    time_extracted: str
 
 
 class BlockWriter(GenericSingerWriter[bytearray, Message]):
@@ -52,12 +65,30 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         """
         self._encoder.encode_into(message.to_dict(), self._buffer, -1)
         self._buffer += b"\n"
-        if (
-            len(self._buffer) >= BUFFER_BYTES
-            or not isinstance(message, RecordMessage)
-            or time.monotonic() - self._written_at >= MOST_SECONDS
-        ):
+        if not isinstance(message, RecordMessage) or self._is_due():
             self.flush()
+
+    def write_records(
+        self, stream: str, records: Iterable[t.Any], *, version: int | None = None
+    ) -> None:
+        """Add many records of a stream, extracted now; write the buffer out when it is due.
+
+        Args:
+            stream: As targets are to know it.
+            records: Anything that msgspec encodes as objects.
+            version: Of a full table.
+        """
+        now = dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
+        numbered = msgspec.UNSET if version is None else version
+        lines = [_RecordLine(stream, record, numbered, now) for record in records]
+        self._buffer += self._encoder.encode_lines(lines)
+        if self._is_due():
+            self.flush()
+
+    def _is_due(self) -> bool:
+        if len(self._buffer) >= BUFFER_BYTES:
+            return True
+        return time.monotonic() - self._written_at >= MOST_SECONDS
 
     def flush(self) -> None:
         """Write out what is buffered.

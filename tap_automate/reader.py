@@ -25,7 +25,7 @@ only.
 class Reader:
     """The list call of one resource, as windows need it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of them are one request
         self,
         client: Client,
         path: str,
@@ -101,7 +101,9 @@ class Reader:
             with contextlib.suppress(ValueError):  # said below, where the culprit is known
                 return self._rows_of_structs(records)
         return [
-            self._row(record if isinstance(record, dict) else self._named(record), record, request_id)
+            self._row(
+                record if isinstance(record, dict) else self._named(record), record, request_id
+            )
             for record in records
         ]
 

@@ -2,9 +2,11 @@
 
 - Sentinel dates, which a DMS writes where it has none, become null.
 - Personal data is dropped or hashed as the `pii` setting says.
-- Values of closed lists and fields that the contract does not know pass through, counted: a vendor
-  may add either at any time, and neither is worth a failed load.
-- Line streams are cut out of their parent, without another request.
+- What the contract does not know passes through, counted: a vendor may add fields and values of
+  closed lists at any time, or send another type, and none of it is worth a failed load.
+
+Here records are dicts, which hold whatever came. `shapes` does the same to typed records, which
+hold what the contract foresees, and takes the steps for single fields from here.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import collections
 import logging
 import re
 import typing as t
+from decimal import Decimal
 
-from automate_api.errors import ProtocolError
-from tap_automate.streams import PARENT_KEY, REPLICATION_KEY
+from tap_automate.streams import REPLICATION_KEY
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,10 +31,25 @@ _JSON_TYPES: t.Final[Mapping[type, str]] = {
     list: "array",
 }
 
+_PYTHON_TYPES: t.Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, Decimal),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+
 SENTINEL_DATES: t.Final = ("1000-01-01", "0001-01-01", "1910-01-01")
 """Dates that stand for "none" in DMS exports (field notes, 9), alone or before a time."""
 
+BEHIND_SENTINELS: t.Final = "1910-01-02"
+"""Compared as text, every sentinel comes before this date, with whatever time."""
+
 _HARMLESS: t.Final = re.compile(r"[A-Za-z0-9_\-]{1,40}")
+
+Step: t.TypeAlias = "collections.abc.Callable[[t.Any], t.Any]"
+"""Takes a value that is not null and returns what is emitted in its place."""
 
 
 class Drift:
@@ -41,6 +58,7 @@ class Drift:
     Attributes:
         unknown_fields: Rows by dotted path of a field that the contract does not have.
         unknown_values: Rows by `path=value` of a closed list's value that it does not have.
+        other_types: Rows by dotted path of a field whose value is not of the contract's type.
         sentinels: Rows by dotted path of a date set to null.
     """
 
@@ -48,14 +66,17 @@ class Drift:
         """Start with nothing seen."""
         self.unknown_fields: collections.Counter[str] = collections.Counter()
         self.unknown_values: collections.Counter[str] = collections.Counter()
+        self.other_types: collections.Counter[str] = collections.Counter()
         self.sentinels: collections.Counter[str] = collections.Counter()
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Say each kind in one line with its log level; nothing where all was as expected."""
         unknown = logging.WARNING
+        types = "values of another type than the contract's, passed through"
         for level, label, counter in (
             (unknown, "fields the contract does not know, passed through", self.unknown_fields),
             (unknown, "values its closed lists do not have, passed through", self.unknown_values),
+            (unknown, types, self.other_types),
             (logging.INFO, "sentinel dates set to null", self.sentinels),
         ):
             if counter:
@@ -63,14 +84,10 @@ class Drift:
                 yield level, f"{label}: {seen}"
 
 
-Step = t.Callable[[t.Any], t.Any]
-
-
 class Normaliser:
     """Brings records of one schema into the form in which they are emitted.
 
     Attributes:
-        known: The schema's own fields.
         drift: What was counted so far.
     """
 
@@ -82,34 +99,84 @@ class Normaliser:
             privacy: What becomes of personal data.
         """
         self.drift = Drift()
-        self.known = frozenset(schema["properties"])
         self._privacy = privacy
-        self._normalise = self._object(schema, "")
+        self._normalise = self._object(unkeyed(schema), "")
 
     def __call__(self, record: dict[str, t.Any]) -> dict[str, t.Any]:
         """Normalise a record in place and return it."""
         normalised: dict[str, t.Any] = self._normalise(record)
         return normalised
 
+    def known(self, name: str, schema: Mapping[str, t.Any], path: str) -> Step:
+        """Compile what becomes of the values of a field of the contract.
+
+        Args:
+            name: The field; empty for an element of an array.
+            schema: Its schema.
+            path: Dotted, for the counts.
+        """
+        date = self.date(path) if schema.get("format") in {"date", "date-time"} else None
+        if hashing := self._privacy.hashing(name):
+            # The hash of a date that stands for "none" would join everybody who has none.
+            return _both(date, hashing) if date else hashing
+        kinds = kinds_of(schema)
+        step: Step | None = date
+        if "enum" in schema:
+            step = self._closed_list(schema["enum"], path)
+        elif "object" in kinds and schema.get("properties"):
+            step = self._object(schema, f"{path}.")
+        elif "array" in kinds and "items" in schema:
+            step = _each(self.known("", schema["items"], path))
+        return self._of_type(kinds, step, path) if kinds else step or _unchanged
+
+    def unknown(self, name: str, path: str) -> Step:
+        """Compile what becomes of the values of a field that the contract does not have.
+
+        Args:
+            name: The field; not one that is dropped.
+            path: Dotted path of what holds it, with its dot; empty at the top.
+        """
+        treat = self._privacy.hashing(name) or self._privacy.treat
+        unknown_fields, shown = self.drift.unknown_fields, f"{path}{_shown(name)}"
+
+        def unknown(value: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
+            unknown_fields[shown] += 1
+            return None if value is None else treat(value)
+
+        return unknown
+
+    def date(self, path: str) -> Step:
+        """Compile what becomes of a field's dates.
+
+        Args:
+            path: Dotted, for the counts.
+        """
+        sentinels = self.drift.sentinels
+
+        def date(value: t.Any) -> t.Any:  # noqa: ANN401
+            if isinstance(value, str) and value.startswith(SENTINEL_DATES):
+                sentinels[path] += 1
+                return None
+            return value
+
+        return date
+
     def _object(self, schema: Mapping[str, t.Any], path: str) -> Step:
         properties: Mapping[str, t.Any] = schema.get("properties", {})
         known = frozenset(properties)
         dropped = tuple(name for name in properties if self._privacy.drops(name))
         steps = [
-            (name, step)
+            (name, self.known(name, child, f"{path}{name}"))
             for name, child in properties.items()
-            if name not in dropped and (step := self._value(name, child, f"{path}{name}"))
+            if name not in dropped
         ]
-        unknown_fields, privacy = self.drift.unknown_fields, self._privacy
+        privacy = self._privacy
 
-        def normalise(record: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
-            if not isinstance(record, dict):
-                return record
-            if unknown := record.keys() - known:
-                passed = privacy.treat({name: record.pop(name) for name in unknown})
-                for name in passed:
-                    unknown_fields[f"{path}{_shown(name)}"] += 1
-                record |= passed
+        def normalise(record: dict[str, t.Any]) -> dict[str, t.Any]:
+            for name in record.keys() - known:
+                value = record.pop(name)
+                if not privacy.drops(name):
+                    record[name] = self.unknown(name, path)(value)
             for name in dropped:
                 record.pop(name, None)
             for name, step in steps:
@@ -120,32 +187,19 @@ class Normaliser:
 
         return normalise if known else _unchanged
 
-    def _value(self, name: str, schema: Mapping[str, t.Any], path: str) -> Step | None:
-        date = self._date(path) if schema.get("format") in {"date", "date-time"} else None
-        if hashing := self._privacy.hashing(name):
-            # The hash of a date that stands for "none" would join everybody who has none.
-            return _both(date, hashing) if date else hashing
-        kinds = schema.get("type", ())
-        if "enum" in schema:
-            return self._closed_list(schema["enum"], path)
-        if date:
-            return date
-        if "object" in kinds and schema.get("properties"):
-            return self._object(schema, f"{path}.")
-        if "array" in kinds and (item := self._value("", schema.get("items", {}), path)):
-            return _each(item)
-        return None
+    def _of_type(self, kinds: frozenset[str], step: Step | None, path: str) -> Step:
+        types = {python for kind in kinds for python in _PYTHON_TYPES.get(kind, ())}
+        other_types, treat = self.drift.other_types, self._privacy.treat
 
-    def _date(self, path: str) -> Step:
-        sentinels = self.drift.sentinels
-
-        def date(value: t.Any) -> t.Any:  # noqa: ANN401
-            if isinstance(value, str) and value.startswith(SENTINEL_DATES):
-                sentinels[path] += 1
+        def of_type(value: t.Any) -> t.Any:  # noqa: ANN401
+            if value is None:
                 return None
-            return value
+            if type(value) not in types:
+                other_types[path] += 1
+                return treat(value)
+            return value if step is None else step(value)
 
-        return date
+        return of_type
 
     def _closed_list(self, values: list[t.Any], path: str) -> Step:
         known = frozenset(value for value in values if value is not None)
@@ -159,38 +213,56 @@ class Normaliser:
         return closed_list
 
 
-def lines_of(
-    parent: Mapping[str, t.Any],
-    field: str,
-    inherited: tuple[str, ...],
-    position: str | None,
-) -> Iterator[dict[str, t.Any]]:
-    """Cut the rows of a line stream out of their parent.
+def deviations(
+    schema: Mapping[str, t.Any], value: object, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Find what in a value is not as its schema has it.
 
     Args:
-        parent: The parent as it is emitted.
-        field: The parent's array that holds the lines.
-        inherited: Parent's fields that each line carries: its key and its rooftop.
-        position: Field to number the lines in, from 1, where the API gives them no id of their own.
+        schema: From the contract.
+        value: As it came.
+        path: Where the value stands.
 
     Yields:
-        A row for each line, with the parent's `updatedAt` as `parentUpdatedAt`: a row is current
-        when that equals the parent's, since a line that was removed from its parent stays behind in
-        a warehouse.
-
-    Raises:
-        ProtocolError: When the array is none, or holds something that is no line.
+        Path of each field that the schema does not have, or whose value it does not allow; an
+        array's elements stand under the array's own path.
     """
-    lines = parent.get(field) or []
-    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-        msg = f"Expected `{field}` of every record to be a list of objects, one has something else."
-        raise ProtocolError(msg)
-    head = {name: parent.get(name) for name in inherited}
-    for number, line in enumerate(lines, 1):
-        row = {**head, **line, PARENT_KEY: parent[REPLICATION_KEY]}
-        if position is not None:
-            row[position] = number
-        yield row
+    kinds = kinds_of(schema)
+    if value is None or not kinds:
+        return
+    if not any(type(value) in _PYTHON_TYPES.get(kind, ()) for kind in kinds) or (
+        "enum" in schema and value not in schema["enum"]
+    ):
+        yield path
+    elif isinstance(value, dict) and (properties := schema.get("properties")):
+        for name, part in value.items():
+            if name not in properties:
+                yield (*path, name)
+            else:
+                yield from deviations(properties[name], part, (*path, name))
+    elif isinstance(value, list):
+        for part in value:
+            yield from deviations(schema.get("items", {}), part, path)
+
+
+def unkeyed(schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a record's schema without the types of its key and its date.
+
+    Whether these can be used is not a matter of drift: the reader says so, and what it takes counts
+    as right.
+    """
+    keys = {*schema.get("x-key", ()), REPLICATION_KEY}
+    properties = {
+        name: {word: value for word, value in child.items() if word != "type" or name not in keys}
+        for name, child in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
+def kinds_of(schema: Mapping[str, t.Any]) -> frozenset[str]:
+    """Return the types that a schema allows besides null; none when it does not say."""
+    kinds = schema.get("type", ())
+    return frozenset([kinds] if isinstance(kinds, str) else kinds) - {"null"}
 
 
 def inferred_type(value: object) -> str:
@@ -215,7 +287,7 @@ def _both(first: Step, second: Step) -> Step:
 
 
 def _each(step: Step) -> Step:
-    def each(values: t.Any) -> t.Any:  # noqa: ANN401
-        return [step(value) for value in values] if isinstance(values, list) else values
+    def each(values: list[t.Any]) -> list[t.Any]:
+        return [step(value) for value in values]
 
     return each

@@ -306,8 +306,8 @@ class LineStream(RowStream):
 
     partitions = ResourceStream.partitions
 
-    def cut(self, parents: Sequence[t.Any], codec: Codec) -> list[t.Any]:
-        """Return the lines of records of one type, as they are emitted."""
+    def cut(self, parents: Sequence[t.Any], codec: Codec | None = None) -> list[t.Any]:
+        """Return the lines of records, all dicts or all structs of one type of the codec's."""
         return self._cutter.cut(parents, codec)
 
     def get_records(self, context: Context | None) -> Iterator[Record]:

@@ -14,13 +14,18 @@ import dataclasses
 import functools
 import typing as t
 
+import msgspec
+from msgspec import UNSET
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
+from singer_sdk.mapper import SameRecordTransform
 
 from automate_singer.sdk_seams import PlainStream
+from tap_automate.codec import plain
 from tap_automate.records import inferred_type
+from tap_automate.selection import Selection
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import RecordMessage
@@ -28,16 +33,20 @@ if t.TYPE_CHECKING:
     from automate_singer.writer import BlockWriter
 
 
+Block: t.TypeAlias = "tuple[RowStream, Sequence[t.Any]]"
+"""A stream, and records of it that are all structs of one type or all dicts."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
     """What is written between two states.
 
     Attributes:
-        rows: Stream and record, in the order in which they are written.
+        blocks: In the order in which they are written.
         commit: Moves the bookmarks; called once all rows are written.
     """
 
-    rows: Iterable[tuple[RowStream, Record]]
+    blocks: Iterable[Block]
     commit: Callable[[], None]
 
 
@@ -51,6 +60,32 @@ class RowStream(PlainStream):
             ConfigError: When an expression of a stream map fails on the record.
         """
         self._write_record_message(record)
+
+    def write_block(self, records: Sequence[t.Any]) -> None:
+        """Write records as Singer messages, through selection and stream maps.
+
+        Args:
+            records: All structs of one type or all dicts; changed in place.
+
+        Raises:
+            ConfigError: When an expression of a stream map fails on a record.
+        """
+        if isinstance(records[0], dict) or not self._is_plain:
+            for record in records:
+                self.write_row(plain(record))
+            return
+        unwanted, unknown = self._fields_of(type(records[0]))
+        for attribute in unwanted:
+            for record in records:
+                setattr(record, attribute, UNSET)
+        if unknown and self._meet_all(records, unknown):
+            self._write_schema_message()
+        if self._has_deselected:
+            self._selection.apply(records)
+        writer = t.cast("BlockWriter", self._tap.message_writer)
+        name = self.stream_maps[0].stream_alias
+        writer.write_records(name, records, version=self._stream_version)
+        self.state_manager.is_flushed = False
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields
@@ -69,6 +104,41 @@ class RowStream(PlainStream):
         return not all(self.mask.values())
 
     @functools.cached_property
+    def _selection(self) -> Selection:
+        return Selection(self.mask)
+
+    @functools.cached_property
+    def _is_plain(self) -> bool:
+        """Whether records go out under the stream's name as they are."""
+        maps = self.stream_maps
+        return (
+            len(maps) == 1
+            and type(maps[0]) is SameRecordTransform
+            and not maps[0].flattening_enabled
+        )
+
+    def _fields_of(self, kind: type) -> tuple[list[str], dict[str, str]]:
+        """Tell of a type of records which attributes never go out, and which fields are drift."""
+        if kind not in self._fields:
+            new = {
+                field.encode_name: field.name
+                for field in msgspec.structs.fields(kind)
+                if field.encode_name not in self._expected_fields
+            }
+            unwanted = [
+                attribute
+                for name, attribute in new.items()
+                if self._has_deselected or name in self.schema["properties"]
+            ]
+            drift = {name: a for name, a in new.items() if a not in unwanted}
+            self._fields[kind] = unwanted, drift
+        return self._fields[kind]
+
+    @functools.cached_property
+    def _fields(self) -> dict[type, tuple[list[str], dict[str, str]]]:
+        return {}
+
+    @functools.cached_property
     def _drifted(self) -> dict[str, list[str]]:
         """Unknown fields that the schema has taken in, with their types so far."""
         return {}
@@ -85,19 +155,34 @@ class RowStream(PlainStream):
             drift.clear()
         for name in new - drift.keys():
             del record[name]
-        widened = self._widen({k: v for k, v in drift.items() if v is not None})
+        widened = self._widen({k: [v] for k, v in drift.items() if v is not None})
         for name in drift.keys() - self._drifted.keys():
             del record[name]
         if widened:
             self._write_schema_message()
 
-    def _widen(self, drift: Mapping[str, t.Any]) -> bool:
-        """Add the types of unknown fields to the schema; tell whether that changed it."""
+    def _meet_all(self, records: Sequence[t.Any], unknown: Mapping[str, str]) -> bool:
+        """Do for structs what `_meet` does for a dict; tell whether a SCHEMA has to go first."""
+        values: dict[str, list[t.Any]] = {}
+        for name, attribute in unknown.items():
+            column = [getattr(record, attribute) for record in records]
+            values[name] = [value for value in column if value is not None and value is not UNSET]
+            if name not in self._drifted:
+                # As long as nothing but null has come, the field has no type to be declared with.
+                for record, value in zip(records, column, strict=True):
+                    if value is not None and value is not UNSET:
+                        break
+                    setattr(record, attribute, UNSET)
+        return self._widen({name: found for name, found in values.items() if found})
+
+    def _widen(self, drift: Mapping[str, Iterable[t.Any]]) -> bool:
+        """Add the types of unknown fields' values to the schema; tell whether that changed it."""
         before = copy.deepcopy(self._drifted)
-        for name, value in drift.items():
+        for name, values in drift.items():
             kinds = self._drifted.setdefault(name, ["null"])
-            if (kind := inferred_type(value)) not in kinds:
-                kinds.insert(-1, kind)
+            for kind in dict.fromkeys(map(inferred_type, values)):
+                if kind not in kinds:
+                    kinds.insert(-1, kind)
         if self._drifted == before:
             return False
         raw = self.stream_maps[0].raw_schema
@@ -122,7 +207,9 @@ class FamilyStream(RowStream, abc.ABC):
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield the stream's own records; the SDK asks for this method, the tap writes by steps."""
         for step in self.steps(context):
-            yield from (record for stream, record in step.rows if stream is self)
+            for stream, records in step.blocks:
+                if stream is self:
+                    yield from map(plain, records)
             step.commit()
 
     def members(self) -> list[RowStream]:
@@ -151,11 +238,11 @@ class FamilyStream(RowStream, abc.ABC):
             }
             for partition in self._contexts(context):
                 for step in self.steps(partition):
-                    for stream, record in step.rows:
+                    for stream, records in step.blocks:
                         if write_messages:
-                            stream.write_row(record)
-                        counters[stream.name].increment()
-                        yield record
+                            stream.write_block(records)
+                        counters[stream.name].increment(len(records))
+                        yield from t.cast("Sequence[Record]", records)
                     step.commit()
                     if write_messages:
                         self.state_manager.is_flushed = False

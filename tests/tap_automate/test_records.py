@@ -10,8 +10,9 @@ import pytest
 
 from automate_api import contract
 from automate_api.errors import ConfigError, ProtocolError
+from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
-from tap_automate.records import Normaliser, lines_of
+from tap_automate.records import Normaliser
 
 CONTRACT = contract.load()
 KEY = "a key of sixteen characters"
@@ -23,6 +24,12 @@ def privacy(**treatment: str) -> Privacy:
 
 def normaliser(path: str, **treatment: str) -> Normaliser:
     return Normaliser(CONTRACT.resource(path).record_schema, privacy(**treatment))
+
+
+def cut(
+    parent: dict[str, t.Any], field: str, inherited: tuple[str, ...], position: str | None = None
+) -> list[t.Any]:
+    return Cutter(field, inherited, position).cut([parent])
 
 
 @pytest.mark.parametrize("sentinel", ["1000-01-01", "0001-01-01", "1910-01-01"])
@@ -146,7 +153,7 @@ def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
         "updatedAt": "2026-01-20T13:45:00Z",
         "lines": [{"lineId": "1", "debit": Decimal("0.0375")}, {"lineId": "2"}],
     }
-    rows = list(lines_of(parent, "lines", ("journalEntryId", "rooftopId"), None))
+    rows = cut(parent, "lines", ("journalEntryId", "rooftopId"))
     assert rows[0] == {
         "journalEntryId": "je_1",
         "rooftopId": "rt_1",
@@ -159,12 +166,12 @@ def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
 
 def test_a_parent_without_lines_has_none() -> None:
     parent = {"dealId": "d", "updatedAt": "2026-01-20T13:45:00Z", "fees": None}
-    assert list(lines_of(parent, "fees", ("dealId",), "position")) == []
+    assert cut(parent, "fees", ("dealId",), "position") == []
 
 
 def test_lines_without_an_id_are_numbered() -> None:
     parent = {"dealId": "d", "updatedAt": "u", "fees": [{"code": "DOC"}, {"code": "REG"}]}
-    rows = list(lines_of(parent, "fees", ("dealId",), "position"))
+    rows = cut(parent, "fees", ("dealId",), "position")
     assert [row["position"] for row in rows] == [1, 2]
 
 
@@ -172,5 +179,5 @@ def test_lines_without_an_id_are_numbered() -> None:
 def test_lines_that_are_none_are_refused_without_showing_them(lines: t.Any) -> None:  # noqa: ANN401 - any JSON
     parent = {"dealId": "d", "updatedAt": "u", "fees": lines}
     with pytest.raises(ProtocolError, match=r"`fees`.*list of objects") as raised:
-        list(lines_of(parent, "fees", ("dealId",), None))
+        cut(parent, "fees", ("dealId",))
     assert "a line" not in str(raised.value)
