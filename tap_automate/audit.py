@@ -229,10 +229,10 @@ class Audit:
                 gone.append(key)
             else:
                 self._meet(key, self._source.updated_of(record), record)
-            if len(gone) > most:
-                return gone
             if len(keys) > most and len(gone) == number > FEW:
                 return keys
+            if len(gone) > most:
+                break
         return gone
 
     def _look_everywhere(self, keys: list[Key]) -> list[Key]:

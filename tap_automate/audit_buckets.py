@@ -22,7 +22,7 @@ MARGIN: t.Final = 1
 """Seconds without a row on either side of the second that two buckets share."""
 
 MOST_ROWS: t.Final = 50_000
-"""Rows of a bucket: what is read again, and compared in memory, where a count differs."""
+"""Rows of a bucket, about: what is read again, and compared in memory, where a count differs."""
 
 
 def count(seconds: Sequence[int], window: Window) -> int:

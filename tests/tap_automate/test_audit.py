@@ -1,0 +1,323 @@
+"""An audit against a model of the list call that changes while it is looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from array import array
+
+import pytest
+from support.model import BASE, ORDERS, ModelApi, ModelTap
+
+from tap_automate.audit import FEW, Audit
+from tap_automate.audit_findings import Span
+from tap_automate.harvest import certified_windows
+from tap_automate.windows import MICROSECONDS, Certified, Row, Window, pages_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_automate.audit_findings import Findings, Key
+
+COOLDOWN: t.Final = 2
+
+
+@dataclasses.dataclass
+class Stored:
+    updated: int | None
+    tombstone: bool = False
+
+
+class Store:
+    """A warehouse in memory."""
+
+    def __init__(self, rows: dict[str, Stored]) -> None:
+        self.held = rows
+
+    @property
+    def rows(self) -> int:
+        return len(self.seconds())
+
+    def _live(self) -> dict[str, int]:
+        return {
+            key: row.updated
+            for key, row in self.held.items()
+            if row.updated is not None and not row.tombstone
+        }
+
+    def seconds(self) -> array[int]:
+        return array("q", sorted(updated // MICROSECONDS for updated in self._live().values()))
+
+    def newest(self, second: int) -> int | None:
+        times = [up for up in self._live().values() if up < (second + 1) * MICROSECONDS]
+        return max(times, default=None)
+
+    def between(self, start: int, end: int) -> dict[Key, int]:
+        low, high = start * MICROSECONDS, end * MICROSECONDS
+        return {(key,): up for key, up in self._live().items() if low <= up < high}
+
+    def find(self, keys: Sequence[Key]) -> dict[Key, Stored]:
+        return {key: self.held[key[0]] for key in keys if key[0] in self.held}
+
+
+class ModelSource:
+    """The model as the audit asks it."""
+
+    cooldown = COOLDOWN
+
+    def __init__(self, api: ModelApi, *, details: bool = True) -> None:
+        self.api = api
+        self.page_size = api.page_size
+        self.looked_at: list[Key] = []
+        self._details = details
+
+    def now(self) -> int:
+        return self.api.now // MICROSECONDS
+
+    def total(self, window: Window) -> int:
+        return self.api.fetch(window, 1).total
+
+    def windows(self, start: int, end: int) -> Iterator[Certified]:
+        for part in certified_windows(self.api.fetch, start, end):
+            yield dataclasses.replace(part, rows=[named(row) for row in part.rows])
+
+    def glimpse(self, start: int) -> Iterator[Row]:
+        window = Window(start, self.now() + 2)
+        page = self.api.fetch(window, 1)
+        for number in range(1, pages_of(page.total, page.size) + 1):
+            yield from map(named, self.api.fetch(window, number).rows)
+
+    def detail(self, key: Key) -> t.Any:  # noqa: ANN401 - as the protocol has it
+        self.looked_at.append(key)
+        updated = self.api.rows.get(key[0]) if self._details else None
+        return None if updated is None else (key, updated)
+
+    def has_details(self, known: Key) -> bool:
+        return self._details and known[0] in self.api.rows
+
+    def updated_of(self, record: t.Any) -> int | None:  # noqa: ANN401
+        updated: int = record[1]
+        return updated
+
+    def wait_until(self, second: int) -> None:
+        self.api.now = max(self.api.now, second * MICROSECONDS)
+
+
+def named(row: Row) -> Row:
+    """Give a row a record by which it is known again."""
+    return Row(row.key, row.updated, (row.key, row.updated))
+
+
+class Repairs:
+    """Keeps what would repair the warehouse."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, int] = {}
+        self.gone: set[str] = set()
+
+    def record(self, record: t.Any) -> None:  # noqa: ANN401
+        (key,), updated = record
+        assert key not in self.records
+        self.records[key] = updated
+
+    def tombstones(self, keys: Sequence[Key]) -> None:
+        self.gone |= {key for (key,) in keys}
+
+    def apply(self, store: Store) -> None:
+        store.held |= {key: Stored(updated) for key, updated in self.records.items()}
+        for key in self.gone:
+            store.held[key].tombstone = True
+
+
+def loaded(api: ModelApi) -> Store:
+    """Load the model as the tap does."""
+    tap = ModelTap(api, cooldown=COOLDOWN)
+    tap.run()
+    return Store({key: Stored(updated) for key, updated in tap.emitted.items()})
+
+
+def audited(
+    api: ModelApi, store: Store, *, details: bool = True, **span: int
+) -> tuple[Findings, Repairs]:
+    repairs = Repairs()
+    found = Audit(ModelSource(api, details=details), store, repairs).run(Span(**span))
+    return found, repairs
+
+
+def model(seed: int, **options: t.Any) -> ModelApi:  # noqa: ANN401 - of several types
+    return ModelApi(seed, size=400, page_size=20, span_seconds=40 * 86_400, **options)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("bounds", ["[]", "()"])
+def test_what_agrees_costs_no_more_than_a_request_a_day(order: str, bounds: str) -> None:
+    api = model(1, order=order, bounds=bounds)
+    store = loaded(api)
+    before = api.requests
+    found, repairs = audited(api, store)
+    assert not found.differs
+    assert (found.missing, found.stale, found.vanished, found.newer) == (0, 0, 0, 0)
+    assert found.dms_rows == found.warehouse_rows == 400
+    assert api.requests - before <= 40 + 5
+    assert (repairs.records, repairs.gone) == ({}, set())
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("details", [True, False])
+def test_what_differs_is_found_while_the_dms_changes_and_one_repair_is_enough(
+    seed: int,
+    details: bool,  # noqa: FBT001 - pytest's parameter
+) -> None:
+    api = model(seed, order=ORDERS[seed % 5], bounds=("[]", "()", "[)", "(]")[seed % 4])
+    store = loaded(api)
+    keys = sorted(api.rows)
+    changed, imported, deleted, lost = keys[0:30:3], keys[100], keys[1:19:3], keys[2:20:3]
+    for key in deleted:
+        del api.rows[key], api._visible_from[key]  # noqa: SLF001 - it vanishes without a trace
+    for key in lost:
+        del store.held[key]
+    store.held[imported] = Stored(api.rows[imported] - 86_400 * MICROSECONDS)
+    horizon = max(updated for row in store.held.values() if (updated := row.updated))
+    store.held["undated"] = Stored(None)
+    for key in changed:
+        api.pass_time(0.5)
+        api.write(key, api.now)
+    api.changes = 0.05 * (seed % 3)
+    start = BASE // MICROSECONDS - 41 * 86_400
+    found, repairs = audited(api, store, details=details, start=start)
+    since = {key for key, updated in api.rows.items() if updated > horizon}
+    assert repairs.gone >= set(deleted)
+    assert repairs.gone.isdisjoint(api.rows)
+    assert found.vanished == len(repairs.gone)
+    wanted = {*lost, imported}
+    assert repairs.records.keys() <= wanted
+    assert repairs.records.keys() >= (wanted & api.rows.keys()) - since
+    assert found.missing + found.stale == len(repairs.records)
+    assert found.newer >= len(set(changed) & api.rows.keys())
+    api.changes = 0
+    repairs.apply(store)
+    again, _ = audited(api, store, details=details, start=start)
+    assert (again.missing, again.stale, again.too_many) == (0, 0, False)
+    assert again.vanished == len(
+        {key for key, row in store.held.items() if row.updated and not row.tombstone}
+        - api.rows.keys()
+    )
+
+
+def test_what_came_since_the_load_is_the_next_runs() -> None:
+    api = model(3)
+    store = loaded(api)
+    for number in range(50):
+        api.pass_time(7)
+        api.write(f"new{number}", api.now)
+    api.pass_time(60)
+    found, repairs = audited(api, store)
+    assert not found.differs
+    assert found.newer == 50
+    assert repairs.records == {}
+
+
+def test_a_bookmark_says_what_should_be_there_behind_the_newest_row() -> None:
+    api = model(4)
+    api.pass_time(10 * 86_400)
+    store = loaded(api)
+    late = BASE + 5 * 86_400 * MICROSECONDS
+    api.write("late", late)
+    assert audited(api, store)[0].missing == 0
+    found, repairs = audited(api, store, loaded=api.now // MICROSECONDS - 100)
+    assert (found.missing, repairs.records) == (1, {"late": late})
+
+
+def test_an_import_from_before_all_that_is_loaded_is_told() -> None:
+    api = model(5)
+    store = loaded(api)
+    old = BASE - 4_000 * 86_400 * MICROSECONDS
+    api.write("old", old)
+    found, _ = audited(api, store)
+    assert (found.older, found.missing) == (1, 0)
+    found, repairs = audited(api, store, start=old // MICROSECONDS - 10)
+    assert (found.older, found.missing, repairs.records) == (0, 1, {"old": old})
+
+
+def test_only_the_span_that_is_asked_for_is_compared() -> None:
+    api = model(6)
+    store = loaded(api)
+    by_time = sorted(api.rows, key=api.rows.__getitem__)
+    for key in (by_time[10], by_time[200], by_time[390]):
+        del store.held[key]
+    second = [api.rows[key] // MICROSECONDS for key in by_time]
+    found, repairs = audited(api, store, start=second[150], end=second[250])
+    assert found.missing == 1
+    assert repairs.records.keys() == {by_time[200]}
+    assert 90 <= found.warehouse_rows <= 110
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_many_that_vanish_at_once_are_not_taken_for_deleted(
+    details: bool,  # noqa: FBT001 - pytest's parameter
+) -> None:
+    api = model(7)
+    store = loaded(api)
+    for key in sorted(api.rows)[: FEW + 1]:
+        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+    found, repairs = audited(api, store, details=details)
+    assert found.too_many
+    assert found.differs
+    assert found.vanished == FEW + 1
+    assert repairs.gone == set()
+
+
+def test_so_many_that_vanish_are_not_looked_at_one_by_one() -> None:
+    api = model(8)
+    store = loaded(api)
+    for key in sorted(api.rows)[:-1]:
+        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+    source = ModelSource(api)
+    found = Audit(source, store).run(Span())
+    assert (found.too_many, found.vanished) == (True, 399)
+    assert len(source.looked_at) == FEW + 1
+
+
+def test_one_in_a_hundred_may_vanish_from_a_large_stream() -> None:
+    api = ModelApi(9, size=3_000, page_size=100, span_seconds=40 * 86_400)
+    store = loaded(api)
+    for key in sorted(api.rows)[:30]:
+        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+    found, repairs = audited(api, store)
+    assert (found.too_many, found.vanished, len(repairs.gone)) == (False, 30, 30)
+
+
+def test_a_tombstone_is_not_expected_and_its_record_is_missing_once_it_is_back() -> None:
+    api = model(10)
+    store = loaded(api)
+    key = sorted(api.rows)[5]
+    updated, seen = api.rows.pop(key), api._visible_from.pop(key)  # noqa: SLF001
+    store.held[key].tombstone = True
+    assert not audited(api, store)[0].differs
+    api.rows[key], api._visible_from[key] = updated, seen  # noqa: SLF001
+    found, repairs = audited(api, store)
+    assert (found.missing, repairs.records) == (1, {key: updated})
+
+
+def test_a_record_that_no_list_has_but_can_be_read_is_left_alone() -> None:
+    api = model(11)
+    store = loaded(api)
+    key = sorted(api.rows)[5]
+    del api._visible_from[key][:]  # noqa: SLF001 - merged away, say
+    found, repairs = audited(api, store)
+    assert (found.hidden, found.vanished, repairs.gone) == (1, 0, set())
+    assert not found.differs
+
+
+def test_an_empty_warehouse_has_everything_to_come() -> None:
+    found, _ = audited(model(12), Store({}))
+    assert (found.newer, found.missing, found.differs) == (400, 0, False)
+
+
+def test_a_row_from_the_future_does_not_hide_what_is_missing() -> None:
+    api = model(13)
+    store = loaded(api)
+    gone = sorted(api.rows)[7]
+    del store.held[gone]
+    store.held["future"] = Stored(BASE + 10**10 * MICROSECONDS)
+    assert audited(api, store)[1].records.keys() == {gone}
