@@ -143,7 +143,9 @@ class StreamFixes:
     def record(self, record: t.Any) -> None:  # noqa: ANN401 - as the reader gives it
         """Write a record as the DMS has it, and its lines."""
         emitted = self._normalise(record)
-        lines = [(messages, line) for child, messages in self._lines for line in child.cut([emitted])]
+        lines = [
+            (messages, line) for child, messages in self._lines for line in child.cut([emitted])
+        ]
         self._messages.record(emitted)
         for messages, line in lines:
             messages.record(line)
