@@ -97,6 +97,9 @@ def test_state_tells_nothing_of_keys_and_instants() -> None:
         ({"replication_key_value": 17}, "replication_key_value"),
         ({"replication_key_value": from_seconds(NOON), "seen": "abc"}, "seen"),
         ({"replication_key_value": from_seconds(NOON), "seen": [1]}, "seen"),
+        ({"replication_key_value": from_seconds(NOON), "seen_from": "noon"}, "seen_from"),
+        ({"replication_key_value": from_seconds(NOON), "overlap_seconds": -1}, "overlap_seconds"),
+        ({"replication_key_value": from_seconds(NOON), "overlap_seconds": "9"}, "overlap_seconds"),
     ],
 )
 def test_a_state_of_another_form_is_refused_with_what_to_do(
