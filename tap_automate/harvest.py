@@ -156,7 +156,7 @@ class Harvest:
             self._page_size = page.size
         reader = request.asked_by
         piece = next((each for each in self._pieces if each.reader is reader), None)
-        if piece is None or piece.result is not None:
+        if piece is None:
             return  # the window was given up meanwhile
         if isinstance(reader, Reading):
             reader.receive(page)

@@ -60,6 +60,13 @@ class ModelApi:
         versions = self._visible_from.setdefault(key, [])
         versions.append((visible, updated))
 
+    def insert(self) -> None:
+        self.write(f"k{len(self._visible_from):05d}", self.now)
+
+    def delete(self, key: str) -> None:
+        del self.rows[key], self._visible_from[key]
+        self._visible_from[f"{key}-gone"] = []
+
     def pass_time(self, seconds: float) -> None:
         self.now += int(seconds * MICROSECONDS)
 
@@ -69,11 +76,9 @@ class ModelApi:
             self.now += self._random.randrange(50_000)
             draw = self._random.random()
             if draw < 0.1 or not self.rows:
-                self.write(f"k{len(self._visible_from):05d}", self.now)
+                self.insert()
             elif draw < 0.15:
-                key = self._random.choice(sorted(self.rows))
-                del self.rows[key], self._visible_from[key]
-                self._visible_from[f"{key}-gone"] = []
+                self.delete(self._random.choice(sorted(self.rows)))
             else:
                 self.write(self._random.choice(sorted(self.rows)), self.now)
 
@@ -134,6 +139,26 @@ def read_together(
             yield window
 
 
+def read_plainly(api: ModelApi) -> dict[str, int]:
+    """Read as the usual page-number tap does: a load while rows change, and a quiet run after it.
+
+    Returns:
+        Key to the last `updatedAt` that was read.
+    """
+    emitted: dict[str, int] = {}
+    bookmark = 0
+    for _ in range(2):
+        everything = Window(bookmark, 2**33)
+        page = 1
+        while rows := api.fetch(everything, page).rows:
+            emitted |= {row.key[0]: row.updated for row in rows}
+            page += 1
+        bookmark = max(emitted.values(), default=0) // MICROSECONDS
+        api.changes = 0.0
+        api.pass_time(10)
+    return emitted
+
+
 @dataclasses.dataclass
 class ModelTap:
     """The tap's way over the model: bookmark, windows, rows that are new.
@@ -158,6 +183,12 @@ class ModelTap:
     def run(self) -> None:
         for _ in self.steps():
             pass
+
+    def catch_up(self) -> None:
+        """Let changes end and time pass, and run once more."""
+        self.api.changes = 0.0
+        self.api.pass_time(10)
+        self.run()
 
     def steps(self) -> Iterator[str | None]:
         """Run; yield the bookmark after each window, so that a test may stop anywhere."""

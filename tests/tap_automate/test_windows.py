@@ -9,7 +9,7 @@ import typing as t
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_together
+from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_plainly, read_together
 
 from tap_automate.harvest import Harvest, certified_windows
 from tap_automate.plan import MOST_SAMPLES, TARGET_PAGES, TOO_LARGE, Pace
@@ -60,10 +60,7 @@ def marks_of(tap: ModelTap, windows: int | None = None) -> list[str | None]:
 
 
 def has_everything_after_a_quiet_run(tap: ModelTap) -> bool:
-    """Let changes end and time pass, run once more, and compare with the API."""
-    tap.api.changes = 0.0
-    tap.api.pass_time(10)
-    tap.run()
+    tap.catch_up()
     return {key: tap.emitted.get(key) for key in tap.api.rows} == tap.api.rows
 
 
@@ -121,16 +118,7 @@ def test_the_plain_page_by_page_reader_loses_rows_where_windows_do_not(order: st
     lost = 0
     for seed in range(20):
         api = ModelApi(seed=seed, size=300, page_size=10, order=order, changes=1.0)
-        emitted: dict[str, int] = {}
-        bookmark = 0
-        for _ in range(2):
-            everything = Window(bookmark, 2**33)
-            page = 1
-            while rows := api.fetch(everything, page).rows:
-                emitted |= {row.key[0]: row.updated for row in rows}
-                page += 1
-            bookmark = max(emitted.values()) // MICROSECONDS
-            api.changes = 0.0
+        emitted = read_plainly(api)
         lost += sum(emitted.get(key) != updated for key, updated in api.rows.items())
     assert lost > 0
 
@@ -247,6 +235,17 @@ def test_a_window_aims_at_fewer_pages_after_a_failure_and_grows_back_when_quiet(
     pace = Pace()
     start = pace.target_pages
     pace.failed(start)
+    assert pace.target_pages == start // 2
+    for _ in range(Pace.PATIENCE * 2):
+        pace.succeeded()
+    assert pace.target_pages == start
+
+
+def test_windows_that_fail_together_are_one_failure() -> None:
+    pace = Pace()
+    start = pace.target_pages
+    for _ in range(3):
+        pace.failed(start)
     assert pace.target_pages == start // 2
     for _ in range(Pace.PATIENCE * 2):
         pace.succeeded()
