@@ -87,7 +87,7 @@ def warning(lateness: Lateness, overlap_seconds: int) -> str | None:
         "`overlap_seconds` higher."
     )
     return (
-        f"{lateness.rows:,} rows became visible after the run before had passed them, the latest "
-        f"{lateness.seconds:,.0f} s before the bookmark. {then} Rows that were later still are "
+        f"Late rows: {lateness.rows:,} became visible after the run before had passed them, the "
+        f"latest {lateness.seconds:,.0f} s before the bookmark. {then} Rows that were later still are "
         "missing until `automate-dms audit` finds them"
     )

@@ -19,6 +19,7 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
+from tap_automate import lateness, metrics
 from tap_automate.bookmark import Bookmark
 from tap_automate.codec import Codec
 from tap_automate.fetching import Fetching
@@ -174,14 +175,17 @@ class ResourceStream(FamilyStream):
             answered=report.answered,
         )
         found = False
-        with report.reading():
-            for certified in fetching.windows():
-                found = found or bool(certified.rows)
-                report.window(certified)
-                yield Step(
-                    self._fresh_blocks(certified, bookmarks, codec, (first, last)),
-                    functools.partial(self._advance, certified, bookmarks, context),
-                )
+        try:
+            with report.reading():
+                for certified in fetching.windows():
+                    found = found or bool(certified.rows)
+                    report.window(certified)
+                    yield Step(
+                        self._fresh_blocks(certified, bookmarks, codec, (first, last)),
+                        functools.partial(self._advance, certified, bookmarks, context),
+                    )
+        finally:
+            self._tell_of_late_rows(next(iter(bookmarks.values())))
         if context and not found and None in starts:
             self.logger.warning(
                 "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
@@ -189,6 +193,13 @@ class ResourceStream(FamilyStream):
                 self.name,
                 context["rooftopId"],
             )
+
+    def _tell_of_late_rows(self, bookmark: Bookmark) -> None:
+        late = bookmark.lateness
+        if late.rows:
+            metrics.log(metrics.Gauge.LATE_ARRIVAL_SECONDS, late.seconds, stream=self.name)
+        if sentence := lateness.warning(late, bookmark.overlap_seconds):
+            self.logger.warning("Stream '%s': %s", self.name, sentence)
 
     def _range(self) -> tuple[int, int]:
         """Return the instants asked for, in microseconds: from the first, before the last."""

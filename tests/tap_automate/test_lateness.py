@@ -69,7 +69,7 @@ def test_lateness_below_half_of_the_overlap_is_not_worth_a_word() -> None:
 def test_the_warning_says_how_late_and_what_happens() -> None:
     said = warning(Lateness(BOOKMARK, rows=5, seconds=451), 900)
     assert said is not None
-    assert said.startswith("5 rows became visible after")
+    assert said.startswith("Late rows: 5 became visible after")
     assert "451 s before the bookmark" in said
     assert "read 1,800 s again instead of 900" in said
     assert "automate-dms audit" in said
