@@ -88,6 +88,6 @@ def warning(lateness: Lateness, overlap_seconds: int) -> str | None:
     )
     return (
         f"Late rows: {lateness.rows:,} became visible after the run before had passed them, the "
-        f"latest {lateness.seconds:,.0f} s before the bookmark. {then} Rows that were later still are "
-        "missing until `automate-dms audit` finds them"
+        f"latest {lateness.seconds:,.0f} s before the bookmark. {then} Rows that were later still "
+        "are missing until `automate-dms audit` finds them"
     )
