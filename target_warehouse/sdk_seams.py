@@ -6,26 +6,40 @@ A test holds the loader's way of a record equal to the SDK's own path, on the pi
 from __future__ import annotations
 
 import abc
+import contextlib
 import datetime as dt
+import functools
 import gzip
 import typing as t
 import zlib
 
-from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
+import pyarrow as pa
+import pyarrow.parquet as pq
+from singer_sdk.helpers._batch import StorageTarget
 
 from automate_api.errors import AutomateError, ConfigError, StoppedError
 from automate_singer.errors import InputError
 from automate_singer.sdk_seams import Message, PipeTarget, Record
+from target_warehouse.adoption import records
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from singer_sdk.mapper import StreamMap
 
     from target_warehouse.lines import RecordLines
     from target_warehouse.sink import WarehouseSink
 
-COMPRESSIONS: t.Final = ("gzip", "none", None)
+FORMATS: t.Final = {
+    "jsonl": ("gzip", "none", None),
+    "parquet": ("gzip", "none", "snappy", "zstd", None),
+}
+"""Formats of batch files, and how a message may say that they are packed: a Parquet file says so
+itself.
+"""
+
+ARROW_ROWS: t.Final = 8_192
+"""Rows of a Parquet file that are taken at a time."""
 
 
 class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
@@ -54,12 +68,12 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         """Commit everything that was taken, then write the STATE that stands for it."""
 
     @abc.abstractmethod
-    def rows_taken(self, sink: WarehouseSink, rows: list[t.Any]) -> None:
-        """Give rows to their sink, draining when it is time.
+    def rows_taken(self, count: int, take: Callable[[int, int], None]) -> None:
+        """Have rows taken that came together, draining when it is time.
 
         Args:
-            sink: Whose `record_lines` read the rows.
-            rows: In the order in which they came.
+            count: How many there are.
+            take: Gives those from one place to another to their sink.
         """
 
     def take_lines(self, lines: bytes, start: int) -> int:
@@ -77,7 +91,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         reader, sink = self._lines
         rows, end = reader.take(lines, start)
         if rows:
-            self.rows_taken(sink, rows)
+            self.rows_taken(len(rows), lambda first, last: sink.take_rows(rows[first:last]))
         return end
 
     def active_sinks(self) -> list[WarehouseSink]:
@@ -178,29 +192,33 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         ):
             raise self.malformed(message_dict, expected="an encoding and a manifest of addresses")
         self.sinks_of(message_dict)  # a stream without a SCHEMA is the first thing to say
-        if encoding.get("format") != "jsonl" or encoding.get("compression") not in COMPRESSIONS:
+        read = self._rows_of_lines if encoding.get("format") == "jsonl" else self._rows_of_parquet
+        packed = encoding.get("compression")
+        if encoding.get("format") not in FORMATS or packed not in FORMATS[encoding["format"]]:
             msg = (
                 "A BATCH message has files in an encoding that the loader does not read: expected "
-                "jsonl, with gzip or plain. Set the encoding in the tap's batch_config"
+                "parquet, or jsonl with gzip or plain. Set the encoding in the tap's batch_config"
             )
             raise InputError(msg)
         for url in manifest:
-            for record in self._batch_records(url, BaseBatchFileEncoding.from_dict(encoding)):
-                self.hand_over(message_dict, record)
+            with _opened(url) as stored:
+                read(message_dict, stored, packed)
 
-    def _batch_records(self, url: str, encoding: BaseBatchFileEncoding) -> Iterator[Record]:
-        head, tail = StorageTarget.split_url(url)
-        try:
-            with StorageTarget.from_url(head).open(tail, mode="rb") as stored:
-                packed = encoding.compression == "gzip"
-                with gzip.GzipFile(fileobj=stored) if packed else stored as lines:
-                    for line in lines:
-                        if not line.isspace():
-                            yield self.message_reader.deserialize_json(line)
-        except (OSError, EOFError, zlib.error, ImportError) as error:
-            # ImportError: the address is of a store that needs a package of its own, such as S3.
-            msg = f"Cannot read {tail}, a file of a BATCH message: {type(error).__name__}"
-            raise AutomateError(msg) from None
+    def _rows_of_lines(self, message: Message, stored: t.IO[bytes], packed: str | None) -> None:
+        with gzip.GzipFile(fileobj=stored) if packed == "gzip" else stored as lines:
+            for line in lines:
+                if not line.isspace():
+                    self.hand_over(message, self.message_reader.deserialize_json(line))
+
+    def _rows_of_parquet(self, message: Message, stored: t.IO[bytes], _packed: str | None) -> None:
+        file = pq.ParquetFile(stored)
+        for batch in file.iter_batches(ARROW_ROWS):
+            sink = self.plain_sink(message["stream"])
+            if sink is None or sink.adds_metadata or message.get("version") is not None:
+                for record in records(batch):
+                    self.hand_over(message, record)
+            else:
+                self.rows_taken(batch.num_rows, functools.partial(_take_slice, sink, batch))
 
     def _process_activate_version_message(self, message_dict: Message) -> None:
         version = message_dict.get("version")
@@ -211,3 +229,24 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         for sink in sinks:
             if sink.tracks_versions:
                 sink.activate_version(version)
+
+
+def _take_slice(sink: WarehouseSink, batch: pa.RecordBatch, first: int, last: int) -> None:
+    sink.take_arrow(batch.slice(first, last - first))
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[t.IO[bytes]]:
+    """Open a file of a BATCH message.
+
+    Raises:
+        AutomateError: When it cannot be read, also inside.
+    """
+    head, tail = StorageTarget.split_url(url)
+    try:
+        with StorageTarget.from_url(head).open(tail, mode="rb") as stored:
+            yield stored
+    except (OSError, EOFError, zlib.error, pa.ArrowException, ImportError) as error:
+        # ImportError: the address is of a store that needs a package of its own, such as S3.
+        msg = f"Cannot read {tail}, a file of a BATCH message: {type(error).__name__}"
+        raise AutomateError(msg) from None

@@ -10,7 +10,6 @@ unique.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import string
 import typing as t
@@ -20,7 +19,8 @@ import duckdb
 import pyarrow as pa
 
 from automate_api.errors import ConfigError
-from automate_singer.columns import JSON, Column, ColumnType, Kind, join, join_all
+from automate_singer.columns import JSON, ColumnType, Kind, join, join_all
+from target_warehouse.batch import ORDINAL
 from target_warehouse.database import connect, explained
 from target_warehouse.dialect import from_sql, recast
 from target_warehouse.names import folded, quote
@@ -29,29 +29,12 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from automate_singer.columns import Column
+    from target_warehouse.batch import Chunk
+
 VERSION_COLUMN: t.Final = "_sdc_table_version"
-ORDINAL: t.Final = "ordinal"
-"""The Arrow column that says in which order the records of a batch came.
-
-It stands beside columns `c0`, `c1`, ..., also in queries, so that no column of a stream, which may
-have any name, is ever taken for it.
-"""
-
 _FOLDED: t.Final = f"translate({{}}, '{string.ascii_uppercase}', '{string.ascii_lowercase}')"
 """`names.folded` in SQL; DuckDB's `lower` also takes É for é, which its catalog does not."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some records of a batch as Arrow.
-
-    Attributes:
-        data: Arrow columns `c0`, `c1`, ... in the order of the stream's columns, then `ordinal`.
-        types: The type of each column in this chunk.
-    """
-
-    data: pa.Table
-    types: tuple[ColumnType, ...]
 
 
 class Warehouse:
@@ -69,6 +52,7 @@ class Warehouse:
         """
         self.path = path
         self.schema = schema
+        self._memory_allowed = False
         self._connection = connect(path)
         with explained(path):
             self._run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
@@ -77,6 +61,18 @@ class Warehouse:
         """Close the file; DuckDB then folds its write-ahead log into it."""
         with explained(self.path):
             self._connection.close()
+
+    def allow_memory(self) -> bool:
+        """Let DuckDB take as much memory as it would of itself, most of what the machine has.
+
+        Returns:
+            False when it has been so before.
+        """
+        allowed, self._memory_allowed = self._memory_allowed, True
+        if not allowed:
+            with explained(self.path):
+                self._run("RESET memory_limit")
+        return not allowed
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

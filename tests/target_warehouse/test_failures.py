@@ -57,7 +57,7 @@ def fails(loader: Loader, messages: list[t.Any], error: type[AutomateError]) -> 
             "an encoding and a manifest of addresses",
         ),
         (
-            '{"type": "BATCH", "stream": "s", "manifest": [], "encoding": {"format": "parquet"}}',
+            '{"type": "BATCH", "stream": "s", "manifest": [], "encoding": {"format": "csv"}}',
             "an encoding that the loader does not read",
         ),
     ],
