@@ -12,15 +12,24 @@ answers and rows went out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import datetime as dt
 import email.utils
 import json
+import subprocess
+import sys
 import typing as t
 import urllib.parse
+import urllib.request
 
 import click
 
+from benchmarks.ceiling import ceiling
 from benchmarks.vehicles import Vehicles
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INTEGRATION: t.Final = "bench"
 TOKEN: t.Final = "bench-token"  # noqa: S105 - of this server alone
@@ -145,6 +154,50 @@ def _seconds(text: str | None) -> float | None:
 
 def _error(status: int, code: str) -> tuple[int, bytes]:
     return status, json.dumps({"error": {"code": code, "message": _REASONS[status]}}).encode()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PageServer:
+    """A running page server.
+
+    Attributes:
+        api_url: Its address.
+    """
+
+    api_url: str
+
+    def rows_served(self) -> int:
+        """Count the rows that went out so far."""
+        with urllib.request.urlopen(f"{self.api_url}/stats") as answer:  # noqa: S310 - our own
+            return int(json.load(answer)["rows"])
+
+    def ceiling(self, page_size: int, seconds: float) -> float:
+        """Measure how many full pages a second it gives at most."""
+        url = urllib.parse.urlsplit(self.api_url)
+        head = (
+            f"GET {BASE_PATH}/vehicles?pageSize={page_size}&page=2 HTTP/1.1\r\n"
+            f"Host: {url.netloc}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        )
+        host, port = t.cast("str", url.hostname), t.cast("int", url.port)
+        return ceiling(host, port, head.encode(), seconds)
+
+
+@contextlib.contextmanager
+def serving(rows: int, latency: float = 0.0) -> Iterator[PageServer]:
+    """Serve vehicles from a process of its own until the block ends.
+
+    Args:
+        rows: How many there are.
+        latency: Milliseconds by which each list answer is late.
+    """
+    command = [sys.executable, "-m", "benchmarks.page_server", "--rows", str(rows)]
+    command += ["--latency", str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        try:
+            facts = json.loads(t.cast("t.IO[str]", process.stdout).readline())
+            yield PageServer(facts["api_url"])
+        finally:
+            process.terminate()
 
 
 async def serve(pages: Pages) -> None:

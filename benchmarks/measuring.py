@@ -1,0 +1,138 @@
+"""Runs contestants against a page server, and believes them when they have got every row."""
+
+from __future__ import annotations
+
+import shutil
+import typing as t
+
+from benchmarks.contestants import CONTESTANTS, WAREHOUSE, Task
+from benchmarks.environments import NotInstalledError, environment
+from benchmarks.loaded import check_lines, check_table
+from benchmarks.page_server import serving
+from benchmarks.processes import RunFailedError, run_pipeline
+from benchmarks.results import Cell, Sample
+from benchmarks.vehicles import Vehicles
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.contestants import Contestant
+    from benchmarks.processes import Took
+    from benchmarks.sections import Run, Section
+
+SHORT: t.Final = 2_000
+"""Rows of the run that tells what starting up takes, and whether the output is right."""
+PER: t.Final = 100_000
+"""Rows that processor time is told for."""
+
+
+class Meter:
+    """Measures run after run.
+
+    Args:
+        folder: For whatever is written.
+        say: Takes a line on what happens.
+        most_rows: Of every run, fewer than its own.
+    """
+
+    def __init__(
+        self, folder: Path, say: Callable[[str], None], *, most_rows: int | None = None
+    ) -> None:
+        self.absent: dict[str, str] = {}
+        self._folder = folder
+        self._say = say
+        self._most_rows = most_rows
+        self._short: dict[tuple[str, int, int], list[Took]] = {}
+
+    def measure(self, section: Section, rounds: int) -> list[Cell]:
+        """Measure a section's runs, round by round.
+
+        Args:
+            section: What to measure.
+            rounds: How often.
+
+        Returns:
+            A cell for each run that has a sample; why others have none stands in `absent`.
+        """
+        cells = [Cell(section.name, section.latency, run) for run in section.runs]
+        for number in range(min(rounds, section.rounds)):
+            for cell in cells:
+                contestant = CONTESTANTS[cell.run.contestant]
+                if contestant.name in self.absent:
+                    continue
+                try:
+                    sample = self._sample(contestant, cell.run, section.latency)
+                except (NotInstalledError, RunFailedError) as error:
+                    self.absent[contestant.name] = str(error)
+                    self._say(f"{contestant.label}: {error}")
+                    continue
+                cell.samples.append(sample)
+                self._say(
+                    f"{section.name} {number + 1}: {contestant.label}"
+                    f"{f' ({cell.run.in_flight})' if cell.run.in_flight > 1 else ''}, "
+                    f"{sample.rows:,} rows: {sample.rate:,.0f} rows/s"
+                )
+        return [cell for cell in cells if cell.samples]
+
+    def _sample(self, contestant: Contestant, run: Run, latency: int) -> Sample:
+        for name in contestant.environments:
+            environment(name)
+        wanted = (contestant.name, latency, run.in_flight)
+        if wanted not in self._short:
+            self._short[wanted] = self._run(
+                contestant, SHORT, latency, run.in_flight, out=self._folder / "lines"
+            )
+        rows = min(run.rows, self._most_rows or run.rows)
+        took = self._run(contestant, rows, latency, run.in_flight)
+        wall, cpu = _time(took)
+        memory = tuple(each.rss for each in took)
+        if not run.from_start and rows > SHORT:
+            start, start_cpu = _time(self._short[wanted])
+            if start >= wall or start_cpu >= cpu:
+                msg = f"{rows} rows took no longer than {SHORT}: the machine is busy with others"
+                raise RunFailedError(msg)
+            return Sample(rows, *_rates(rows - SHORT, wall - start, cpu - start_cpu), memory)
+        return Sample(rows, *_rates(rows, wall, cpu), memory)
+
+    def _run(
+        self,
+        contestant: Contestant,
+        rows: int,
+        latency: int,
+        in_flight: int,
+        *,
+        out: Path | None = None,
+    ) -> list[Took]:
+        folder = self._folder / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        vehicles = Vehicles(rows)
+        with serving(rows, latency) as server:
+            task = Task(server.api_url, folder, in_flight)
+            if contestant.before is not None:
+                run_pipeline(contestant.before(task), folder)
+            served = server.rows_served()
+            took = run_pipeline(contestant.commands(task), folder, out=out)
+            served = server.rows_served() - served
+        if contestant.reads and served < rows:
+            msg = f"{contestant.label} asked for {served} of {rows} rows"
+            raise RunFailedError(msg)
+        if (folder / WAREHOUSE).exists():
+            check_table(folder / WAREHOUSE, vehicles)
+        elif out is not None and not _made_files(folder):
+            check_lines(out, vehicles)
+        return took
+
+
+def _time(took: list[Took]) -> tuple[float, float]:
+    """Return how long a pipeline took, and its processor time."""
+    return max(each.wall for each in took), sum(each.cpu for each in took)
+
+
+def _rates(rows: int, wall: float, cpu: float) -> tuple[float, float]:
+    return rows / wall, cpu / rows * PER
+
+
+def _made_files(folder: Path) -> bool:
+    return any(folder.glob("*.parquet"))
