@@ -12,6 +12,7 @@ from automate_api.errors import (
     ConfigError,
     NotEntitledError,
     NotOfferedError,
+    StoppedError,
     TryLaterError,
 )
 from tap_automate.audit import Audit
@@ -139,46 +140,51 @@ class Auditor:
         Raises:
             ConfigError: When no stream has a table.
             AutomateError: When none could be compared.
+            StoppedError: When a signal came.
         """
         setting = self._tap.config.get("start_date")
         if start is None and setting:
             start = to_microseconds(setting) // MICROSECONDS
-        outcomes: list[Outcome] = []
-        skipped = 0
-        for declaration in STREAMS:
-            stream = t.cast("ResourceStream", self._tap.streams[declaration.name])
-            if names and stream.name not in names:
-                continue
-            layouts = self._layouts(stream)
-            if stream.name not in layouts:
-                continue
-            outcome = Outcome(stream.name)
-            try:
-                self._entitle(stream)
-                self._compare(stream, layouts, Span(start, end), outcome)
-            except (NotEntitledError, NotOfferedError) as error:
-                skipped += 1
-                logger.warning("Skipping '%s': %s", stream.name, error)
-            except UncertifiableError as error:
-                msg = (
-                    f"Stream '{stream.name}': the rows of {from_seconds(error.window.start)} to "
-                    f"{from_seconds(error.window.end)} changed or came in a new order in each of "
-                    f"{error.passes} passes. Run again later."
-                )
-                raise TryLaterError(msg) from None
-            else:
-                outcomes.append(outcome)
-        if not outcomes and skipped:
-            msg = "No stream could be compared; the lines before say why."
-            raise AutomateError(msg)
-        if not outcomes:
+        families = [(stream, self._layouts(stream)) for stream in self._streams(names)]
+        there = [(stream, layouts) for stream, layouts in families if stream.name in layouts]
+        if not there:
             msg = (
                 f"{self._place.path} has no table of {'these' if names else 'the'} streams "
                 f"in schema {self._place.schema!r} that has its key and `{REPLICATION_KEY}`. "
                 "Name the schema with --schema, or load something first."
             )
             raise ConfigError(msg)
-        return outcomes
+        outcomes = [self._outcome(stream, layouts, Span(start, end)) for stream, layouts in there]
+        if not any(outcomes):
+            msg = "No stream could be compared; the lines before say why."
+            raise AutomateError(msg)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _streams(self, names: tuple[str, ...]) -> list[ResourceStream]:
+        chosen = names or [declaration.name for declaration in STREAMS]
+        return [t.cast("ResourceStream", self._tap.streams[name]) for name in dict.fromkeys(chosen)]
+
+    def _outcome(
+        self, stream: ResourceStream, layouts: Mapping[str, Layout], span: Span
+    ) -> Outcome | None:
+        """Compare a stream; None when it is not to be had."""
+        outcome = Outcome(stream.name)
+        try:
+            self._entitle(stream)
+            self._compare(stream, layouts, span, outcome)
+        except (NotEntitledError, NotOfferedError) as error:
+            logger.warning("Skipping '%s': %s", stream.name, error)
+            return None
+        except StoppedError:
+            raise self._tap.stopped() from None
+        except UncertifiableError as error:
+            msg = (
+                f"Stream '{stream.name}': the rows of {from_seconds(error.window.start)} to "
+                f"{from_seconds(error.window.end)} changed or came in a new order in each of "
+                f"{error.passes} passes. Run again later."
+            )
+            raise TryLaterError(msg) from None
+        return outcome
 
     def _compare(
         self,

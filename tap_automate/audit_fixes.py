@@ -17,7 +17,6 @@ import msgspec
 
 from automate_api.errors import AutomateError
 from automate_api.program import standard_output
-from automate_singer.writer import TARGET_GONE
 from tap_automate.records import Normaliser
 from tap_automate.resources import LineStream
 
@@ -29,6 +28,10 @@ if t.TYPE_CHECKING:
     from tap_automate.sdk_seams import RowStream
 
 STANDARD_OUTPUT: t.Final = "-"
+LOADER_GONE: t.Final = (
+    "Nobody reads the messages on standard output any more: the loader has ended. See its own log, "
+    "then audit again."
+)
 DELETED: t.Final = "deletedAt"
 
 _encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -170,7 +173,7 @@ def opened(target: str) -> Iterator[Callable[[bytes], object]]:
         AutomateError: When it cannot be written.
     """
     if target == STANDARD_OUTPUT:
-        with standard_output(gone=TARGET_GONE, then="audit again"):
+        with standard_output(gone=LOADER_GONE, then="audit again"):
             yield sys.stdout.buffer.write
             sys.stdout.buffer.flush()
         return
