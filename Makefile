@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make: `make demo`, `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo nightly test check chaos bench-push clean
+.PHONY: help demo nightly test check exact chaos bench bench-push clean
 
 PYTHON ?= python3
 BOOTSTRAP := .bootstrap
@@ -30,13 +30,22 @@ check: $(UV)  ## Lint, formatting and types
 	$(UV) run ruff format --check
 	$(UV) run mypy
 
+RUNS ?= 1000
+PROCESSES ?= 5
+SEED ?= 1
+
+exact: $(UV)  ## Reads while rows change, in every page order, judged: RUNS= of models, PROCESSES= SEED=
+	@PYTHONPATH=tests $(UV) run python -m proof.exact --runs $(RUNS) --processes $(PROCESSES) --seed $(SEED)
+
 CREATES ?= 2000
 KILLS ?= 30
-SEED ?= 1
 KEYS ?= honoured
 
 chaos: $(UV)  ## Writes through faults and SIGKILLs, judged: CREATES= KILLS= SEED= KEYS=honoured|ignored
 	@PYTHONPATH=tests $(UV) run python -m proof.chaos --creates $(CREATES) --kills $(KILLS) --seed $(SEED) --keys $(KEYS)
+
+bench: $(UV)  ## How fast is read and loaded, beside other tools; QUICK=1 within a minute
+	$(UV) run python -m benchmarks.read $(if $(QUICK),--quick)
 
 bench-push: $(UV)  ## How fast target-automate pushes, beside a plain SDK target; QUICK=1 within a minute
 	$(UV) run python -m benchmarks.push $(if $(QUICK),--quick)
