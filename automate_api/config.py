@@ -75,7 +75,10 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "type": "number",
         "minimum": 0.01,
         "default": 10,
-        "description": "Requests a second that one process sends at most.",
+        "description": (
+            "Requests a second that one process sends at most; halved after a 429, and raised "
+            "slowly again."
+        ),
     },
     "max_wait_seconds": {
         "type": "number",

@@ -72,7 +72,8 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
         "title": "Overlap",
         "description": (
             "Seconds before the bookmark that are read again for rows that became visible later "
-            "still; rows already emitted are left out. At least 2 are kept."
+            "still; rows already emitted are left out. At least 2 are kept; grows by itself where "
+            "rows are later than half of it."
         ),
     },
     "pii": {

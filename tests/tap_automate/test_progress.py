@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from rich.console import Console
 from support.clock import START, FakeClock
+from support.papers import code, readme_section, table
 
 from automate_api.transport import Stats
 from tap_automate.harvest import Harvest
@@ -175,6 +176,8 @@ def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
     assert (first["rows_per_second"], second["rows_per_second"]) == (2.0, 6.0)
     assert first["bookmark"] == "2026-01-01T00:00:00Z"
     assert first["requests_per_second"] == 10
+    described = table(readme_section("While it runs", "docs/watching.md"), "in `value`")
+    assert sorted(first) == sorted(name for row in described for name in code(row[0]))
 
 
 def test_showing_goes_on_while_the_main_thread_is_busy_and_ends_with_it() -> None:
