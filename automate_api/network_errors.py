@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import typing as t
 
@@ -22,7 +23,7 @@ _REASONS: t.Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
     (urllib3.exceptions.NewConnectionError, Trouble.UNSENT, "no connection"),
     (urllib3.exceptions.ConnectTimeoutError, Trouble.UNSENT, "no connection in time"),
     (urllib3.exceptions.TimeoutError, Trouble.TIMED_OUT, "no byte within the time allowed"),
-    (urllib3.exceptions.IncompleteRead, Trouble.TRUNCATED, "the answer broke off"),
+    (http.client.IncompleteRead, Trouble.TRUNCATED, "the answer broke off"),
     (urllib3.exceptions.DecodeError, Trouble.TRUNCATED, "the answer broke off"),
 )
 """The first that fits counts, since some of these are kinds of others."""

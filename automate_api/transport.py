@@ -235,12 +235,11 @@ class Transport:
                 allow_redirects=False,
                 **self._environment,
             )
+            content = _content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
-            outcome = replies.read(
-                response.status_code, response.headers, response.content, request.decode
-            )
+            outcome = replies.read(response.status_code, response.headers, content, request.decode)
         self._note(outcome, place)
         return outcome
 
@@ -263,7 +262,7 @@ class Transport:
     def _environment(self) -> Mapping[str, t.Any]:
         """What the environment says of proxies and certificates; asking it takes long."""
         return self._http.merge_environment_settings(
-            self._config.base_url, {}, None, self._verify, None
+            self._config.base_url, {}, stream=True, verify=self._verify, cert=None
         )
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
@@ -320,6 +319,18 @@ class Transport:
             self._pacer.throttled(place)
         elif trouble is None:
             self._pacer.succeeded(place)
+
+
+def _content(response: requests.Response) -> bytes:
+    """Read the body at once.
+
+    requests itself reads pieces of 10 KB, and after each of them threads wait for one another. The
+    body of a redirect it has read already.
+    """
+    if response.is_redirect:
+        return response.content
+    content: bytes = response.raw.read(decode_content=True)
+    return content
 
 
 @functools.lru_cache(maxsize=64)

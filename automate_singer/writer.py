@@ -13,7 +13,7 @@ import time
 import typing as t
 
 import msgspec
-from singer_sdk.singerlib import Message, RecordMessage
+from singer_sdk.singerlib import Message, RecordMessage, StateMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
 from automate_api.program import standard_output
@@ -55,7 +55,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
 
     def serialize_message(self, message: Message) -> bytearray:
         """Return the message as a line, without its end."""
-        return bytearray(self._encoder.encode(message.to_dict()))
+        return bytearray(self._encoder.encode(_content(message)))
 
     def write_message(self, message: Message) -> None:
         """Add a message to the buffer; write the buffer out when it is due.
@@ -63,7 +63,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         A state is a promise about everything before it, and a target waits for schemas: both go
         out at once.
         """
-        self._encoder.encode_into(message.to_dict(), self._buffer, -1)
+        self._encoder.encode_into(_content(message), self._buffer, -1)
         self._buffer += b"\n"
         if not isinstance(message, RecordMessage) or self._is_due():
             self.flush()
@@ -103,3 +103,10 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         finally:
             self._buffer.clear()
         self._written_at = time.monotonic()
+
+
+def _content(message: Message) -> dict[str, t.Any]:
+    """Return what a message is made of; of a state the SDK would copy every text."""
+    if isinstance(message, StateMessage):
+        return {"type": "STATE", "value": message.value}
+    return message.to_dict()
