@@ -87,6 +87,15 @@ class RowStream(PlainStream):
         writer.write_records(name, records, version=self._stream_version)
         self.state_manager.is_flushed = False
 
+    def allow_null(self, field: str) -> None:
+        """Write a SCHEMA in which a field may be null; to be called before rows that have it so."""
+        raw = self.stream_maps[0].raw_schema
+        declared = raw["properties"][field]
+        if "null" not in declared["type"]:
+            nullable = {**declared, "type": [*declared["type"], "null"]}
+            self._declare({**raw, "properties": {**raw["properties"], field: nullable}})
+            self._write_schema_message()
+
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields
         if new:
@@ -187,10 +196,13 @@ class RowStream(PlainStream):
             return False
         raw = self.stream_maps[0].raw_schema
         fields = {name: {"type": kinds} for name, kinds in self._drifted.items()}
-        schema = {**raw, "properties": {**raw["properties"], **copy.deepcopy(fields)}}
+        self._declare({**raw, "properties": {**raw["properties"], **copy.deepcopy(fields)}})
+        return True
+
+    def _declare(self, schema: dict[str, t.Any]) -> None:
+        """Have the next SCHEMA say this, through selection and stream maps."""
         self._tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
         self._stream_maps = None
-        return True
 
 
 class FamilyStream(RowStream, abc.ABC):
@@ -230,7 +242,7 @@ class FamilyStream(RowStream, abc.ABC):
                 child._write_schema_message()  # noqa: SLF001 - written by the parent, see above
         members = self.members()
         with contextlib.ExitStack() as metrics:
-            metrics.callback(t.cast("BlockWriter", self._tap.message_writer).flush)
+            metrics.callback(t.cast("BlockWriter", self._tap.message_writer).finish)
             metrics.enter_context(self.get_sync_timer())
             counters = {
                 stream.name: metrics.enter_context(stream.get_record_counter())
@@ -242,7 +254,8 @@ class FamilyStream(RowStream, abc.ABC):
                         if write_messages:
                             stream.write_block(records)
                         counters[stream.name].increment(len(records))
-                        yield from t.cast("Sequence[Record]", records)
+                        if not write_messages:  # a connection test counts them
+                            yield from t.cast("Sequence[Record]", records)
                     step.commit()
                     if write_messages:
                         self.state_manager.is_flushed = False

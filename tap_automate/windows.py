@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import operator
 import typing as t
 
 import msgspec
@@ -242,4 +243,4 @@ class Passes:
 
 def certified(window: Window, rows: Mapping[tuple[str, ...], Row]) -> Certified:
     """Put a window's rows in the order in which they are emitted."""
-    return Certified(window, sorted(rows.values(), key=lambda row: (row.updated, row.key)))
+    return Certified(window, sorted(rows.values(), key=operator.attrgetter("updated", "key")))
