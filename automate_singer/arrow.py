@@ -95,6 +95,22 @@ def convert(column: Column, values: Sequence[t.Any]) -> tuple[pa.Array, ColumnTy
         return SLOW[column.type.kind](column, values)
 
 
+def exact(column: Column, values: Sequence[t.Any]) -> pa.Array:
+    """Turn one column's values into an Arrow array of the column's own type.
+
+    Args:
+        column: What the schema says of them.
+        values: As `convert` takes them.
+
+    Returns:
+        The array.
+
+    Raises:
+        Exception: One of `REFUSALS`, when a value does not fit the type with all its digits.
+    """
+    return QUICK[column.type.kind](column.type, values)
+
+
 def arrow_type(column_type: ColumnType) -> pa.DataType:
     """Say which Arrow type a column's arrays have.
 

@@ -73,6 +73,8 @@ class CommandTap(Configured, Tap, abc.ABC):
         self.stop = threading.Event()
         self._stopped_by: int | None = None
         self.prepare(values, catalog, checked=validate_config)
+        if validate_config:
+            options.setdefault("message_writer", self.make_writer(values))
         try:
             with quiet():
                 super().__init__(config=values, catalog=catalog, validate_config=False, **options)
@@ -97,6 +99,20 @@ class CommandTap(Configured, Tap, abc.ABC):
         Raises:
             ConfigError: When settings or catalog cannot be used.
         """
+
+    def make_writer(self, values: Mapping[str, t.Any]) -> BlockWriter:  # noqa: ARG002 - a hook
+        """Make what writes messages to standard output.
+
+        Args:
+            values: Setting to value; they fit.
+
+        Returns:
+            A writer of its own.
+
+        Raises:
+            ConfigError: When the settings cannot be used.
+        """
+        return self.message_writer_class()
 
     def shown(self) -> contextlib.AbstractContextManager[None]:
         """Show on standard error how far the run is, and what it has done however it ends."""

@@ -19,7 +19,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from automate_api.program import standard_output
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 BUFFER_BYTES: t.Final = 64 * 1024
 """Bytes after which the buffer is written: the size of a pipe."""
@@ -69,7 +69,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
             self.flush()
 
     def write_records(
-        self, stream: str, records: Iterable[t.Any], *, version: int | None = None
+        self, stream: str, records: Sequence[t.Any], *, version: int | None = None
     ) -> None:
         """Add many records of a stream, extracted now; write the buffer out when it is due.
 
@@ -89,6 +89,10 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         if len(self._buffer) >= BUFFER_BYTES:
             return True
         return time.monotonic() - self._written_at >= MOST_SECONDS
+
+    def finish(self) -> None:
+        """Write out all that there is: no message may follow that would take it along."""
+        self.flush()
 
     def flush(self) -> None:
         """Write out what is buffered.

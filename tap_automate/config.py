@@ -5,6 +5,8 @@ from __future__ import annotations
 import fnmatch
 import typing as t
 
+from tap_automate import batches
+from tap_automate.batches import BATCH_SETTING
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS
 
@@ -94,6 +96,7 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
         "title": "Key of the hashes",
         "description": "Key of the HMAC-SHA256 that replaces a hashed field.",
     },
+    "batch_config": BATCH_SETTING,
 }
 
 
@@ -109,6 +112,8 @@ def problems(values: Mapping[str, t.Any], streams: Collection[str]) -> Iterator[
     """
     yield from _date_problems(values)
     yield from _map_problems(values.get("stream_maps"), streams)
+    if setting := values.get("batch_config"):
+        yield from batches.problems(setting)
 
 
 def _map_problems(maps: object, streams: Collection[str]) -> Iterator[str]:

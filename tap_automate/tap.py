@@ -6,6 +6,8 @@ import functools
 import gc
 import typing as t
 
+from singer_sdk.helpers.capabilities import PluginCapabilities
+
 from automate_api import contract, program
 from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK
@@ -15,6 +17,7 @@ from automate_api.transport import Stats
 from automate_singer import inputs
 from automate_singer.tap import CommandTap
 from tap_automate import summary
+from tap_automate.batches import BatchWriter
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
 from tap_automate.privacy import Privacy
@@ -28,6 +31,9 @@ if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from singer_sdk import Stream
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+    from automate_singer.writer import BlockWriter
 
 
 GARBAGE_THRESHOLD: t.Final = 100_000
@@ -50,6 +56,11 @@ class TapAutomate(CommandTap):
         "required": list(REQUIRED),
     }
 
+    capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
+        *CommandTap.capabilities,
+        PluginCapabilities.BATCH,
+    ]
+
     @classmethod
     def check_settings(cls, values: Mapping[str, t.Any]) -> list[str]:
         """List what is wrong with the settings beyond their schema."""
@@ -66,6 +77,11 @@ class TapAutomate(CommandTap):
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
         )
+
+    def make_writer(self, values: Mapping[str, t.Any]) -> BlockWriter:
+        """Make what writes messages: records in files, where the settings say so."""
+        setting = values.get("batch_config")
+        return BatchWriter(setting) if setting else super().make_writer(values)
 
     @functools.cached_property
     def api(self) -> ApiConfig:

@@ -1,0 +1,66 @@
+"""The tap with `batch_config`: its files load like its messages, and hold nothing else."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+import pytest
+from support.compare import KEYS, LINES, differences
+from support.dealership import Dealership, pipe, run
+
+if t.TYPE_CHECKING:
+    from support.dealership import Run
+
+PARQUET = {"format": "parquet"}
+LINES_OF_GZIP = {"format": "jsonl", "compression": "gzip"}
+
+
+def batch_config(folder: Path, encoding: dict[str, str], **more: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - settings
+    return {"encoding": encoding, "storage": {"root": folder.as_uri(), "prefix": "dms-"}, **more}
+
+
+def files_of(done: Run) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for message in done.messages("BATCH"):
+        paths = [Path(urlsplit(url).path) for url in message["manifest"]]
+        found.setdefault(message["stream"], []).extend(paths)
+    return found
+
+
+@pytest.mark.parametrize(
+    "encoding", [PARQUET, LINES_OF_GZIP], ids=lambda encoding: encoding["format"]
+)
+def test_files_load_as_messages_do(
+    dealer: Dealership, tmp_path: Path, encoding: dict[str, str]
+) -> None:
+    setting = batch_config(tmp_path / "files", encoding, batch_size=50)
+    config, state = dealer.config("batches", batch_config=setting), tmp_path / "state.json"
+    first = pipe(config, tmp_path / "w.duckdb", state)
+    assert first.code == 0, first.err
+    assert differences(dealer, tmp_path / "w.duckdb") == []
+    assert files_of(first).keys() == {*KEYS, *LINES}
+    assert len(files_of(first)["vehicles"]) > 1
+    assert first.messages("RECORD") == []
+    second = pipe(config, tmp_path / "w.duckdb", state)
+    assert second.code == 0, second.err
+    assert second.messages("BATCH") == []
+    by_messages = pipe(dealer.config(), tmp_path / "messages.duckdb", tmp_path / "other.json")
+    assert by_messages.code == 0, by_messages.err
+    assert content(tmp_path / "w.duckdb") == content(tmp_path / "messages.duckdb")
+
+
+def content(warehouse: Path) -> dict[str, t.Any]:
+    """Read types and rows of every table."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        return {
+            table: (
+                connection.execute(f'DESCRIBE "{table}"').fetchall(),
+                connection.execute(f'SELECT * FROM "{table}" ORDER BY ALL').fetchall(),  # noqa: S608 - ours
+            )
+            for (table,) in tables
+        }
