@@ -65,6 +65,6 @@ def _uv(*arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        last = " ".join(done.stderr.split("\n")[-LAST_LINES:]).strip()
-        msg = f"uv {arguments[0]} ended with {done.returncode}: {last}"
+        last = "\n".join(done.stderr.splitlines()[-LAST_LINES:])
+        msg = f"uv {arguments[0]} ended with {done.returncode}:\n{last}"
         raise NotInstalledError(msg)

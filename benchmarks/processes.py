@@ -102,10 +102,11 @@ def run_pipeline(
             before = process.stdout
             processes.append(process)
         took = [_wait(process, begin) for process in processes]
-    for command, process, messages in zip(commands, processes, said, strict=True):
+    # From the end: a writer fails, too, when its reader has.
+    for command, process, messages in reversed(list(zip(commands, processes, said, strict=True))):
         if process.returncode:
             last = "\n".join(messages.read_text(errors="replace").splitlines()[-LAST_LINES:])
-            msg = f"{' '.join(command[:4])} ended with {process.returncode}:\n{last}"
+            msg = f"{Path(command[0]).name} ended with {process.returncode}:\n{last}"
             raise RunFailedError(msg)
     return took
 

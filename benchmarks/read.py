@@ -4,10 +4,13 @@ Everybody reads the same vehicles from the same page server as whole processes, 
 with the others around it. Who waits for one page after the other, or is slow by itself, reads fewer
 rows; the time of a short run is then taken off, so that starting up does not count for them. What
 is loaded is counted and compared with what was served before a figure is believed.
+
+A run of everything writes `results.json` and brings docs/performance.md up to date.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -25,16 +28,21 @@ from benchmarks.criteria import judge
 from benchmarks.environments import PEERS
 from benchmarks.measuring import Meter
 from benchmarks.page_server import serving
+from benchmarks.report import RESULTS, update_docs
 from benchmarks.results import facts_of, tables
 from benchmarks.sections import FEW, FULL, QUICK, pick
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from benchmarks.criteria import Criterion
     from benchmarks.results import Cell
+    from benchmarks.sections import Section
 
 CEILING_SECONDS: t.Final = 2.0
-RESULTS: t.Final = Path(__file__).with_name("results.json")
+SECTIONS: t.Final = click.Choice([section.name for section in FULL])
 ROUNDS: t.Final = 3
-OURS: t.Final = ("singer-sdk", "msgspec", "requests", "pyarrow", "duckdb")
+OURS: t.Final = ("automate-dms", "singer-sdk", "msgspec", "requests", "pyarrow", "duckdb")
 THEIRS: t.Final = {
     "tap_rest_api_msdk": ("tap-rest-api-msdk", "singer-sdk"),
     "target_duckdb": ("target-duckdb", "duckdb"),
@@ -43,31 +51,79 @@ THEIRS: t.Final = {
 }
 
 
-def versions() -> dict[str, str]:
-    """Name what takes part, and its versions."""
-    found = {name: metadata.version(name) for name in OURS}
+def versions() -> list[str]:
+    """Name what takes part, each with its version and those of what matters in it."""
+    found = [_spelled(OURS, metadata.version)]
     for peer, names in THEIRS.items():
         pins = (PEERS / peer / "requirements.txt").read_text().splitlines()
         pinned = dict(pin.split("==") for pin in pins)
-        found |= {f"{peer}: {name}": pinned[name] for name in names}
+        found.append(_spelled(names, pinned.__getitem__))
     return found
 
 
-@click.command()
-@click.option("--only", multiple=True, help="Section or contestant; may be repeated.")
-@click.option("--rounds", type=click.IntRange(1), help=f"{ROUNDS} unless --quick, which has 1.")
-@click.option("--rows", type=click.IntRange(1), help="Of a run at most.")
-@click.option("--quick", is_flag=True, help="Plain SDK tap, ours and the floor: within a minute.")
-@click.option("--out", type=click.Path(path_type=Path), help="JSON file for the figures.")
-def main(
-    *, only: tuple[str, ...], rounds: int | None, rows: int | None, quick: bool, out: Path | None
-) -> None:
-    """Measure readers beside one another; exit 1 when ours are not what they must be."""
-    sections = QUICK if quick else FULL
-    known = {*CONTESTANTS, *(section.name for section in sections)}
-    if strange := sorted(set(only) - known):
-        msg = f"{', '.join(strange)} is none of: {', '.join(sorted(known))}"
-        raise click.BadParameter(msg, param_hint="--only")
+def _spelled(names: Sequence[str], version: Callable[[str], str]) -> str:
+    first, *others = (f"{name} {version(name)}" for name in names)
+    return f"{first} ({', '.join(others)})" if others else first
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """All that was measured.
+
+    Attributes:
+        ceiling: Pages a second that the server gives at most.
+        sections: In JSON.
+        criteria: What must hold, of what was measured in full.
+        absent: Contestants that could not be measured, and why.
+    """
+
+    ceiling: float
+    sections: list[dict[str, t.Any]]
+    criteria: list[Criterion]
+    absent: Mapping[str, str]
+
+    def facts(self) -> dict[str, t.Any]:
+        """Say everything in JSON."""
+        # The first line of a reason: what follows is of this machine.
+        reasons = {name: why.partition("\n")[0].rstrip(":") for name, why in self.absent.items()}
+        return {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+            "versions": versions(),
+            "server_pages_per_second": round(self.ceiling),
+            "sections": self.sections,
+            "criteria": [each.facts() for each in self.criteria],
+            "absent": {CONTESTANTS[name].label: why for name, why in reasons.items()},
+        }
+
+    def show(self) -> None:
+        """Print tables, what is missing, and what holds."""
+        console = Console(width=None if sys.stdout.isatty() else 110)
+        for table in tables(self.sections):
+            console.print(table)
+        console.print("* rate and processor time without starting up")
+        for name, why in self.absent.items():
+            console.print(f"{CONTESTANTS[name].label}: not measured: {why}", markup=False)
+        for each in self.criteria:
+            sign, verdict = ("<=" if each.at_most else ">="), ("holds" if each.holds else "MISSED")
+            console.print(f"{verdict}: {each.promise}: {each.reached:.2f} ({sign} {each.wanted:g})")
+
+    def problems(self) -> list[str]:
+        """Name what does not hold, and which of ours failed."""
+        failed = [name for name in self.absent if CONTESTANTS[name].kind == "ours"]
+        missed = [each.promise for each in self.criteria if not each.holds]
+        return [*(f"{name} failed" for name in failed), *missed]
+
+
+def measure(sections: Sequence[Section], rounds: int, rows: int | None, *, judged: bool) -> Outcome:
+    """Measure sections one after the other, and say on standard error how it goes.
+
+    Args:
+        sections: What to measure.
+        rounds: How often.
+        rows: Of a run at most.
+        judged: Whether to compare with what must hold.
+    """
 
     def say(line: str) -> None:
         click.echo(line, err=True)
@@ -79,35 +135,40 @@ def main(
     facts = []
     with tempfile.TemporaryDirectory() as name:
         meter = Meter(Path(name), say, most_rows=rows)
-        for section in pick(sections, only):
-            measured = meter.measure(section, rounds or (1 if quick else ROUNDS))
-            if measured:
+        for section in sections:
+            if measured := meter.measure(section, rounds):
                 cells += measured
                 facts.append(facts_of(section, measured))
-    criteria = judge(cells, ceiling)
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    for table in tables(facts):
-        console.print(table)
-    console.print("* rate and processor time without starting up")
-    for name, reason in meter.absent.items():
-        console.print(f"{CONTESTANTS[name].label}: not measured: {reason}", markup=False)
-    for each in criteria:
-        sign, verdict = ("<=" if each.at_most else ">="), ("holds" if each.holds else "MISSED")
-        console.print(f"{verdict}: {each.promise}: {each.reached:.2f} ({sign} {each.wanted:g})")
+    return Outcome(ceiling, facts, judge(cells, ceiling) if judged else [], meter.absent)
+
+
+@click.command()
+@click.option("--section", "names", multiple=True, type=SECTIONS, help="May be repeated.")
+@click.option("--only", multiple=True, type=click.Choice(list(CONTESTANTS)), help="The same.")
+@click.option("--rounds", type=click.IntRange(1), help=f"{ROUNDS} unless --quick, which has 1.")
+@click.option("--rows", type=click.IntRange(1), help="Of a run at most.")
+@click.option("--quick", is_flag=True, help="Plain SDK tap, ours and the floor: within a minute.")
+@click.option("--out", type=click.Path(path_type=Path), help="JSON file for the figures.")
+def main(  # noqa: PLR0913 - the options
+    *,
+    names: tuple[str, ...],
+    only: tuple[str, ...],
+    rounds: int | None,
+    rows: int | None,
+    quick: bool,
+    out: Path | None,
+) -> None:
+    """Measure readers beside one another; exit 1 when ours are not what they must be."""
+    sections = pick(QUICK if quick else FULL, names, only)
+    outcome = measure(sections, rounds or (1 if quick else ROUNDS), rows, judged=not quick)
+    outcome.show()
+    if out is None and not (quick or names or only or rows):
+        out = RESULTS
     if out is not None:
-        written = {
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-            "versions": versions(),
-            "server_pages_per_second": round(ceiling),
-            "sections": facts,
-            "criteria": [each.facts() for each in criteria],
-            "absent": {CONTESTANTS[name].label: why for name, why in meter.absent.items()},
-        }
-        out.write_text(json.dumps(written, indent=1) + "\n")
-    failed = [name for name in meter.absent if CONTESTANTS[name].kind == "ours"]
-    missed = [each.promise for each in criteria if not each.holds]
-    if problems := [f"{name} failed" for name in failed] + missed:
+        out.write_text(json.dumps(outcome.facts(), indent=1) + "\n")
+    if out == RESULTS:
+        update_docs()
+    if problems := outcome.problems():
         raise click.ClickException("; ".join(problems))
 
 

@@ -15,6 +15,8 @@ if t.TYPE_CHECKING:
 
     from benchmarks.sections import Run, Section
 
+HEADINGS: t.Final = ("", "in flight", "rows", "rows/s", "x first", "CPU s/100k", "peak MiB")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
@@ -121,9 +123,6 @@ def tables(sections: Iterable[dict[str, t.Any]]) -> list[Table]:
     return made
 
 
-HEADINGS: t.Final = ("", "in flight", "rows", "rows/s", "x first", "CPU s/100k", "peak MiB")
-
-
 def row(cell: dict[str, t.Any]) -> tuple[str, ...]:
     """Spell a cell as a row of a table."""
     rate, times = cell["rows_per_second"], cell["times_first"]
@@ -131,7 +130,7 @@ def row(cell: dict[str, t.Any]) -> tuple[str, ...]:
     return (
         cell["label"],
         str(cell["in_flight"]) if cell["in_flight"] > 1 else "",
-        f"{cell['rows']:,}" + ("" if cell["start_counted"] else " *"),
+        f"{cell['rows']:,}" + ("" if cell["start_counted"] else "*"),
         f"{rate['median']:,.0f}",
         "" if times is None else f"{times:.1f}",
         f"{cell['cpu_seconds_per_100k']['median']:.1f}",

@@ -133,13 +133,19 @@ QUICK: t.Final = (
 )
 
 
-def pick(sections: Sequence[Section], only: Sequence[str]) -> list[Section]:
-    """Leave of the sections what is named: whole ones, or contestants in any of them."""
-    if not only:
-        return list(sections)
+def pick(
+    sections: Sequence[Section], names: Sequence[str], contestants: Sequence[str]
+) -> list[Section]:
+    """Leave what is named, or everything.
+
+    Args:
+        sections: To pick from.
+        names: Of sections.
+        contestants: Their names.
+    """
     picked = []
     for section in sections:
-        runs = [run for run in section.runs if section.name in only or run.contestant in only]
-        if runs:
+        runs = [run for run in section.runs if not contestants or run.contestant in contestants]
+        if runs and (not names or section.name in names):
             picked.append(dataclasses.replace(section, runs=runs))
     return picked
