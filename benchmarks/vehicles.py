@@ -103,7 +103,7 @@ def _kind(number: int) -> dict[str, t.Any]:
         "exteriorColor": choose.choice(_COLORS),
         "interiorColor": "Black Leather-Trimmed",
         "odometer": {"value": choose.randrange(120_000), "unit": "mi"},
-        "msrp": choose.choice((0.0, price + 2_000)),
+        "msrp": choose.choice((0.0, round(price + 2_000, 2))),
         "listPrice": price,
         "salePrice": round(price * 0.97, 2),
         "cost": round(price * 0.88, 2),
