@@ -62,6 +62,7 @@ class Contestant:
         environments: Of peers, that have to be installed.
         before: Runs before what is measured.
         reads: Whether it asks the page server at all.
+        leaves: Pattern of the Parquet files that it leaves in its folder.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Contestant:
     environments: tuple[str, ...] = ()
     before: Callable[[Task], list[Command]] | None = None
     reads: bool = True
+    leaves: str | None = None
 
 
 @functools.cache
@@ -218,9 +220,16 @@ def _contestants() -> Sequence[Contestant]:
             "tap-automate, BATCH | target-warehouse",
             "ours",
             _pipeline(_batches, _warehouse),
+            leaves="batches/*.parquet",
         ),
         *(
-            Contestant(f"floor-{kind}", label, "floor", functools.partial(_floor, kind))
+            Contestant(
+                f"floor-{kind}",
+                label,
+                "floor",
+                functools.partial(_floor, kind),
+                leaves=None if kind == "null" else "vehicles-*.parquet",
+            )
             for kind, label in floor.items()
         ),
         Contestant(

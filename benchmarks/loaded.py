@@ -40,18 +40,34 @@ def check_table(path: Path, vehicles: Vehicles) -> None:
         RunFailedError: When rows, keys or the sum of a price differ.
     """
     with contextlib.closing(duckdb.connect(str(path), read_only=True)) as connection:
-        columns = connection.execute(
-            "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+        found = connection.execute(
+            "SELECT table_schema FROM information_schema.tables "
             "WHERE table_name = 'vehicles' AND NOT contains(table_schema, 'staging')"
         ).fetchall()
-        named = {column.replace("_", "").lower(): column for _, _, column in columns}
-        schema, table, _ = columns[0]
-        sums = connection.execute(
-            f'SELECT count(*), count(DISTINCT "{named[KEY]}"), sum("{named[PRICE]}") '  # noqa: S608 - its own names
-            f'FROM "{schema}"."{table}"'
-        ).fetchone()
-    count, keys, price = t.cast("tuple[int, int, float]", sums)
-    _compare(str(path.name), (count, keys, float(price or 0)), vehicles)
+        schema = found[0][0] if found else "main"
+        _check(connection.table(f"{schema}.vehicles"), path.name, vehicles)
+
+
+def check_files(pattern: Path, vehicles: Vehicles) -> None:
+    """Compare Parquet files with what was served.
+
+    Args:
+        pattern: Of their paths.
+        vehicles: What was served.
+
+    Raises:
+        RunFailedError: When rows, keys or the sum of a price differ.
+    """
+    with contextlib.closing(duckdb.connect()) as connection:
+        _check(connection.read_parquet(str(pattern)), pattern.name, vehicles)
+
+
+def _check(relation: duckdb.DuckDBPyRelation, what: str, vehicles: Vehicles) -> None:
+    named = {column.replace("_", "").lower(): column for column in relation.columns}
+    key, price = f'"{named[KEY]}"', f'"{named[PRICE]}"'
+    sums = relation.aggregate(f"count(*), count(DISTINCT {key}), sum({price})").fetchall()
+    ((count, keys, total),) = t.cast("list[tuple[int, int, float]]", sums)
+    _compare(what, (count, keys, float(total or 0)), vehicles)
 
 
 def check_lines(path: Path, vehicles: Vehicles) -> None:

@@ -7,7 +7,7 @@ import typing as t
 
 from benchmarks.contestants import CONTESTANTS, WAREHOUSE, Task
 from benchmarks.environments import NotInstalledError, environment
-from benchmarks.loaded import check_lines, check_table
+from benchmarks.loaded import check_files, check_lines, check_table
 from benchmarks.page_server import serving
 from benchmarks.processes import RunFailedError, run_pipeline
 from benchmarks.results import Cell, Sample
@@ -118,9 +118,11 @@ class Meter:
         if contestant.reads and served < rows:
             msg = f"{contestant.label} asked for {served} of {rows} rows"
             raise RunFailedError(msg)
+        if contestant.leaves is not None:
+            check_files(folder / contestant.leaves, vehicles)
         if (folder / WAREHOUSE).exists():
             check_table(folder / WAREHOUSE, vehicles)
-        elif out is not None and not _made_files(folder):
+        elif out is not None and contestant.leaves is None:
             check_lines(out, vehicles)
         return took
 
@@ -132,7 +134,3 @@ def _time(took: list[Took]) -> tuple[float, float]:
 
 def _rates(rows: int, wall: float, cpu: float) -> tuple[float, float]:
     return rows / wall, cpu / rows * PER
-
-
-def _made_files(folder: Path) -> bool:
-    return any(folder.glob("*.parquet"))
