@@ -25,7 +25,8 @@ def console(*, width: int = PLAIN_WIDTH, stderr: bool = False) -> Console:
         stderr: Whether it is standard error: where standard output is for other programs.
     """
     found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=width)
+    # Not `is_terminal`: colours may be forced upon a pipe, whose width is not that of a terminal.
+    return found if found.file.isatty() else Console(stderr=stderr, width=width)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[t.Any]]) -> Table:
