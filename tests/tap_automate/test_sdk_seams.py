@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import typing as t
 from decimal import Decimal
 
+import msgspec
 import pytest
 from singer_sdk import Stream
 from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
 from automate_api.errors import ConfigError
+from tap_automate.codec import Codec, plain
+from tap_automate.resources import ResourceStream
 from tap_automate.sdk_seams import RowStream
 
 if t.TYPE_CHECKING:
@@ -18,6 +22,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.singerlib import Message
 
+    from automate_singer.writer import BlockWriter
     from tap_automate.tap import TapAutomate
 
 VEHICLE: dict[str, t.Any] = {
@@ -178,3 +183,97 @@ def test_a_field_that_the_catalogs_author_took_out_stays_out(
     stream_of(tap).write_row(dict(VEHICLE))
     assert heard.schemas() == []
     assert "vin" not in heard.records()[0]
+
+
+def typed(stream: RowStream, *records: dict[str, t.Any]) -> list[t.Any]:
+    """Return records as the stream's reader makes them, all of one type."""
+    assert isinstance(stream, ResourceStream)
+    codec = Codec(stream.resource.record_schema, stream.tap.privacy)
+    body = msgspec.json.encode({"items": records, "page": 1, "pageSize": 9, "total": 9})
+    for _ in range(2):
+        found = codec.normalise(codec.decode(body).items)
+    assert len({type(record) for record in found} - {dict}) == 1
+    return found
+
+
+def written(stream: RowStream, capture: pytest.CaptureFixture[bytes]) -> list[dict[str, t.Any]]:
+    """Return the messages since the last call."""
+    t.cast("BlockWriter", stream._tap.message_writer).flush()  # noqa: SLF001 - the SDK's own
+    decode = msgspec.json.Decoder(float_hook=Decimal).decode
+    return [decode(line) for line in capture.readouterr().out.splitlines()]
+
+
+WHOLE = {**VEHICLE, "listPrice": 41250.25}
+
+
+@pytest.mark.parametrize("replication", ["INCREMENTAL", "FULL_TABLE"])
+@pytest.mark.parametrize("selected", [None, ("vin", "odometer", "year"), ("vin", "year", "lot")])
+@pytest.mark.parametrize("settings", [{}, {"stream_maps": STREAM_MAPS}, FLATTENING])
+def test_typed_records_are_written_as_dicts_are(
+    make_tap: Callable[..., TapAutomate],
+    capfdbinary: pytest.CaptureFixture[bytes],
+    settings: dict[str, t.Any],
+    selected: tuple[str, ...] | None,
+    replication: str,
+) -> None:
+    def stream() -> RowStream:
+        catalog = select(make_tap().catalog_dict, *selected) if selected else None
+        made = stream_of(make_tap(catalog=catalog, **copy.deepcopy(settings)))
+        made._stream_version = 7 if replication == "FULL_TABLE" else None  # noqa: SLF001 - as the SDK's sync does
+        return made
+
+    one, other = stream(), stream()
+    records = [WHOLE, {"vehicleId": "v", "updatedAt": WHOLE["updatedAt"], "lot": None, "year": 1}]
+    one.write_block(typed(one, *records))
+    ours = written(one, capfdbinary)
+    for record in typed(other, *records):
+        other.write_row(plain(record))
+    theirs = written(other, capfdbinary)
+    for message in [*ours, *theirs]:
+        assert dt.datetime.fromisoformat(message.pop("time_extracted")).tzinfo is not None
+    assert ours == theirs
+    assert ours
+
+
+def test_typed_records_with_a_new_field_come_behind_a_schema_that_has_it(
+    make_tap: Callable[..., TapAutomate], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    stream = stream_of(make_tap())
+    scores: list[t.Any] = [None, 7, None, "A"]
+    records = typed(stream, *({**WHOLE, "ownerScore": score} for score in scores))
+    stream.write_block(records)
+    stream.write_block(typed(stream, {**WHOLE, "ownerScore": 8}))
+    messages = written(stream, capfdbinary)
+    assert [message["type"] for message in messages] == ["SCHEMA", *["RECORD"] * 5]
+    kinds = messages[0]["schema"]["properties"]["ownerScore"]["type"]
+    assert kinds == ["number", "string", "null"]
+    found = [message["record"].get("ownerScore", "absent") for message in messages[1:]]
+    assert found == ["absent", 7, None, "A", 8]
+
+
+def test_a_new_field_that_is_always_null_needs_no_schema(
+    make_tap: Callable[..., TapAutomate], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    stream = stream_of(make_tap())
+    stream.write_block(typed(stream, {**WHOLE, "ownerScore": None}))
+    (message,) = written(stream, capfdbinary)
+    assert message["type"] == "RECORD"
+    assert "ownerScore" not in message["record"]
+
+
+@pytest.mark.parametrize("left_out", ["selection", "catalog"])
+def test_typed_records_lose_what_was_not_chosen(
+    make_tap: Callable[..., TapAutomate],
+    capfdbinary: pytest.CaptureFixture[bytes],
+    left_out: str,
+) -> None:
+    catalog = make_tap().catalog_dict
+    if left_out == "selection":
+        select(catalog, *(VEHICLE.keys() - {"vin"}))
+    else:
+        entry = next(e for e in catalog["streams"] if e["tap_stream_id"] == "vehicles")
+        del entry["schema"]["properties"]["vin"]
+    stream = stream_of(make_tap(catalog=catalog))
+    stream.write_block(typed(stream, {**WHOLE, "ownerScore": None}))
+    (message,) = written(stream, capfdbinary)
+    assert message["record"].keys() == VEHICLE.keys() - {"vin"}
