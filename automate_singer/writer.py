@@ -19,7 +19,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from automate_api.program import standard_output
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BUFFER_BYTES: t.Final = 64 * 1024
 """Bytes after which the buffer is written: the size of a pipe."""
@@ -46,12 +46,17 @@ class _RecordLine(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
 class BlockWriter(GenericSingerWriter[bytearray, Message]):
     """Writes messages as lines of JSON, decimals with every digit they came with."""
 
-    def __init__(self) -> None:
-        """Start with an empty buffer."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with an empty buffer.
+
+        Args:
+            clock: Seconds that never go back.
+        """
         super().__init__()
+        self._clock = clock
         self._encoder = msgspec.json.Encoder(decimal_format="number")
         self._buffer = bytearray()
-        self._written_at = time.monotonic()
+        self._written_at = self._clock()
 
     def serialize_message(self, message: Message) -> bytearray:
         """Return the message as a line, without its end."""
@@ -88,7 +93,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
     def _is_due(self) -> bool:
         if len(self._buffer) >= BUFFER_BYTES:
             return True
-        return time.monotonic() - self._written_at >= MOST_SECONDS
+        return self._clock() - self._written_at >= MOST_SECONDS
 
     def finish(self) -> None:
         """Write out all that there is: no message may follow that would take it along."""
@@ -106,7 +111,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
                 sys.stdout.buffer.flush()
         finally:
             self._buffer.clear()
-        self._written_at = time.monotonic()
+        self._written_at = self._clock()
 
 
 def _content(message: Message) -> dict[str, t.Any]:

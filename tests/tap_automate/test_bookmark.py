@@ -6,6 +6,8 @@ import json
 import typing as t
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automate_api.errors import ConfigError
 from tap_automate.bookmark import MOST_SEEN, Bookmark
@@ -128,3 +130,50 @@ def test_instants_compare_as_instants_where_their_text_does_not(earlier: str, la
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0999-12-31T23:59:59Z"])
 def test_instants_of_any_year_are_written_as_they_are_read(text: str) -> None:
     assert from_seconds(to_microseconds(text) // MICROSECONDS) == text
+
+
+def test_the_rows_of_a_window_are_let_through_together_without_those_emitted_before() -> None:
+    state = after([row("a", NOON - 5), row("b", NOON - 4)], NOON)
+    again = bookmark(state)
+    rows = [
+        row("old", NOON - 61),
+        row("late", NOON - 7),
+        row("a", NOON - 5),
+        row("b", NOON - 3),
+        row("new", NOON + 30),
+    ]
+    assert [fresh.key for fresh in again.fresh(rows)] == [("late",), ("b",), ("new",)]
+
+
+def test_a_window_of_new_rows_is_passed_on_as_it_is() -> None:
+    rows = [row(str(number), NOON + number) for number in range(10)]
+    assert bookmark().fresh(rows) is rows
+    assert bookmark(after([row("a", NOON - 5)], NOON)).fresh(rows[5:]) == rows[5:]
+
+
+@given(
+    seconds=st.lists(st.integers(0, 40), max_size=12),
+    changed=st.lists(st.integers(0, 40), max_size=4),
+    overlap=st.integers(2, 50),
+    middle=st.integers(3, 37),
+)
+def test_rows_read_twice_are_emitted_once_and_others_never_less(
+    seconds: list[int], changed: list[int], overlap: int, middle: int
+) -> None:
+    rows = [row(f"k{number}", NOON + second) for number, second in enumerate(seconds)]
+    rows += [row(f"new{number}", NOON + second) for number, second in enumerate(changed)]
+    rows.sort(key=lambda each: each.updated)
+    first = [each for each in rows if not each.key[0].startswith("new")]
+    emitted: list[Row] = []
+    mark = bookmark(overlap=overlap)
+    for start, end in ((0, middle), (middle - 1, 41)):
+        low, high = (NOON + start) * MICROSECONDS, (NOON + end) * MICROSECONDS
+        emitted += mark.fresh([each for each in first if low <= each.updated <= high])
+        mark.advance(Window(NOON + start, NOON + end))
+    assert emitted == first
+    later = bookmark(mark.to_state("updatedAt"), overlap=overlap)
+    since = (NOON + 41 - overlap) * MICROSECONDS
+    found = later.fresh([each for each in rows if each.updated >= since])
+    assert [each.key for each in found] == [
+        each.key for each in rows if each.updated >= since and each not in first
+    ]
