@@ -36,8 +36,16 @@ class Load:
             json.dumps({"filepath": str(self.warehouse), "batch_size_rows": LOADER_ROWS})
         )
 
-    def run(self, victim: Victim | None = None, at: int = 0) -> tuple[int, int]:
+    def run(
+        self, victim: Victim | None = None, at: int = 0, *, written: bytes = b""
+    ) -> tuple[int, int]:
         """Run both to their end, or kill after so many bytes; keep the last state written.
+
+        Args:
+            victim: What is killed.
+            at: Bytes of the tap's that the loader is given before.
+            written: Text of a state that the loader has to have written before: it may be far
+                behind what it is given.
 
         Returns:
             Their exit codes.
@@ -46,27 +54,28 @@ class Load:
         tap = start("tap-automate", "--config", self.config, *arguments)
         loader = start("target-warehouse", "--config", self.loader, stdin=subprocess.PIPE)
         processes = {"tap": [tap], "loader": [loader], "both": [tap, loader]}
-        self._copy(tap, loader, processes[victim] if victim else [], at)
+        victims = processes[victim] if victim else []
+        self._copy(tap, loader, at if victims else None)
+        early = b"" if not written else self._states_until(loader, written)
+        for process in victims:
+            process.kill()
         # What is left of the tap's output is not read: it sees that its reader has gone.
         tap.stdout.close()  # type: ignore[union-attr]  # it is a pipe
         states, log = loader.communicate()
         self.log = tap.stderr.read().decode() + log.decode()  # type: ignore[union-attr]  # it is a pipe
         tap.stderr.close()  # type: ignore[union-attr]  # it is a pipe
-        whole = states.rpartition(b"\n")[0]
+        whole = (early + states).rpartition(b"\n")[0]
         if whole:
             self.state.write_bytes(whole.splitlines()[-1])
         return tap.wait(), loader.returncode
 
     @staticmethod
     def _copy(
-        tap: subprocess.Popen[bytes],
-        loader: subprocess.Popen[bytes],
-        victims: list[subprocess.Popen[bytes]],
-        at: int,
+        tap: subprocess.Popen[bytes], loader: subprocess.Popen[bytes], most: int | None
     ) -> None:
         assert tap.stdout is not None
         assert loader.stdin is not None
-        left = at if victims else None
+        left = most
         with contextlib.suppress(BrokenPipeError):
             while data := os.read(tap.stdout.fileno(), 4096 if left is None else min(left, 4096)):
                 loader.stdin.write(data)
@@ -74,6 +83,14 @@ class Load:
                 if left is not None:
                     left -= len(data)
                     if left == 0:
-                        for process in victims:
-                            process.kill()
                         return
+
+    @staticmethod
+    def _states_until(loader: subprocess.Popen[bytes], text: bytes) -> bytes:
+        assert loader.stdout is not None
+        states = b""
+        for line in loader.stdout:
+            states += line
+            if text in line:
+                break
+        return states
