@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from automate_singer.arrow import INSTANT, REFUSALS, arrow_type, convert
+from automate_singer.arrow import INSTANT, REFUSALS, UnfitValueError, arrow_type, convert
 from automate_singer.columns import (
     BIGINT,
     BOOLEAN,
@@ -48,6 +48,16 @@ SIMPLE: t.Final = (
     (pa.types.is_time, TIME),
 )
 
+TEXTS: t.Final = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+)
+"""Not all writers mark what is text as such."""
+
 _decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -76,8 +86,13 @@ def adopted(column: Column, array: pa.Array) -> tuple[pa.Array, ColumnType]:
         known = None
     if known is not None and JSON_NAMES[known[1].kind] & column.accepts:
         return known
-    if pa.types.is_string(array.type) and column.type.kind is Kind.VARCHAR:
-        return array, column.type
+    if any(is_kind(array.type) for is_kind in TEXTS):
+        try:
+            array = array.cast(pa.string())
+        except REFUSALS:
+            raise UnfitValueError(0, "bytes that are no text") from None
+        if column.type.kind is Kind.VARCHAR:
+            return array, column.type
     return convert(column, _values(array))
 
 

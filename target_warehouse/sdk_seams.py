@@ -192,14 +192,14 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         ):
             raise self.malformed(message_dict, expected="an encoding and a manifest of addresses")
         self.sinks_of(message_dict)  # a stream without a SCHEMA is the first thing to say
-        read = self._rows_of_lines if encoding.get("format") == "jsonl" else self._rows_of_parquet
-        packed = encoding.get("compression")
-        if encoding.get("format") not in FORMATS or packed not in FORMATS[encoding["format"]]:
+        form, packed = encoding.get("format"), encoding.get("compression")
+        if not isinstance(form, str) or packed not in FORMATS.get(form, ()):
             msg = (
                 "A BATCH message has files in an encoding that the loader does not read: expected "
                 "parquet, or jsonl with gzip or plain. Set the encoding in the tap's batch_config"
             )
             raise InputError(msg)
+        read = self._rows_of_lines if form == "jsonl" else self._rows_of_parquet
         for url in manifest:
             with _opened(url) as stored:
                 read(message_dict, stored, packed)
