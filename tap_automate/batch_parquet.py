@@ -8,6 +8,7 @@ then the misfits has the last version.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from decimal import Decimal
 
@@ -113,34 +114,25 @@ class ParquetRows(BatchRows):
         unknown = found.keys() - set(self._schema.names)
         odd = {at for name in unknown for at, v in enumerate(found[name]) if v is not UNSET}
         if not (odd or self._overtaken):
-            try:
+            with contextlib.suppress(*REFUSALS):
                 self._batches.append(self._batch(values))
-            except REFUSALS:
-                odd = {
-                    at
-                    for column, column_values in zip(self._columns, values, strict=True)
-                    for at in _refused(column, column_values)
-                }
-            else:
                 return
-        keep = []
-        for at, record in enumerate(records):
+        for column, column_values in zip(self._columns, values, strict=True):
+            odd.update(_refused(column, column_values))
+        fitting = []
+        for at in range(len(records)):
             key = self._key(values, at)
             if at in odd or (key and key in self._overtaken):
                 self._overtaken.add(key)
-                self.misfits.append(msgspec.Raw(encode(record)))
             else:
-                keep.append(at)
-        kept = [[column_values[at] for at in keep] for column_values in values]
+                fitting.append(at)
         try:
-            self._batches.append(self._batch(kept))
-        except (
-            REFUSALS
-        ):  # values that fit one by one but not together, such as instants without zone
-            self._overtaken |= {
-                tuple(text_of(kept[i][at]) for i in self._keys) for at in range(len(keep))
-            }
-            self.misfits += [msgspec.Raw(encode(records[at])) for at in keep]
+            self._batches.append(self._batch([[column[at] for at in fitting] for column in values]))
+        except REFUSALS:  # each fits, but not together, such as instants with and without a zone
+            fitting = []
+        for at in sorted(set(range(len(records))).difference(fitting)):
+            self._overtaken.add(self._key(values, at))
+            self.misfits.append(msgspec.Raw(encode(records[at])))
 
     def _key(self, values: Sequence[Values], at: int) -> tuple[str, ...]:
         return tuple(text_of(values[index][at]) for index in self._keys)

@@ -64,3 +64,53 @@ def content(warehouse: Path) -> dict[str, t.Any]:
             )
             for (table,) in tables
         }
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [{**PARQUET, "compression": "none"}, {"format": "jsonl", "compression": "none"}],
+    ids=lambda encoding: encoding["format"],
+)
+def test_what_is_deselected_mapped_away_or_dropped_is_in_no_file(
+    dealer: Dealership, tmp_path: Path, encoding: dict[str, str]
+) -> None:
+    catalog = json.loads(run("tap-automate", "--discover").out)
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            crumb, values = metadata["breadcrumb"], metadata["metadata"]
+            if not crumb:
+                values["selected"] = entry["tap_stream_id"] in {"vehicles", "customers"}
+            elif crumb in (["properties", "vin"], ["properties", "lot", "properties", "name"]):
+                values["selected"] = False
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog))
+    config = dealer.config(
+        "chosen",
+        batch_config=batch_config(tmp_path / "files", encoding),
+        stream_maps={"customers": {"lastName": "__NULL__", "first": "md5(firstName or '')"}},
+        pii={"phones": "drop"},
+    )
+    done = run("tap-automate", "--config", config, "--catalog", tmp_path / "catalog.json")
+    assert done.code == 0, done.err
+    files = files_of(done)
+    assert files.keys() == {"vehicles", "customers"}
+    vehicles, customers = (
+        b"".join(f.read_bytes() for f in files[name]) for name in ("vehicles", "customers")
+    )
+    stored, people = dealer.records("vehicles"), dealer.records("customers")
+    assert all(
+        vehicle["stockNumber"].encode() in vehicles
+        for vehicle in stored
+        if vehicle.get("stockNumber")
+    )
+    assert all(person["customerId"].encode() in customers for person in people)
+    away = [vehicle["vin"] for vehicle in stored] + [
+        vehicle["lot"]["name"] for vehicle in stored if vehicle.get("lot")
+    ]
+    assert [text for text in {*away, '"vin"'} if text and text.encode() in vehicles] == []
+    phones = [phone["number"] for person in people for phone in person.get("phones") or ()]
+    licences = [person["driversLicense"] for person in people if person.get("driversLicense")]
+    assert phones
+    assert [
+        text for text in {*phones, "driversLicense", "lastName"} if text in str(customers)
+    ] == []
+    assert [each for each in licences if str(each) in str(customers)] == []
