@@ -12,14 +12,17 @@ from tap_automate.instants import to_microseconds
 from tap_automate.reader import Reader
 from tap_automate.resources import LEAST_COOLDOWN
 from tap_automate.streams import REPLICATION_KEY
+from tap_automate.waiting import awaited
 from tap_automate.windows import OVERLAP, Page, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_automate.resources import ResourceStream
     from tap_automate.tap import TapAutomate
     from tap_automate.windows import Certified
+
+    Result = t.TypeVar("Result")
 
 NOT_FOUND: t.Final = 404
 
@@ -46,8 +49,13 @@ class Source:
         self._tap = tap
         self._path = stream.path
         self._key = stream.resource.key
-        self._reader = self._reader_of(stream, context, tap.config["page_size"])
-        self._counter = self._reader_of(stream, context, 1)
+        self._reader = Reader(
+            tap.client,
+            stream.path,
+            stream.resource.key,
+            page_size=tap.config["page_size"],
+            parameters=dict(context or {}),
+        )
         self.requests = 0
         self.page_size = 1
         self.cooldown = max(tap.config["cooldown_seconds"], LEAST_COOLDOWN)
@@ -58,8 +66,7 @@ class Source:
 
     def total(self, window: Window) -> int:
         """Ask how many rows a window has."""
-        self._begin()
-        return self._counter.fetch(window, 1).total
+        return self._asked(lambda: self._reader.total(window))
 
     def windows(self, start: int, end: int) -> Iterator[Certified]:
         """Read `[start, end]` with certificates; nothing may enter it any more."""
@@ -79,9 +86,9 @@ class Source:
         Raises:
             RequestRefusedError: When it says anything else.
         """
-        self._begin()
+        path = f"{self._path}/{urllib.parse.quote(key[0], safe='')}"
         try:
-            body = self._tap.client.get(self._detail_path(key)).body
+            body = self._asked(lambda: self._tap.client.get(path).body)
         except NotOfferedError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -119,29 +126,13 @@ class Source:
         """
         SYSTEM_CLOCK.wait(second - self.now(), self._tap.stop)
 
-    def _detail_path(self, key: tuple[str, ...]) -> str:
-        return f"{self._path}/{urllib.parse.quote(key[0], safe='')}"
-
     def _fetch(self, window: Window, page: int) -> Page:
-        self._begin()
-        answer = self._reader.fetch(window, page)
+        answer = self._asked(lambda: self._reader.fetch(window, page))
         if page == 1:
             self.page_size = answer.size
         return answer
 
-    def _begin(self) -> None:
-        """Count a request, unless a signal asks for an end."""
-        if self._tap.stop.is_set():
-            raise self._tap.stopped()
+    def _asked(self, request: Callable[[], Result]) -> Result:
+        """Count a request, and wait for its answer unless a signal comes."""
         self.requests += 1
-
-    def _reader_of(
-        self, stream: ResourceStream, context: Mapping[str, t.Any] | None, page_size: int
-    ) -> Reader:
-        return Reader(
-            self._tap.client,
-            stream.path,
-            stream.resource.key,
-            page_size=page_size,
-            parameters=dict(context or {}),
-        )
+        return awaited(request, self._tap.stop)

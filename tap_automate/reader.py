@@ -16,6 +16,9 @@ if t.TYPE_CHECKING:
 
     from automate_api.client import Client
 
+UNDATED: t.Final = -(2**62)
+"""The time of a row whose `updatedAt` is null, in microseconds: before any that can be written."""
+
 TOLERANCE: t.Final = MICROSECONDS
 """Microseconds by which a row may lie outside its window: the filter may look at whole seconds
 only.
@@ -59,11 +62,9 @@ class Reader:
             NotOfferedError: When the server does not know the path.
             ProtocolError: When a row has no key, no `updatedAt`, or lies outside the window.
         """
-        bounds = {"updatedFrom": from_seconds(window.start), "updatedTo": from_seconds(window.end)}
+        parameters = {**self._parameters, **_bounds(window), "page": page}
         try:
-            answer = self._client.list_page(
-                self._path, {**self._parameters, **bounds, "page": page}, decode=self._decode
-            )
+            answer = self._client.list_page(self._path, parameters, decode=self._decode)
         except NotOfferedError:
             if page == 1:
                 raise
@@ -89,12 +90,27 @@ class Reader:
             raise ProtocolError(msg, request_id=answer.request_id)
         return Page(rows=rows, size=answer.page_size, total=answer.total)
 
+    def total(self, window: Window | None) -> int:
+        """Ask how many rows a window has, or the whole list."""
+        bounds = _bounds(window) if window else {}
+        parameters = {**self._parameters, **bounds, "pageSize": 1, "page": 1}
+        return self._client.list_page(self._path, parameters).total
+
+    def whole(self, page: int) -> Page:
+        """Ask for one page of the whole list; rows without a time are `UNDATED`.
+
+        Raises:
+            ProtocolError: When a row has no key, or a time that is none.
+        """
+        answer = self._client.list_page(self._path, {**self._parameters, "page": page})
+        rows = [self._row_of_any_time(record, answer.request_id) for record in answer.items]
+        return Page(rows=rows, size=answer.page_size, total=answer.total)
+
     def sample(self, rows: int) -> list[Row]:
         """Return the first rows of the list call, whatever they are, for a connection test."""
-        answer = self._client.list_page(
-            self._path, {**self._parameters, "pageSize": rows, "page": 1}, decode=self._decode
-        )
-        return self._rows(answer.items[:rows], answer.request_id)
+        parameters = {**self._parameters, "pageSize": rows, "page": 1}
+        answer = self._client.list_page(self._path, parameters)
+        return [self._row_of_any_time(record, answer.request_id) for record in answer.items[:rows]]
 
     def _rows(self, records: Sequence[t.Any], request_id: str | None) -> list[Row]:
         if dict not in set(map(type, records)):
@@ -117,7 +133,13 @@ class Reader:
     def _named(self, struct: object) -> dict[str, t.Any]:
         return {name: getattr(struct, name) for name in (*self._key, REPLICATION_KEY)}
 
-    def _row(self, named: Mapping[str, t.Any], record: object, request_id: str | None) -> Row:
+    def _row_of_any_time(self, record: dict[str, t.Any], request_id: str | None) -> Row:
+        if record.get(REPLICATION_KEY) is not None:
+            return self._row(record, record, request_id)
+        record[REPLICATION_KEY] = None
+        return Row(self._key_of(record, request_id), UNDATED, record)
+
+    def _key_of(self, named: Mapping[str, t.Any], request_id: str | None) -> tuple[str, ...]:
         key = [named.get(name) for name in self._key]
         if not all(isinstance(part, str | int) for part in key):
             wanted, came = ", ".join(self._key), ", ".join(type(part).__name__ for part in key)
@@ -126,6 +148,10 @@ class Reader:
                 f"got {came}."
             )
             raise ProtocolError(msg, request_id=request_id)
+        return tuple(map(str, key))
+
+    def _row(self, named: Mapping[str, t.Any], record: object, request_id: str | None) -> Row:
+        key = self._key_of(named, request_id)
         try:
             updated = to_microseconds(named[REPLICATION_KEY])
         except (KeyError, TypeError, ValueError):
@@ -135,4 +161,8 @@ class Reader:
                 f"row's `{REPLICATION_KEY}`, one has a value of type {came} that is none."
             )
             raise ProtocolError(msg, request_id=request_id) from None
-        return Row(tuple(map(str, key)), updated, record)
+        return Row(key, updated, record)
+
+
+def _bounds(window: Window) -> dict[str, str]:
+    return {"updatedFrom": from_seconds(window.start), "updatedTo": from_seconds(window.end)}

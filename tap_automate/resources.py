@@ -19,15 +19,16 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
-from tap_automate import lateness, metrics
+from tap_automate import lateness, metrics, probes
 from tap_automate.bookmark import Bookmark
 from tap_automate.codec import Codec
 from tap_automate.fetching import Fetching
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
 from tap_automate.lines import Cutter
-from tap_automate.reader import Reader
+from tap_automate.reader import UNDATED, Reader
 from tap_automate.sdk_seams import Block, FamilyStream, RowStream, Step
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
+from tap_automate.waiting import awaited
 from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError
 
 if t.TYPE_CHECKING:
@@ -165,9 +166,10 @@ class ResourceStream(FamilyStream):
         end = min(now - cooldown, -(-last // MICROSECONDS))
         if end <= start:
             return
+        reader = self._reader(context, codec)
         report = self.tap.progress.stream(self.name)
         fetching = Fetching(
-            self._reader(context, codec).fetch,
+            reader.fetch,
             start,
             end,
             concurrency=self.config["concurrency"],
@@ -177,6 +179,8 @@ class ResourceStream(FamilyStream):
         found = False
         try:
             with report.reading():
+                if set(starts) == {None} and not self.config.get("end_date"):
+                    yield from self._beyond_windows(reader, now, first, codec)
                 for certified in fetching.windows():
                     found = found or bool(certified.rows)
                     report.window(certified)
@@ -193,6 +197,32 @@ class ResourceStream(FamilyStream):
                 self.name,
                 context["rooftopId"],
             )
+
+    def _beyond_windows(self, reader: Reader, now: int, first: int, codec: Codec) -> Iterator[Step]:
+        """Yield the rows of a first load that no window shows, and refuse what cannot be read."""
+
+        def find() -> tuple[int, list[Row]]:
+            probes.check_filter(reader.total, self.path)
+            return probes.find_beyond(reader.total, reader.whole, now)
+
+        expected, rows = awaited(find, self.tap.stop)
+        if not expected:
+            return
+        self.logger.warning(
+            "Stream '%s': %d rows have no `%s`, or one before 1970 or ahead of the DMS's clock, so "
+            "no window shows them. %d of them were found in the whole list and come first. Later "
+            "runs bring them when they change.",
+            self.name,
+            expected,
+            REPLICATION_KEY,
+            len(rows),
+        )
+        if self.config.get("start_date"):
+            rows = [row for row in rows if row.updated == UNDATED or row.updated >= first]
+        if any(row.updated == UNDATED for row in rows):
+            for stream in self.members():
+                stream.allow_null(str(stream.replication_key))
+        yield Step(self._blocks(rows, dict.fromkeys(self.members(), rows), codec), lambda: None)
 
     def _tell_of_late_rows(self, bookmark: Bookmark) -> None:
         late = bookmark.lateness
@@ -232,9 +262,7 @@ class ResourceStream(FamilyStream):
         if rows and not first <= rows[0].updated <= rows[-1].updated < last:
             rows = [row for row in rows if first <= row.updated < last]
         fresh = {stream: bookmarks[stream.name].fresh(rows) for stream in self.members()}
-        for stream, records in self._blocks(rows, fresh, codec):
-            self.tap.progress.stream(stream.name).emitted(len(records))
-            yield stream, records
+        yield from self._blocks(rows, fresh, codec)
 
     def _blocks(
         self, rows: Sequence[Row], fresh: Mapping[RowStream, Sequence[Row]], codec: Codec
@@ -269,7 +297,9 @@ class ResourceStream(FamilyStream):
                         block = stream.cut(block, codec)
                     if block:
                         blocks.append((stream, block))
-            yield from blocks
+            for stream, ready in blocks:
+                self.tap.progress.stream(stream.name).emitted(len(ready))
+                yield stream, ready
 
     def _advance(
         self, certified: Certified, bookmarks: dict[str, Bookmark], context: Context | None

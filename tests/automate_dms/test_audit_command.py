@@ -6,13 +6,15 @@ import dataclasses
 import io
 import json
 import shutil
+import signal
+import subprocess
 import typing as t
 from decimal import Decimal
 
 import duckdb
 import pytest
 from support.compare import DROPPED, differences
-from support.dealership import Dealership, Run, dealership, run
+from support.dealership import Dealership, Run, command, dealership, environment, run
 
 from target_warehouse.target import TargetWarehouse
 
@@ -322,3 +324,27 @@ def test_a_run_that_fails_leaves_the_messages_of_the_one_before(
     assert (done.code, done.out) == (75, "")
     assert kept.read_text() == "before\n"
     assert list(tmp_path.iterdir()) == [kept]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_while_it_waits_for_an_answer(
+    audited: Audited, number: signal.Signals, code: int
+) -> None:
+    dealer = audited.dealer
+    dealer.faults({"kind": "latency", "milliseconds": 60_000, "match": {"path": "/rooftops"}})
+    arguments = ("--against", dealer.directory / "loaded.duckdb", "--stream", "rooftops")
+    line = command("automate-dms", "audit", *arguments, "--config", dealer.config())
+    with subprocess.Popen(  # noqa: S603 - our own program
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        try:
+            while not dealer.stats()["faults"][0]["strikes"]:
+                assert process.poll() is None
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            dealer.control("reset-faults", {})
+    assert (process.returncode, out) == (code, "")
+    assert "Stopped by a signal" in err
+    assert "Traceback" not in err
