@@ -15,7 +15,7 @@ from decimal import Decimal
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from automate_singer.arrow import REFUSALS, arrow_type, exact, text_of
 from automate_singer.columns import JSON, Column, from_schema
@@ -74,8 +74,8 @@ class ParquetRows(BatchRows):
                 self._convert_texts()
             return
         self._convert_texts()
-        fields = [field.encode_name for field in msgspec.structs.fields(records[0])]
         values = zip(*map(msgspec.structs.astuple, records), strict=True)
+        fields = records[0].__struct_encode_fields__
         self._convert(dict(zip(fields, values, strict=True)), records)
 
     def settle(self) -> int:
@@ -153,7 +153,7 @@ class ParquetRows(BatchRows):
 
 def _nulls(values: Values) -> Values:
     """Put null where there is no value."""
-    if UNSET in values:
+    if UnsetType in set(map(type, values)):  # `in values` would compare each
         return [None if value is UNSET else value for value in values]
     return values
 
