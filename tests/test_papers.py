@@ -20,7 +20,14 @@ from target_automate.sinks import SINKS
 from target_automate.target import TargetAutomate
 from target_warehouse.target import TargetWarehouse
 
-PAPERS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/pushing.md")
+PAPERS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/auditing.md",
+    "docs/pushing.md",
+)
 OURS: dict[str, click.Command] = {
     "automate-dms": automate_dms,
     "tap-automate": TapAutomate.cli,
