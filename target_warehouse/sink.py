@@ -190,12 +190,7 @@ class WarehouseSink(Sink):
         """
         self._convert_rows()
         self.tally_record_read(self._batch.rows)
-        try:
-            replaced, notes = self._load()
-        except OutOfMemoryError:
-            if not self._warehouse().allow_memory():
-                raise
-            replaced, notes = self._load()
+        replaced, notes = self._load()
         self.tally_duplicate_merged(replaced)
         self.record_counter_metric.increment(self._batch.rows)
         self._tell(notes)
@@ -203,8 +198,13 @@ class WarehouseSink(Sink):
 
     def _load(self) -> tuple[int, list[str]]:
         warehouse = self._warehouse()
-        with warehouse.transaction():
-            return warehouse.load(self.table, self.columns, self._batch.chunks, self.keys)
+        while True:
+            try:
+                with warehouse.transaction():
+                    return warehouse.load(self.table, self.columns, self._batch.chunks, self.keys)
+            except OutOfMemoryError:
+                if not warehouse.allow_memory():
+                    raise
 
     def activate_version(self, new_version: int) -> None:
         """Delete the rows of older versions, once there are rows of the new one.

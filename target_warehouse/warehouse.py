@@ -21,7 +21,7 @@ import pyarrow as pa
 from automate_api.errors import ConfigError
 from automate_singer.columns import JSON, ColumnType, Kind, join, join_all
 from target_warehouse.batch import ORDINAL
-from target_warehouse.database import connect, explained
+from target_warehouse.database import MEMORY, connect, explained
 from target_warehouse.dialect import from_sql, recast
 from target_warehouse.names import folded, quote
 
@@ -52,7 +52,8 @@ class Warehouse:
         """
         self.path = path
         self.schema = schema
-        self._memory_allowed = False
+        self._more_memory = iter(MEMORY)
+        self._memory: str | None = next(self._more_memory)
         self._connection = connect(path)
         with explained(path):
             self._run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
@@ -63,16 +64,18 @@ class Warehouse:
             self._connection.close()
 
     def allow_memory(self) -> bool:
-        """Let DuckDB take as much memory as it would of itself, most of what the machine has.
+        """Let DuckDB hold more from now on, in the end most of what the machine has.
 
         Returns:
-            False when it has been so before.
+            False when it may already.
         """
-        allowed, self._memory_allowed = self._memory_allowed, True
-        if not allowed:
-            with explained(self.path):
-                self._run("RESET memory_limit")
-        return not allowed
+        if self._memory is None:
+            return False
+        self._memory = next(self._more_memory, None)
+        with explained(self.path):
+            limit = f"SET memory_limit = '{self._memory}'" if self._memory else "RESET memory_limit"
+            self._run(limit)
+        return True
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

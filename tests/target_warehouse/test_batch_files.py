@@ -288,3 +288,11 @@ def test_a_batch_that_needs_more_memory_than_duckdb_has_at_first_gets_it(
         (600, 600 * 60_011)
     ]
     assert allowed == [True]
+
+
+def test_what_duckdb_may_hold_ends_at_what_it_would_take_of_itself(loader: Loader) -> None:
+    target = loader.target()
+    warehouse = target.open_warehouse()
+    steps = [warehouse.allow_memory() for _ in range(len(database.MEMORY) + 1)]
+    target.close()
+    assert steps == [True] * len(database.MEMORY) + [False]
