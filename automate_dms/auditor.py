@@ -49,6 +49,7 @@ COLUMNS: t.Final = (
 )
 
 FORBIDDEN: t.Final = 403
+ROOFTOP: t.Final = "rooftopId"
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +195,13 @@ class Auditor:
         outcome: Outcome,
     ) -> None:
         now = from_seconds(int(self._tap.client.server_time().timestamp()))
+        if stream.partitions and layouts[stream.name].column(ROOFTOP) is None:
+            msg = (
+                f"The table of stream '{stream.name}' has no column for `{ROOFTOP}`, by which its "
+                "rows are told apart with `rooftop_ids`. Audit without that setting, or other "
+                "streams with --stream."
+            )
+            raise ConfigError(msg)
         for context in [*(stream.partitions or ())] or [None]:
             holdings = Holdings(
                 self._connection,

@@ -6,7 +6,7 @@ import typing as t
 import urllib.parse
 
 from automate_api.clock import SYSTEM_CLOCK
-from automate_api.errors import NotEntitledError, NotOfferedError, RequestRefusedError
+from automate_api.errors import NotOfferedError, ProtocolError, RequestRefusedError
 from tap_automate.harvest import certified_windows
 from tap_automate.instants import to_microseconds
 from tap_automate.reader import Reader
@@ -81,10 +81,15 @@ class Source:
             yield from self._fetch(window, number).rows
 
     def detail(self, key: tuple[str, ...]) -> dict[str, t.Any] | None:
-        """Read one record by its key; None when the DMS says that there is none.
+        """Read one record by its key.
+
+        Returns:
+            The record; None when the DMS says that there is none; an empty one when it gives
+            another in its place, such as the one that it was merged into.
 
         Raises:
-            RequestRefusedError: When it says anything else.
+            RequestRefusedError: When the DMS refuses to say.
+            ProtocolError: When the answer is no record.
         """
         path = f"{self._path}/{urllib.parse.quote(key[0], safe='')}"
         try:
@@ -93,7 +98,10 @@ class Source:
             if error.status != NOT_FOUND:
                 raise
             return None
-        return body if isinstance(body, dict) else None
+        if not isinstance(body, dict):
+            msg = f"GET {self._path}/{{id}}: expected a record, got {type(body).__name__}."
+            raise ProtocolError(msg)
+        return body if self.key_of(body) == key else {}
 
     def has_details(self, known: tuple[str, ...]) -> bool:
         """Tell whether 404 means that a record is gone: only where one that is there is found.
@@ -105,9 +113,9 @@ class Source:
             return False
         try:
             record = self.detail(known)
-        except (NotEntitledError, NotOfferedError, RequestRefusedError):
+        except (RequestRefusedError, ProtocolError):
             return False
-        return record is not None and self.key_of(record) == known
+        return bool(record)
 
     def key_of(self, record: Mapping[str, t.Any]) -> tuple[str, ...]:
         """Return a record's key as windows have it."""

@@ -348,3 +348,12 @@ def test_a_signal_ends_it_while_it_waits_for_an_answer(
     assert (process.returncode, out) == (code, "")
     assert "Stopped by a signal" in err
     assert "Traceback" not in err
+
+
+def test_rooftops_that_a_table_cannot_tell_apart_are_a_mistake_in_use(audited: Audited) -> None:
+    warehouse = audited.warehouse("no-rooftops")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("ALTER TABLE users DROP COLUMN rooftopId").fetchall()
+    done = audited.audit(warehouse, "--stream", "users", rooftop_ids=["rt_1"])
+    assert (done.code, done.out) == (2, "")
+    assert "'users' has no column for `rooftopId`" in done.err
