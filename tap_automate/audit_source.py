@@ -7,10 +7,10 @@ import urllib.parse
 
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import NotOfferedError, ProtocolError, RequestRefusedError
+from tap_automate.config import LEAST_COOLDOWN
 from tap_automate.harvest import certified_windows
 from tap_automate.instants import to_microseconds
 from tap_automate.reader import Reader
-from tap_automate.resources import LEAST_COOLDOWN
 from tap_automate.streams import REPLICATION_KEY
 from tap_automate.waiting import awaited
 from tap_automate.windows import OVERLAP, Page, Row, Window, pages_of

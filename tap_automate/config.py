@@ -13,6 +13,9 @@ from tap_automate.privacy import DEFAULTS
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+LEAST_COOLDOWN: t.Final = 2
+"""Seconds: clocks with whole seconds on both sides need as much."""
+
 TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
     "start_date": {
         "type": "string",

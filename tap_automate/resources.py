@@ -1,15 +1,13 @@
 """A resource of the API as a Singer stream, and the line streams cut from its records.
 
 From request to message: `plan` cuts time into windows, `harvest` knows which of their pages to ask
-for, `fetching` has threads ask, `reader` makes rows of the answers, `windows` certifies them,
-`bookmark` leaves out what was emitted before, `records` normalises and cuts lines,
-and `sdk_seams` writes rows, then state.
+for, `fetching` has threads ask, `reader` and `codec` make rows of the answers, `windows` certifies
+them, `bookmark` leaves out what was emitted before, `load` ties these together, `lines` and
+`blocks` make what is written, and `sdk_seams` writes it, then state.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import typing as t
 
 from automate_api.contract import stream_schema
@@ -19,34 +17,23 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
-from tap_automate import lateness, metrics, probes
-from tap_automate.bookmark import Bookmark
+from tap_automate.blocks import blocks_of
 from tap_automate.codec import Codec
-from tap_automate.fetching import Fetching
-from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
+from tap_automate.instants import from_seconds
 from tap_automate.lines import Cutter
-from tap_automate.reader import UNDATED, Reader
-from tap_automate.sdk_seams import Block, FamilyStream, RowStream, Step
+from tap_automate.load import Load
+from tap_automate.reader import Reader
+from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
-from tap_automate.waiting import awaited
-from tap_automate.windows import MICROSECONDS, Certified, Row, UncertifiableError
+from tap_automate.windows import UncertifiableError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Context, Record
 
     from automate_api.contract import Resource
     from tap_automate.tap import TapAutomate
-
-LEAST_COOLDOWN: t.Final = 2
-"""Seconds: clocks with whole seconds on both sides need as much."""
-
-BLOCK_ROWS: t.Final = 500
-"""Rows that are written at once, and their lines behind them."""
-
-END_OF_TIME: t.Final = 2**62
-"""Microseconds; after any instant that can be written."""
 
 
 class ResourceStream(FamilyStream):
@@ -92,7 +79,7 @@ class ResourceStream(FamilyStream):
             if not self._entitled() or self._skipped:
                 return
             if self.ABORT_AT_RECORD_COUNT is None:
-                yield from self._windows(context, codec)
+                yield from Load(self, context, codec).steps()
             else:
                 yield self._sample(context, codec, self.ABORT_AT_RECORD_COUNT)
         except (NotEntitledError, NotOfferedError) as error:
@@ -132,7 +119,8 @@ class ResourceStream(FamilyStream):
         overrides: dict[str, str] = self.config.get("endpoints") or {}
         return overrides.get(self.name, self.declaration.path)
 
-    def _reader(self, context: Context | None, codec: Codec) -> Reader:
+    def reader(self, context: Context | None, codec: Codec) -> Reader:
+        """Make what asks for the pages of a partition."""
         return Reader(
             self.tap.client,
             self.path,
@@ -144,174 +132,9 @@ class ResourceStream(FamilyStream):
 
     def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
         """Return a few rows of the first page, for a connection test; no bookmark moves."""
-        sample = self._reader(context, codec).sample(rows)
+        sample = self.reader(context, codec).sample(rows)
         fresh = dict.fromkeys(self.members(), sample)
-        return Step(self._blocks(sample, fresh, codec), lambda: None)
-
-    def _windows(self, context: Context | None, codec: Codec) -> Iterator[Step]:
-        first, last = self._range()
-        bookmarks = {stream.name: self._bookmark(stream, context) for stream in self.members()}
-        starts = [bookmark.start for bookmark in bookmarks.values()]
-        earliest = max(first // MICROSECONDS - 1, FIRST_SECOND)
-        start = max(earliest, min(earliest if known is None else known for known in starts))
-        cooldown = max(self.config["cooldown_seconds"], LEAST_COOLDOWN)
-        now = int(self.tap.client.server_time().timestamp())
-        if start > now:
-            self.logger.warning(
-                "Stream '%s': nothing is read before %s, which is ahead of the DMS's clock. "
-                "Correct `start_date`, or the bookmark in the state.",
-                self.name,
-                from_seconds(start),
-            )
-        end = min(now - cooldown, -(-last // MICROSECONDS))
-        if end <= start:
-            return
-        reader = self._reader(context, codec)
-        report = self.tap.progress.stream(self.name)
-        fetching = Fetching(
-            reader.fetch,
-            start,
-            end,
-            concurrency=self.config["concurrency"],
-            stop=self.tap.stop,
-            answered=report.answered,
-        )
-        found = False
-        try:
-            with report.reading():
-                if set(starts) == {None} and not self.config.get("end_date"):
-                    yield from self._beyond_windows(reader, now, first, codec)
-                for certified in fetching.windows():
-                    found = found or bool(certified.rows)
-                    report.window(certified)
-                    yield Step(
-                        self._fresh_blocks(certified, bookmarks, codec, (first, last)),
-                        functools.partial(self._advance, certified, bookmarks, context),
-                    )
-        finally:
-            self._tell_of_late_rows(next(iter(bookmarks.values())))
-        if context and not found and None in starts:
-            self.logger.warning(
-                "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
-                "`rooftop_ids` with the stream 'rooftops'.",
-                self.name,
-                context["rooftopId"],
-            )
-
-    def _beyond_windows(self, reader: Reader, now: int, first: int, codec: Codec) -> Iterator[Step]:
-        """Yield the rows of a first load that no window shows, and refuse what cannot be read."""
-
-        def find() -> tuple[int, list[Row]]:
-            probes.check_filter(reader.total, self.path)
-            return probes.find_beyond(reader.total, reader.whole, now)
-
-        expected, rows = awaited(find, self.tap.stop)
-        if not expected:
-            return
-        self.logger.warning(
-            "Stream '%s': %d rows have no `%s`, or one before 1970 or ahead of the DMS's clock, so "
-            "no window shows them. %d of them were found in the whole list and come first. Later "
-            "runs bring them when they change.",
-            self.name,
-            expected,
-            REPLICATION_KEY,
-            len(rows),
-        )
-        if self.config.get("start_date"):
-            rows = [row for row in rows if row.updated == UNDATED or row.updated >= first]
-        if any(row.updated == UNDATED for row in rows):
-            for stream in self.members():
-                stream.allow_null(str(stream.replication_key))
-        yield Step(self._blocks(rows, dict.fromkeys(self.members(), rows), codec), lambda: None)
-
-    def _tell_of_late_rows(self, bookmark: Bookmark) -> None:
-        late = bookmark.lateness
-        if late.rows:
-            metrics.log(metrics.Gauge.LATE_ARRIVAL_SECONDS, late.seconds, stream=self.name)
-        if sentence := lateness.warning(late, bookmark.overlap_seconds):
-            self.logger.warning("Stream '%s': %s", self.name, sentence)
-
-    def _range(self) -> tuple[int, int]:
-        """Return the instants asked for, in microseconds: from the first, before the last."""
-        start, end = self.config.get("start_date"), self.config.get("end_date")
-        return (
-            to_microseconds(start) if start else 0,
-            to_microseconds(end) if end else END_OF_TIME,
-        )
-
-    def _keeps_state(self, stream: RowStream) -> bool:
-        """Tell whether bookmarks count: not in a backfill, nor for a full table."""
-        return stream.replication_method == "INCREMENTAL" and not self.config.get("end_date")
-
-    def _bookmark(self, stream: RowStream, context: Context | None) -> Bookmark:
-        return Bookmark.from_state(
-            stream.get_context_state(context) if self._keeps_state(stream) else {},
-            overlap_seconds=max(self.config["overlap_seconds"], LEAST_COOLDOWN),
-            name=stream.name,
-        )
-
-    def _fresh_blocks(
-        self,
-        certified: Certified,
-        bookmarks: dict[str, Bookmark],
-        codec: Codec,
-        limits: tuple[int, int],
-    ) -> Iterator[Block]:
-        first, last = limits
-        rows = certified.rows
-        if rows and not first <= rows[0].updated <= rows[-1].updated < last:
-            rows = [row for row in rows if first <= row.updated < last]
-        fresh = {stream: bookmarks[stream.name].fresh(rows) for stream in self.members()}
-        yield from self._blocks(rows, fresh, codec)
-
-    def _blocks(
-        self, rows: Sequence[Row], fresh: Mapping[RowStream, Sequence[Row]], codec: Codec
-    ) -> Iterator[Block]:
-        """Yield records and their lines, for those streams of the family that are to have them.
-
-        Args:
-            rows: In the order in which they are emitted.
-            fresh: Stream to those rows that it is to have, the parent first.
-            codec: What has read the records.
-        """
-        wanted = {
-            stream: None if len(some) == len(rows) else set(map(id, some))
-            for stream, some in fresh.items()
-        }
-        for start in range(0, len(rows), BLOCK_ROWS):
-            part = rows[start : start + BLOCK_ROWS]
-            if None not in wanted.values():
-                ids = set[int]().union(*t.cast("Iterable[set[int]]", wanted.values()))
-                part = [row for row in part if id(row) in ids]
-            records = codec.normalise([row.record for row in part])
-            blocks: list[Block] = []
-            for stream, ids_or_all in wanted.items():
-                mine = records
-                if ids_or_all is not None:
-                    pairs = zip(part, records, strict=True)
-                    mine = [record for row, record in pairs if id(row) in ids_or_all]
-                for _, group in itertools.groupby(mine, type):
-                    block = list(group)
-                    # Lines are cut before the parent is written, which takes deselected fields out.
-                    if isinstance(stream, LineStream):
-                        block = stream.cut(block, codec)
-                    if block:
-                        blocks.append((stream, block))
-            for stream, ready in blocks:
-                self.tap.progress.stream(stream.name).emitted(len(ready))
-                yield stream, ready
-
-    def _advance(
-        self, certified: Certified, bookmarks: dict[str, Bookmark], context: Context | None
-    ) -> None:
-        for stream in self.members():
-            bookmark = bookmarks[stream.name]
-            bookmark.advance(certified.window)
-            if self._keeps_state(stream):
-                state = stream.get_context_state(context)
-                state.update(bookmark.to_state(stream.replication_key or REPLICATION_KEY))
-                report = self.tap.progress.stream(stream.name)
-                report.advanced(bookmark.second, (context or {}).get("rooftopId", ""))
+        return Step(blocks_of(sample, fresh, codec), lambda: None)
 
 
 class LineStream(RowStream):
@@ -347,9 +170,9 @@ class LineStream(RowStream):
 
     partitions = ResourceStream.partitions
 
-    def cut(self, parents: Sequence[t.Any], codec: Codec | None = None) -> list[t.Any]:
-        """Return the lines of records, all dicts or all structs of one type of the codec's."""
-        return self._cutter.cut(parents, codec)
+    def cut(self, records: Sequence[t.Any], codec: Codec | None = None) -> Sequence[t.Any]:
+        """Return the lines of records."""
+        return self._cutter.cut(records, codec)
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield nothing: the parent writes the lines."""

@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.singerlib import RecordMessage
 
     from automate_singer.writer import BlockWriter
+    from tap_automate.codec import Codec
 
 
 Block: t.TypeAlias = "tuple[RowStream, Sequence[t.Any]]"
@@ -52,6 +53,15 @@ class Step:
 
 class RowStream(PlainStream):
     """A stream whose rows come already conformed, from its own loop or its parent's."""
+
+    def cut(self, records: Sequence[t.Any], codec: Codec | None = None) -> Sequence[t.Any]:  # noqa: ARG002 - the streams of lines'
+        """Return this stream's rows of its family's records: the records themselves.
+
+        Args:
+            records: The parent's, all dicts or all structs of one type.
+            codec: What has read the structs.
+        """
+        return records
 
     def write_row(self, record: Record) -> None:
         """Write a record as Singer message, through selection and stream maps.

@@ -7,8 +7,9 @@ import typing as t
 import msgspec
 import pytest
 
+from tap_automate.blocks import BLOCK_ROWS, blocks_of
 from tap_automate.codec import Codec, plain
-from tap_automate.resources import BLOCK_ROWS, ResourceStream
+from tap_automate.resources import ResourceStream
 from tap_automate.windows import Row
 
 if t.TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Family:
         self, rows: Sequence[Row], fresh: dict[RowStream, Sequence[Row]]
     ) -> list[tuple[str, list[dict[str, t.Any]]]]:
         """Return stream and records of each block, as JSON has them."""
-        blocks = self.parent._blocks(rows, fresh, self.codec)  # noqa: SLF001 - the unit of this test
+        blocks = blocks_of(rows, fresh, self.codec)
         return [(stream.name, [plain(record) for record in block]) for stream, block in blocks]
 
 
@@ -112,7 +113,7 @@ def test_lines_keep_what_their_parent_leaves_out(
     family = Family(tap)
     rows = family.rows(entry(1, **more))
     both = dict.fromkeys([family.parent, family.lines], rows)
-    for stream, block in family.parent._blocks(rows, both, family.codec):  # noqa: SLF001 - as above
+    for stream, block in blocks_of(rows, both, family.codec):
         stream.write_block(block)
     t.cast("t.Any", tap.message_writer).flush()
     written = [msgspec.json.decode(line) for line in capfdbinary.readouterr().out.splitlines()]

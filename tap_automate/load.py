@@ -1,0 +1,190 @@
+"""One run over one partition of a resource: from its bookmarks to steps, ready to be written.
+
+A load reads certified windows from the earliest bookmark of the family to the server's now less the
+cool-down, leaves out what each stream of the family has emitted before, and moves the bookmarks
+with each window. A first load asks before that whether the filter can be trusted at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from tap_automate import lateness, metrics, probes
+from tap_automate.blocks import blocks_of
+from tap_automate.bookmark import Bookmark
+from tap_automate.config import LEAST_COOLDOWN
+from tap_automate.fetching import Fetching
+from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
+from tap_automate.reader import UNDATED
+from tap_automate.sdk_seams import Step
+from tap_automate.streams import REPLICATION_KEY
+from tap_automate.waiting import awaited
+from tap_automate.windows import MICROSECONDS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_automate.codec import Codec
+    from tap_automate.resources import ResourceStream
+    from tap_automate.sdk_seams import Block, RowStream
+    from tap_automate.windows import Certified, Row
+
+END_OF_TIME: t.Final = 2**62
+"""Microseconds; after any instant that can be written."""
+
+
+class Load:
+    """What of a partition is new since the bookmarks, in steps."""
+
+    def __init__(self, stream: ResourceStream, context: Context | None, codec: Codec) -> None:
+        """Read settings and bookmarks.
+
+        Args:
+            stream: The parent of the family.
+            context: The partition; None where there is one.
+            codec: Reads the records.
+
+        Raises:
+            ConfigError: When a bookmark cannot be used.
+        """
+        self._stream = stream
+        self._tap = stream.tap
+        self._config = stream.config
+        self._context = context
+        self._codec = codec
+        self._reader = stream.reader(context, codec)
+        self._members = stream.members()
+        self._bookmarks = {member.name: self._bookmark(member) for member in self._members}
+        start, end = self._config.get("start_date"), self._config.get("end_date")
+        self._first = to_microseconds(start) if start else 0
+        self._last = to_microseconds(end) if end else END_OF_TIME
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the rows of each certified window.
+
+        Raises:
+            UncertifiableError: When an instant gives no certificate; what was yielded stands.
+            AutomateError: As `Client.list_page`.
+        """
+        now = int(self._tap.client.server_time().timestamp())
+        start, end = self._span(now)
+        if end <= start:
+            return
+        name = self._stream.name
+        report = self._tap.progress.stream(name)
+        fetching = Fetching(
+            self._reader.fetch,
+            start,
+            end,
+            concurrency=self._config["concurrency"],
+            stop=self._tap.stop,
+            answered=report.answered,
+        )
+        known = [bookmark.start for bookmark in self._bookmarks.values()]
+        found = False
+        try:
+            with report.reading():
+                if set(known) == {None} and not self._config.get("end_date"):
+                    yield from self._beyond_windows(now)
+                for certified in fetching.windows():
+                    found = found or bool(certified.rows)
+                    report.window(certified)
+                    advance = functools.partial(self._advance, certified)
+                    yield Step(self._fresh_blocks(certified), advance)
+        finally:
+            self._tell_of_late_rows()
+        if self._context and not found and None in known:
+            self._stream.logger.warning(
+                "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
+                "`rooftop_ids` with the stream 'rooftops'.",
+                name,
+                self._context["rooftopId"],
+            )
+
+    def _span(self, now: int) -> tuple[int, int]:
+        """Return the seconds to read from and to; nothing is new where they are none."""
+        earliest = max(self._first // MICROSECONDS - 1, FIRST_SECOND)
+        starts = [bookmark.start for bookmark in self._bookmarks.values()]
+        start = max(earliest, min(earliest if known is None else known for known in starts))
+        if start > now:
+            self._stream.logger.warning(
+                "Stream '%s': nothing is read before %s, which is ahead of the DMS's clock. "
+                "Correct `start_date`, or the bookmark in the state.",
+                self._stream.name,
+                from_seconds(start),
+            )
+        cooldown = max(self._config["cooldown_seconds"], LEAST_COOLDOWN)
+        return start, min(now - cooldown, -(-self._last // MICROSECONDS))
+
+    def _beyond_windows(self, now: int) -> Iterator[Step]:
+        """Yield the rows of a first load that no window shows, and refuse what cannot be read."""
+        reader = self._reader
+
+        def find() -> tuple[int, list[Row]]:
+            probes.check_filter(reader.total, self._stream.path)
+            return probes.find_beyond(reader.total, reader.whole, now)
+
+        expected, rows = awaited(find, self._tap.stop)
+        if not expected:
+            return
+        self._stream.logger.warning(
+            "Stream '%s': %d rows have no `%s`, or one before 1970 or ahead of the DMS's clock, so "
+            "no window shows them. %d of them were found in the whole list and come first. Later "
+            "runs bring them when they change.",
+            self._stream.name,
+            expected,
+            REPLICATION_KEY,
+            len(rows),
+        )
+        if self._config.get("start_date"):
+            rows = [row for row in rows if row.updated == UNDATED or row.updated >= self._first]
+        if any(row.updated == UNDATED for row in rows):
+            for member in self._members:
+                member.allow_null(str(member.replication_key))
+        yield Step(self._blocks(rows, dict.fromkeys(self._members, rows)), lambda: None)
+
+    def _tell_of_late_rows(self) -> None:
+        name, bookmark = self._stream.name, next(iter(self._bookmarks.values()))
+        late = bookmark.lateness
+        if late.rows:
+            metrics.log(metrics.Gauge.LATE_ARRIVAL_SECONDS, late.seconds, stream=name)
+        if sentence := lateness.warning(late, bookmark.overlap_seconds):
+            self._stream.logger.warning("Stream '%s': %s", name, sentence)
+
+    def _keeps_state(self, member: RowStream) -> bool:
+        """Tell whether bookmarks count: not in a backfill, nor for a full table."""
+        return member.replication_method == "INCREMENTAL" and not self._config.get("end_date")
+
+    def _bookmark(self, member: RowStream) -> Bookmark:
+        return Bookmark.from_state(
+            member.get_context_state(self._context) if self._keeps_state(member) else {},
+            overlap_seconds=max(self._config["overlap_seconds"], LEAST_COOLDOWN),
+            name=member.name,
+        )
+
+    def _fresh_blocks(self, certified: Certified) -> Iterator[Block]:
+        rows = certified.rows
+        if rows and not self._first <= rows[0].updated <= rows[-1].updated < self._last:
+            rows = [row for row in rows if self._first <= row.updated < self._last]
+        fresh = {member: self._bookmarks[member.name].fresh(rows) for member in self._members}
+        yield from self._blocks(rows, fresh)
+
+    def _blocks(
+        self, rows: Sequence[Row], fresh: Mapping[RowStream, Sequence[Row]]
+    ) -> Iterator[Block]:
+        for member, records in blocks_of(rows, fresh, self._codec):
+            self._tap.progress.stream(member.name).emitted(len(records))
+            yield member, records
+
+    def _advance(self, certified: Certified) -> None:
+        for member in self._members:
+            bookmark = self._bookmarks[member.name]
+            bookmark.advance(certified.window)
+            if self._keeps_state(member):
+                state = member.get_context_state(self._context)
+                state.update(bookmark.to_state(member.replication_key or REPLICATION_KEY))
+                rooftop = (self._context or {}).get("rooftopId", "")
+                self._tap.progress.stream(member.name).advanced(bookmark.second, rooftop)
