@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Sequence
 
-    from tap_automate.audit_findings import Fixes, Held, Holdings, Key, Source, Span
+    from tap_automate.audit_findings import Fixes, Held, Holdings, Key, Record, Source, Span
     from tap_automate.windows import Row
 
 BEGINNING: t.Final = -OVERLAP
@@ -186,7 +186,7 @@ class Audit:
                     self._judge(key, row.updated, held.get(key), row.record)
         return absent
 
-    def _judge(self, key: Key, updated: int, held: Held | None, record: t.Any) -> None:  # noqa: ANN401
+    def _judge(self, key: Key, updated: int, held: Held | None, record: Record) -> None:
         """Note a row that the DMS has, unless the warehouse has that version of it."""
         if key in self._repaired:
             return
@@ -251,7 +251,7 @@ class Audit:
         self._look_for_newer(self._source.now() - self._source.cooldown)
         return self._left(left)
 
-    def _meet(self, key: Key, updated: int | None, record: t.Any) -> None:  # noqa: ANN401
+    def _meet(self, key: Key, updated: int | None, record: Record) -> None:
         """Note a record that was looked for and is there after all."""
         held = self._holdings.find([key])[key]
         if updated is None or _same(held.updated, updated):

@@ -23,7 +23,7 @@ from tap_automate.resources import LineStream
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tap_automate.audit_findings import Key
+    from tap_automate.audit_findings import Key, Record
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import RowStream
 
@@ -41,15 +41,25 @@ class Layout(t.Protocol):
     """The columns of a table, as `target_warehouse.holdings` has them."""
 
     @property
-    def schemas(self) -> Mapping[str, t.Any]: ...  # noqa: D102 - the class says it
-    def column(self, field: str) -> str | None: ...  # noqa: D102
-    def styled(self, field: str) -> str: ...  # noqa: D102
+    def schemas(self) -> Mapping[str, t.Any]:
+        """Column to a JSON Schema that becomes such a column."""
+        ...
+
+    def column(self, field: str) -> str | None:
+        """The column of a property, None when there is none."""
+        ...
+
+    def styled(self, field: str) -> str:
+        """The column that a property has, or would have."""
+        ...
 
 
 class Versions(t.Protocol):
     """Reads the last versions of rows, column to value."""
 
-    def versions(self, keys: Sequence[Key]) -> Iterator[dict[str, t.Any]]: ...  # noqa: D102
+    def versions(self, keys: Sequence[Key]) -> Iterator[dict[str, t.Any]]:
+        """The last versions of some keys."""
+        ...
 
 
 class Messages:
@@ -143,7 +153,7 @@ class StreamFixes:
         self._versions = versions
         self._now = now
 
-    def record(self, record: t.Any) -> None:  # noqa: ANN401 - as the reader gives it
+    def record(self, record: Record) -> None:
         """Write a record as the DMS has it, and its lines."""
         emitted = self._normalise(record)
         lines = [

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - tables and keys of the test's own
 """`automate-dms audit` as a person runs it: a real sandbox, a real warehouse, real repairs."""
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Audited:
             shutil.copy(self.dealer.directory / "loaded.duckdb", path)
         return path
 
-    def audit(self, warehouse: Path, *arguments: str | Path, **changes: t.Any) -> Run:  # noqa: ANN401
+    def audit(self, warehouse: Path, *arguments: str | Path, **changes: t.Any) -> Run:  # noqa: ANN401 - settings
         config = self.dealer.config(requests_per_second=500, **changes)
         return run("automate-dms", "audit", "--against", warehouse, "--config", config, *arguments)
 
@@ -124,7 +125,7 @@ def test_one_repair_makes_the_two_agree_again_to_the_last_digit(
     dealer, warehouse = audited.dealer, audited.warehouse(style, column_names=style)
     records = dealer.records(stream)
     gone = [record[key] for record in records[:3]]
-    before = query(warehouse, f'SELECT * FROM {stream} ORDER BY "{column}"')  # noqa: S608
+    before = query(warehouse, f'SELECT * FROM {stream} ORDER BY "{column}"')
     stale, late = plain(records[10:12])
     stale["updatedAt"] = records[20]["updatedAt"]
     late |= {key: "late", "updatedAt": records[25]["updatedAt"]}
@@ -143,10 +144,9 @@ def test_one_repair_makes_the_two_agree_again_to_the_last_digit(
     again = audited.audit(warehouse, "--stream", stream)
     assert (again.code, counts(again, stream)["differing"]) == (0, 0)
     deleted_at = {"as_is": "deletedAt", "snake_case": "deleted_at"}[style]
-    after = query(warehouse, f'SELECT * FROM {stream} ORDER BY "{column}"')  # noqa: S608
+    after = query(warehouse, f'SELECT * FROM {stream} ORDER BY "{column}"')
     place = [
-        name
-        for (name,) in query(warehouse, f"SELECT name FROM pragma_table_info('{stream}')")  # noqa: S608
+        name for (name,) in query(warehouse, f"SELECT name FROM pragma_table_info('{stream}')")
     ]
     marked = [row for row in after if row[place.index(deleted_at)] is not None]
     assert sorted(row[place.index(column)] for row in marked) == sorted(gone)
@@ -158,7 +158,7 @@ def test_one_repair_makes_the_two_agree_again_to_the_last_digit(
     if style == "as_is":
         with duckdb.connect(str(warehouse)) as connection:
             for table in (stream, "repair_order_lines"):
-                sql = f"DELETE FROM {table} WHERE {key} IN (SELECT unnest(?))"  # noqa: S608
+                sql = f"DELETE FROM {table} WHERE {key} IN (SELECT unnest(?))"
                 connection.execute(sql, [gone]).fetchall()
         assert not [line for line in differences(dealer, warehouse) if line.startswith("repair")]
 
@@ -171,7 +171,7 @@ def test_a_tombstone_whose_record_is_back_is_lifted(audited: Audited) -> None:
     done = audited.audit(warehouse, "--stream", "service_appointments", "--output", "-")
     assert done.code == 1
     load(warehouse, done.out)
-    wanted = f"SELECT deletedAt FROM service_appointments WHERE appointmentId = '{key}'"  # noqa: S608
+    wanted = f"SELECT deletedAt FROM service_appointments WHERE appointmentId = '{key}'"
     assert query(warehouse, wanted) != [(None,)]
     dealer.control("import", {"stream": "service_appointments", "records": plain([record])})
     done = audited.audit(warehouse, "--stream", "service_appointments", "--output", "-")

@@ -17,7 +17,7 @@ from tap_automate.windows import MICROSECONDS, Certified, Row, Window, pages_of
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_automate.audit_findings import Findings, Key
+    from tap_automate.audit_findings import Findings, Key, Record
 
 COOLDOWN: t.Final = 2
 
@@ -87,7 +87,7 @@ class ModelSource:
         for number in range(1, pages_of(page.total, page.size) + 1):
             yield from map(named, self.api.fetch(window, number).rows)
 
-    def detail(self, key: Key) -> t.Any:  # noqa: ANN401 - as the protocol has it
+    def detail(self, key: Key) -> Record | None:
         self.looked_at.append(key)
         updated = self.api.rows.get(key[0]) if self._details else None
         return None if updated is None else (key, updated)
@@ -95,7 +95,7 @@ class ModelSource:
     def has_details(self, known: Key) -> bool:
         return self._details and known[0] in self.api.rows
 
-    def updated_of(self, record: t.Any) -> int | None:  # noqa: ANN401
+    def updated_of(self, record: Record) -> int | None:
         updated: int = record[1]
         return updated
 
@@ -115,7 +115,7 @@ class Repairs:
         self.records: dict[str, int] = {}
         self.gone: set[str] = set()
 
-    def record(self, record: t.Any) -> None:  # noqa: ANN401
+    def record(self, record: Record) -> None:
         (key,), updated = record
         assert key not in self.records
         self.records[key] = updated
@@ -148,6 +148,17 @@ def model(seed: int, **options: t.Any) -> ModelApi:  # noqa: ANN401 - of several
     return ModelApi(seed, size=400, page_size=20, span_seconds=40 * 86_400, **options)
 
 
+def vanish(api: ModelApi, key: str) -> int:
+    """Delete a row without a trace; return when it was changed last."""
+    hide(api, key)
+    return api.rows.pop(key)
+
+
+def hide(api: ModelApi, key: str) -> None:
+    """Let no list show a row any more."""
+    api._visible_from[key] = []  # noqa: SLF001 - the model itself deletes in this way
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("bounds", ["[]", "()"])
 def test_what_agrees_costs_no_more_than_a_request_a_day(order: str, bounds: str) -> None:
@@ -173,7 +184,7 @@ def test_what_differs_is_found_while_the_dms_changes_and_one_repair_is_enough(
     keys = sorted(api.rows)
     changed, imported, deleted, lost = keys[0:30:3], keys[100], keys[1:19:3], keys[2:20:3]
     for key in deleted:
-        del api.rows[key], api._visible_from[key]  # noqa: SLF001 - it vanishes without a trace
+        vanish(api, key)
     for key in lost:
         del store.held[key]
     store.held[imported] = Stored(api.rows[imported] - 86_400 * MICROSECONDS)
@@ -259,7 +270,7 @@ def test_many_that_vanish_at_once_are_not_taken_for_deleted(
     api = model(7)
     store = loaded(api)
     for key in sorted(api.rows)[: FEW + 1]:
-        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+        vanish(api, key)
     found, repairs = audited(api, store, details=details)
     assert found.too_many
     assert found.differs
@@ -271,7 +282,7 @@ def test_so_many_that_vanish_are_not_looked_at_one_by_one() -> None:
     api = model(8)
     store = loaded(api)
     for key in sorted(api.rows)[:-1]:
-        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+        vanish(api, key)
     source = ModelSource(api)
     found = Audit(source, store).run(Span())
     assert (found.too_many, found.vanished) == (True, 399)
@@ -282,7 +293,7 @@ def test_one_in_a_hundred_may_vanish_from_a_large_stream() -> None:
     api = ModelApi(9, size=3_000, page_size=100, span_seconds=40 * 86_400)
     store = loaded(api)
     for key in sorted(api.rows)[:30]:
-        del api.rows[key], api._visible_from[key]  # noqa: SLF001
+        vanish(api, key)
     found, repairs = audited(api, store)
     assert (found.too_many, found.vanished, len(repairs.gone)) == (False, 30, 30)
 
@@ -291,10 +302,10 @@ def test_a_tombstone_is_not_expected_and_its_record_is_missing_once_it_is_back()
     api = model(10)
     store = loaded(api)
     key = sorted(api.rows)[5]
-    updated, seen = api.rows.pop(key), api._visible_from.pop(key)  # noqa: SLF001
+    updated = vanish(api, key)
     store.held[key].tombstone = True
     assert not audited(api, store)[0].differs
-    api.rows[key], api._visible_from[key] = updated, seen  # noqa: SLF001
+    api.write(key, updated)
     found, repairs = audited(api, store)
     assert (found.missing, repairs.records) == (1, {key: updated})
 
@@ -303,7 +314,7 @@ def test_a_record_that_no_list_has_but_can_be_read_is_left_alone() -> None:
     api = model(11)
     store = loaded(api)
     key = sorted(api.rows)[5]
-    del api._visible_from[key][:]  # noqa: SLF001 - merged away, say
+    hide(api, key)  # merged away, say
     found, repairs = audited(api, store)
     assert (found.hidden, found.vanished, repairs.gone) == (1, 0, set())
     assert not found.differs

@@ -23,7 +23,11 @@ def test_a_call_that_takes_long_is_left_when_the_run_stops() -> None:
         begun.set()
         leave.wait(60)
 
-    threading.Thread(target=lambda: begun.wait(60) and stop.set(), daemon=True).start()
+    def stop_it() -> None:
+        begun.wait(60)
+        stop.set()
+
+    threading.Thread(target=stop_it, daemon=True).start()
     with pytest.raises(StoppedError):
         awaited(long, stop)
     assert not leave.is_set()
