@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 PAGE_ROWS: t.Final = 200
 CEILING: t.Final = 5.0
 """Times as many rows as ours that the server has to be able to serve."""
-BY_HAND: t.Final = frozenset({"dlt-split"})
+BY_HAND: t.Final = frozenset({"airbyte-split", "dlt-split"})
 """Not the peer as it is: somebody has cut the load into pieces for it."""
 
 

@@ -81,7 +81,8 @@ SLOW: t.Final = Section(
         Run("dlt-default", SMALL, from_start=False),
         Run("dlt-tuned", SMALL, from_start=False),
         Run("dlt-arrow", SMALL, from_start=False),
-        Run("dlt-split", 100_000, 16, from_start=False),
+        Run("dlt-split", FEW, 16, from_start=False),
+        Run("airbyte-split", FEW, 16, from_start=False),
         Run("pyairbyte", SMALL, from_start=False),
     ),
 )

@@ -109,7 +109,6 @@ def rest(*, tuned: bool, split: bool) -> t.Any:  # noqa: ANN401 - dlt has no typ
             "write_disposition": {"disposition": "merge", "strategy": "upsert"},
             "columns": {name: {"data_type": kind} for name, kind in TYPES.items()},
             "max_table_nesting": 0,
-            "parallelized": True,
         }
     resources = [_slice(resource, number) for number in range(SLICES)] if split else [resource]
     return rest_api_source(
@@ -118,6 +117,7 @@ def rest(*, tuned: bool, split: bool) -> t.Any:  # noqa: ANN401 - dlt has no typ
             "resources": resources,
         },
         name="dealer",
+        parallelized=tuned,
     )
 
 
