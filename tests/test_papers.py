@@ -26,7 +26,9 @@ PAPERS = (
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/auditing.md",
+    "docs/performance.md",
     "docs/pushing.md",
+    "docs/watching.md",
 )
 OURS: dict[str, click.Command] = {
     "automate-dms": automate_dms,
@@ -153,4 +155,4 @@ def test_every_file_and_heading_that_a_paper_links_to_exists(paper: str) -> None
         if target.startswith("#"):
             assert target[1:] in headings, target
         elif not target.startswith(("https://", "mailto:")):
-            assert (ROOT / target.partition("#")[0]).exists(), target
+            assert ((ROOT / paper).parent / target.partition("#")[0]).exists(), target
