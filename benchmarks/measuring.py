@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.contestants import Contestant
-    from benchmarks.processes import Took
+    from benchmarks.processes import Pipeline
     from benchmarks.sections import Run, Section
 
 SHORT: t.Final = 2_000
@@ -83,16 +83,14 @@ class Meter:
         rows = min(run.rows, self._most_rows or run.rows)
         start = None if run.from_start else self._short_run(contestant, latency, run.in_flight)
         took = self._run(contestant, rows, latency, run.in_flight)
-        wall, cpu = _time(took)
-        memory = tuple(each.rss for each in took)
+        wall, cpu, counted = took.wall, took.cpu, rows
         if start is not None and rows > SHORT:
-            start_wall, start_cpu = _time(start)
-            if start_wall >= wall or start_cpu >= cpu:
-                msg = f"{rows} rows took no longer than {SHORT}: the machine is busy with others"
-                raise RunFailedError(msg)
-            rows_after = rows - SHORT
-            return Sample(rows, *_rates(rows_after, wall - start_wall, cpu - start_cpu), memory)
-        return Sample(rows, *_rates(rows, wall, cpu), memory)
+            wall, cpu, counted = wall - start.wall, cpu - start.cpu, rows - SHORT
+        if min(wall, cpu) <= 0:
+            msg = f"{rows} rows took no longer than {SHORT}: the machine is busy with others"
+            raise RunFailedError(msg)
+        memory = tuple(each.rss for each in took.programs)
+        return Sample(rows, counted / wall, cpu / counted * PER, memory, took.together)
 
     def _prove(self, contestant: Contestant, latency: int, in_flight: int) -> None:
         """Look once at lines that go nowhere when they are measured."""
@@ -100,7 +98,7 @@ class Meter:
             self._short_run(contestant, latency, in_flight)
             self._proven.add((contestant.name, in_flight))
 
-    def _short_run(self, contestant: Contestant, latency: int, in_flight: int) -> list[Took]:
+    def _short_run(self, contestant: Contestant, latency: int, in_flight: int) -> Pipeline:
         lines = self._folder / "lines"
         return self._run(contestant, SHORT, latency, in_flight, out=lines)
 
@@ -112,7 +110,7 @@ class Meter:
         in_flight: int,
         *,
         out: Path | None = None,
-    ) -> list[Took]:
+    ) -> Pipeline:
         folder = self._folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -134,12 +132,3 @@ class Meter:
         elif out is not None and contestant.leaves is None:
             check_lines(out, vehicles)
         return took
-
-
-def _time(took: list[Took]) -> tuple[float, float]:
-    """Return how long a pipeline took, and its processor time."""
-    return max(each.wall for each in took), sum(each.cpu for each in took)
-
-
-def _rates(rows: int, wall: float, cpu: float) -> tuple[float, float]:
-    return rows / wall, cpu / rows * PER

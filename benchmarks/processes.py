@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from benchmarks.memory import Watch
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -34,12 +36,35 @@ class Took:
     Attributes:
         wall: Seconds from start to end.
         cpu: Seconds of the processor, user and system, of the process and those it waited for.
-        rss: Peak of its memory, MiB; the greatest of the processes that it waited for, if greater.
+        rss: Peak of its memory, MiB.
     """
 
     wall: float
     cpu: float
     rss: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What programs took that ran together.
+
+    Attributes:
+        programs: Each of them.
+        together: The most memory that they held at the same time, MiB.
+    """
+
+    programs: Sequence[Took]
+    together: float
+
+    @property
+    def wall(self) -> float:
+        """Seconds from start to the end of the last one."""
+        return max(each.wall for each in self.programs)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of the processor of all of them."""
+        return sum(each.cpu for each in self.programs)
 
 
 def run(command: Sequence[str], given: Path, folder: Path) -> Took:
@@ -53,8 +78,8 @@ def run(command: Sequence[str], given: Path, folder: Path) -> Took:
     Raises:
         RunFailedError: When it does not exit 0.
     """
-    (took,) = run_pipeline([command], folder, given=given, out=folder / "stdout")
-    return took
+    done = run_pipeline([command], folder, given=given, out=folder / "stdout")
+    return done.programs[0]
 
 
 def run_pipeline(
@@ -64,7 +89,7 @@ def run_pipeline(
     given: Path | None = None,
     out: Path | None = None,
     environment: Mapping[str, str] | None = None,
-) -> list[Took]:
+) -> Pipeline:
     """Run programs, each reading what the one before writes.
 
     Args:
@@ -75,7 +100,7 @@ def run_pipeline(
         environment: Variables to add.
 
     Returns:
-        What each of them took; the last to end took as long as all of them.
+        What they took.
 
     Raises:
         RunFailedError: When one does not exit 0.
@@ -101,14 +126,18 @@ def run_pipeline(
                 before.close()
             before = process.stdout
             processes.append(process)
-        took = [_wait(process, begin) for process in processes]
+        watch = Watch([process.pid for process in processes])
+        waited = [_wait(process, begin) for process in processes]
+        watch.stop()
     # From the end: a writer fails, too, when its reader has.
     for command, process, messages in reversed(list(zip(commands, processes, said, strict=True))):
         if process.returncode:
             last = "\n".join(messages.read_text(errors="replace").splitlines()[-LAST_LINES:])
             msg = f"{Path(command[0]).name} ended with {process.returncode}:\n{last}"
             raise RunFailedError(msg)
-    return took
+    peaks = zip(waited, watch.peaks, strict=True)
+    took = [dataclasses.replace(each, rss=peak or each.rss) for each, peak in peaks]
+    return Pipeline(took, watch.together or sum(each.rss for each in took))
 
 
 def _wait(process: subprocess.Popen[bytes], begin: float) -> Took:

@@ -27,17 +27,14 @@ class Sample:
         rate: Rows a second.
         cpu: Seconds of the processor for 100,000 rows, all its programs together.
         memory: Peak of each program, MiB.
+        together: The most that they held at the same time, MiB.
     """
 
     rows: int
     rate: float
     cpu: float
     memory: tuple[float, ...]
-
-    @property
-    def together(self) -> float:
-        """What the programs hold together at most, MiB: the sum of their peaks."""
-        return sum(self.memory)
+    together: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -127,6 +124,8 @@ def row(cell: dict[str, t.Any]) -> tuple[str, ...]:
     """Spell a cell as a row of a table."""
     rate, times = cell["rows_per_second"], cell["times_first"]
     peaks = " + ".join(str(peak) for peak in cell["peak_mib"])
+    if len(cell["peak_mib"]) > 1:
+        peaks = f"{cell['peak_mib_together']} ({peaks})"
     return (
         cell["label"],
         str(cell["in_flight"]) if cell["in_flight"] > 1 else "",

@@ -187,7 +187,7 @@ def test_a_table_is_believed_when_every_row_is_there(tmp_path: Path) -> None:
 
 
 def read_cell(section: str, run: Run, *rates: float, memory: float = 90.0) -> ReadCell:
-    samples = [ReadSample(run.rows, rate, 1.0, (memory, memory)) for rate in rates]
+    samples = [ReadSample(run.rows, rate, 1.0, (memory,) * 2, memory * 2) for rate in rates]
     return ReadCell(section, 0, run, samples)
 
 
@@ -237,8 +237,17 @@ def test_a_pipeline_fails_when_one_of_its_programs_does(tmp_path: Path) -> None:
         with pytest.raises(RunFailedError, match="ended with 3"):
             run_pipeline(commands, tmp_path)
     took = run_pipeline([ends[0], [sys.executable, "-c", "print(input() * 2)"]], tmp_path)
-    assert len(took) == 2
-    assert min(each.rss for each in took) > 1
+    assert len(took.programs) == 2
+    assert min(each.rss for each in took.programs) > 1
+
+
+def test_memory_is_that_of_the_programs_whatever_this_process_holds(tmp_path: Path) -> None:
+    held = bytearray(300 << 20)
+    sleep = [sys.executable, "-c", "import time; kept = bytearray(9 << 20); time.sleep(0.3)"]
+    took = run_pipeline([sleep, sleep], tmp_path)
+    assert len(held) > max(each.rss for each in took.programs) * (1 << 20)
+    assert took.together > max(each.rss for each in took.programs)
+    assert took.together <= sum(each.rss for each in took.programs)
 
 
 def test_every_peer_is_pinned_and_every_run_has_a_contestant() -> None:
