@@ -69,6 +69,7 @@ class ModelSource:
         self.api = api
         self.page_size = api.page_size
         self.looked_at: list[Key] = []
+        self.waited_until: list[int] = []
         self._details = details
 
     def now(self) -> int:
@@ -100,6 +101,7 @@ class ModelSource:
         return updated
 
     def wait_until(self, second: int) -> None:
+        self.waited_until.append(second)
         self.api.now = max(self.api.now, second * MICROSECONDS)
 
 
@@ -226,6 +228,77 @@ def test_what_came_since_the_load_is_the_next_runs() -> None:
     assert not found.differs
     assert found.newer == 50
     assert repairs.records == {}
+
+
+def test_what_has_moved_on_costs_no_look_at_the_day_that_it_left() -> None:
+    api = ModelApi(14, size=4_000, page_size=20, span_seconds=10 * 86_400)
+    store = loaded(api)
+    for key in sorted(api.rows)[::400]:
+        api.pass_time(3)
+        api.write(key, api.now)
+    api.pass_time(60)
+    source = ModelSource(api)
+    before = api.requests
+    found = Audit(source, store).run(Span())
+    assert (found.newer, found.differs, found.read) == (10, False, 0)
+    assert api.requests - before <= 11 + 3
+    assert source.looked_at == []
+
+
+def test_what_has_moved_on_is_not_looked_for_by_its_key() -> None:
+    api = model(15)
+    store = loaded(api)
+    for key in sorted(api.rows)[:10]:
+        api.pass_time(3)
+        api.write(key, api.now)
+    source = ModelSource(api)
+    found = Audit(source, store).run(Span())
+    assert (found.newer, found.differs) == (10, False)
+    assert source.looked_at == []
+
+
+class Restless(ModelSource):
+    """A row changes whenever a part of its past is read."""
+
+    def windows(self, start: int, end: int) -> Iterator[Certified]:
+        key = min(self.api.rows)
+        if start <= self.api.rows[key] // MICROSECONDS <= end < self.now() - 60:
+            self.api.write(key, self.api.now)
+        yield from super().windows(start, end)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_moves_on_while_it_is_compared_is_not_looked_for_by_its_key(seed: int) -> None:
+    api = model(seed)
+    store = loaded(api)
+    api.pass_time(600)
+    source = Restless(api)
+    found = Audit(source, store).run(Span())
+    assert (found.differs, found.newer, found.differing) == (False, 1, 1)
+    assert source.looked_at == []
+
+
+def test_without_details_the_second_look_comes_when_the_first_is_past() -> None:
+    api = model(17)
+    store = loaded(api)
+    vanish(api, min(api.rows))
+    source = ModelSource(api, details=False)
+    began = source.now()
+    found = Audit(source, store).run(Span())
+    assert found.vanished == 1
+    assert len(source.waited_until) == 1
+    assert source.waited_until[0] > began + COOLDOWN
+
+
+def test_what_lies_before_the_start_was_never_loaded() -> None:
+    api = model(16)
+    store = loaded(api)
+    start = BASE // MICROSECONDS - 10 * 86_400
+    for half_seconds in range(-20, 20):
+        api.write(f"dense{half_seconds}", start * MICROSECONDS + half_seconds * 500_000)
+    found, repairs = audited(api, store, start=start)
+    assert repairs.records.keys() == {f"dense{half}" for half in range(20)}
+    assert found.missing == 20
 
 
 def test_a_bookmark_says_what_should_be_there_behind_the_newest_row() -> None:
