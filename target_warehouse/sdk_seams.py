@@ -148,7 +148,8 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
                     f"{alias!r}, but their schemas or keys differ. Give them different names"
                 )
                 raise ConfigError(msg)
-        self.get_sink(alias, schema=shape[0], key_properties=shape[1])
+        sink = self.get_sink(alias, schema=shape[0], key_properties=shape[1])
+        t.cast("WarehouseSink", sink).make_table()
 
     def route(self, stream_map: StreamMap) -> WarehouseSink:
         """Find the sink that was made when the stream was opened.

@@ -89,8 +89,14 @@ class WarehouseSink(Sink):
         """Leave validation to the conversion into Arrow types."""
         return None
 
-    def setup(self) -> None:
-        """Make the table fit the SCHEMA, so that an empty stream has its table too."""
+    def make_table(self) -> None:
+        """Make the table fit the SCHEMA, so that an empty stream has its table too.
+
+        This is no `setup`: whatever ends that, a signal too, the SDK logs as an error of its own.
+
+        Raises:
+            AutomateError: When the table cannot be as the SCHEMA has it.
+        """
         warehouse = self._warehouse()
         with warehouse.transaction():
             warehouse.refuse_other_keys(self.table, self.keys)
