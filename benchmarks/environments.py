@@ -53,10 +53,11 @@ def environment(name: str) -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    # `uv run`, which `make bench` uses, says in UV which uv it is.
-    program = os.environ.get("UV") or shutil.which("uv")
+    # `uv run`, which `make bench` uses, says in UV which uv it is; Meltano brings one along.
+    here = str(Path(sys.executable).parent)
+    program = os.environ.get("UV") or shutil.which("uv") or shutil.which("uv", path=here)
     if program is None:
-        msg = "uv is needed to install it and is not on the PATH"
+        msg = "uv is needed to install it, and there is none"
         raise NotInstalledError(msg)
     # Outside of the project, whose constraints are not for peers.
     done = subprocess.run(  # noqa: S603 - uv, with arguments of our own

@@ -8,6 +8,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+FEWEST: t.Final = 10_000
+"""Rows for who takes a second for a thousand."""
 SMALL: t.Final = 20_000
 """Rows for those that wait for one page after the other."""
 FEW: t.Final = 50_000
@@ -78,7 +80,7 @@ SLOW: t.Final = Section(
         Run("floor-null", 100_000, 32),
         Run("msdk", SMALL, from_start=False),
         Run("airbyte", SMALL, from_start=False),
-        Run("dlt-default", SMALL, from_start=False),
+        Run("dlt-default", FEWEST, from_start=False),
         Run("dlt-tuned", SMALL, from_start=False),
         Run("dlt-arrow", SMALL, from_start=False),
         Run("dlt-split", FEW, 16, from_start=False),
@@ -98,7 +100,7 @@ LOAD: t.Final = Section(
         Run("floor-load", WHOLE),
         Run("dlt-tuned", WHOLE),
         Run("dlt-arrow", WHOLE),
-        Run("dlt-default", SMALL, from_start=False),
+        Run("dlt-default", FEWEST, from_start=False),
         Run("pyairbyte", FEW, from_start=False),
     ),
 )
