@@ -18,7 +18,7 @@ from tap_automate.harvest import Harvest
 from tap_automate.plan import TARGET_PAGES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Iterator
 
     from tap_automate.harvest import Fetch, Request
     from tap_automate.windows import Certified
@@ -26,8 +26,10 @@ if t.TYPE_CHECKING:
 LOOK: t.Final = 0.2
 """Seconds between two looks at whether the run is to stop."""
 
-AHEAD: t.Final = 2
-"""Windows of the usual size that may be held beside what is under way."""
+AHEAD: t.Final = 5
+"""Pages that may be held for each request under way, beside a window: while the last page of one
+window waits for the others, threads need further windows to go on with.
+"""
 
 
 class Parallelism:
@@ -68,7 +70,7 @@ class Parallelism:
 
 
 class Fetching:
-    """The threads that read a span of time.
+    """The threads that read a span of time, for as long as a `with` block lasts.
 
     Args:
         fetch: Asks for a page of a window; called by several threads at once.
@@ -94,7 +96,6 @@ class Fetching:
         self._stop = stop
         self._answered = answered
         self._parallelism = Parallelism(concurrency)
-        self._most_pages = AHEAD * (TARGET_PAGES + concurrency)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._ready = threading.Condition()
         self._under_way = 0
@@ -102,7 +103,20 @@ class Fetching:
         self._error: BaseException | None = None
         self._over = False
 
-    def windows(self) -> Generator[Certified, None, None]:
+    def __enter__(self) -> t.Self:
+        """Begin to read ahead."""
+        with self._ready:
+            self._hand_out()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Let the threads end, each after its request."""
+        with self._ready:
+            self._over = True
+        for _ in range(self._threads):
+            self._requests.put(None)
+
+    def windows(self) -> Iterator[Certified]:
         """Read everything.
 
         Yields:
@@ -113,14 +127,8 @@ class Fetching:
             UncertifiableError: When an instant gives no certificate.
             Exception: What `fetch` raises; windows that were certified by then come first.
         """
-        try:
-            while (window := self._take()) is not None:
-                yield window
-        finally:
-            with self._ready:
-                self._over = True
-            for _ in range(self._threads):
-                self._requests.put(None)
+        while (window := self._take()) is not None:
+            yield window
 
     def _take(self) -> Certified | None:
         """Wait for the next window; None after the last."""
@@ -137,8 +145,9 @@ class Fetching:
 
     def _hand_out(self) -> None:
         """Give waiting threads what may be asked for now; to be called with the lock held."""
-        while not self._over and self._error is None and self._under_way < self._parallelism.limit:
-            request = self._harvest.next_request(self._most_pages)
+        limit = self._parallelism.limit
+        while not self._over and self._error is None and self._under_way < limit:
+            request = self._harvest.next_request(TARGET_PAGES + AHEAD * limit)
             if request is None:
                 return
             self._under_way += 1

@@ -86,7 +86,7 @@ class Load:
         known = [bookmark.start for bookmark in self._bookmarks.values()]
         found = False
         try:
-            with report.reading():
+            with report.reading(), fetching:
                 if set(known) == {None} and not self._config.get("end_date"):
                     yield from self._beyond_windows(now)
                 for certified in fetching.windows():

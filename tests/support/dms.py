@@ -70,7 +70,8 @@ class FakeDms:
 
     Attributes:
         seen: The requests in order.
-        script: Answers for the next requests, by `METHOD path`; taken before any rule is looked at.
+        script: Answers for the next requests, by `METHOD path`, or `METHOD path?name=value` for
+            those with this in their query; taken before any rule is looked at.
         tokens: Token to the time at which it ends.
         logins: Logins that worked.
         refusals: Logins that were refused.
@@ -146,7 +147,7 @@ class FakeDms:
         }
 
     def answer(self, call: str, *answers: Canned) -> None:
-        """Prepare answers for the next requests of `METHOD path`."""
+        """Prepare answers for the next requests of `METHOD path` or `METHOD path?name=value`."""
         self.script.setdefault(call, []).extend(answers)
 
     def calls(self, method: str, path: str) -> list[Seen]:
@@ -157,9 +158,11 @@ class FakeDms:
         """Decide about a request."""
         with self._lock:
             self.seen.append(seen)
-            canned = self.script.get(f"{seen.method} {seen.path}")
-            if canned:
-                return canned.pop(0)
+            call = f"{seen.method} {seen.path}"
+            narrower = [f"{call}?{name}={value}" for name, value in seen.query.items()]
+            for script in map(self.script.get, (*narrower, call)):
+                if script:
+                    return script.pop(0)
             match seen.method, seen.path:
                 case "POST", "/sessions":
                     return self._log_in(seen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import typing as t
 
@@ -44,7 +43,8 @@ class Together:
 
 def read(fetch: Fetch, *, concurrency: int = 8, seconds: int = 86_400) -> dict[str, int]:
     fetching = Fetching(fetch, END - seconds, END, concurrency=concurrency, stop=threading.Event())
-    return {row.key[0]: row.updated for window in fetching.windows() for row in window.rows}
+    with fetching:
+        return {row.key[0]: row.updated for window in fetching.windows() for row in window.rows}
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -78,7 +78,7 @@ def test_what_fetching_raises_comes_after_the_windows_before_it() -> None:
 
     fetching = Fetching(fetch, END - 86_400, END, concurrency=1, stop=threading.Event())
     ends: list[int] = []
-    with pytest.raises(LookupError):
+    with fetching, pytest.raises(LookupError):
         ends.extend(window.window.end for window in fetching.windows())
     assert ends
     assert ends[-1] > broken
@@ -100,7 +100,7 @@ def test_a_stop_ends_it_while_an_answer_is_waited_for() -> None:
         stop.set()
 
     threading.Thread(target=stop_it).start()
-    with pytest.raises(StoppedError):
+    with fetching, pytest.raises(StoppedError):
         list(fetching.windows())
     assert not answer.is_set()
     answer.set()
@@ -110,8 +110,8 @@ def test_who_takes_no_more_windows_lets_the_threads_end() -> None:
     api = ModelApi(seed=1, size=5_000, page_size=10, span_seconds=80_000)
     fetching = Fetching(api.fetch, END - 86_400, END, concurrency=1, stop=threading.Event())
     before = threading.active_count()
-    with contextlib.closing(fetching.windows()) as windows:
-        next(windows)
+    with fetching:
+        next(fetching.windows())
     for thread in threading.enumerate():
         if thread.name.startswith("fetch-"):
             thread.join(PATIENCE)
@@ -128,7 +128,8 @@ def test_who_reads_is_told_of_every_answer() -> None:
 
     stop = threading.Event()
     fetching = Fetching(api.fetch, END - 86_400, END, concurrency=1, stop=stop, answered=answered)
-    list(fetching.windows())
+    with fetching:
+        list(fetching.windows())
     assert told == [(number, 500) for number in range(1, api.requests + 1)]
 
 
@@ -163,6 +164,7 @@ def test_a_row_that_two_windows_share_comes_from_both() -> None:
         return Page(inside[(page - 1) * 5 : page * 5], 5, len(inside))
 
     fetching = Fetching(fetch, END - 2_000, END, concurrency=4, stop=threading.Event())
-    keys = [row.key for window in fetching.windows() for row in window.rows]
+    with fetching:
+        keys = [row.key for window in fetching.windows() for row in window.rows]
     assert set(keys) == {row.key for row in rows}
     assert len(keys) > len(rows)

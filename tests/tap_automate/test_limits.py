@@ -48,7 +48,7 @@ def extract(
         body = {"items": rows, "page": 1, "pageSize": 50, "total": len(rows)}
         dms.answer("GET /vehicles", Canned(body=body))
         if not state and "end_date" not in settings:
-            dms.script["GET /vehicles"][:0] = [Canned()] * PROBES
+            dms.answer("GET /vehicles?pageSize=1", *[Canned()] * PROBES)
         (tmp_path / "config.json").write_text(json.dumps(dms.settings(tmp_path, **settings)))
         (tmp_path / "state.json").write_text(json.dumps(state or {}))
         files = [
