@@ -95,7 +95,8 @@ def on_terminal(
         stdin=subprocess.DEVNULL,
         stdout=end if output_too else subprocess.PIPE,
         stderr=end,
-        env={**env, "TERM": "xterm-256color"},
+        # COLUMNS is that of the terminal around the tests; it would win over this one's.
+        env={**env, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)},
     ) as process:
         os.close(end)
         reader.start()
