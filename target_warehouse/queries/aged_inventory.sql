@@ -1,17 +1,18 @@
 -- Aged inventory: vehicles in stock by days since acquisition
 -- Money that stands on the lot, at cost and at list price; the days come from acquisitionDate, as
 -- agingDays is only as fresh as the vehicle's last change.
+-- What is deleted, in the DMS or by an audit's tombstone, does not count.
 -- A warehouse loaded append-only holds every version of a vehicle; the last one counts.
--- needs vehicles: vehicleId, updatedAt, status, acquisitionDate, cost, listPrice
+-- needs vehicles: vehicleId, updatedAt, deletedAt, status, acquisitionDate, cost, listPrice
 WITH current_vehicles AS (
     SELECT DISTINCT ON ("vehicleId") *
     FROM vehicles
-    ORDER BY "vehicleId", "updatedAt" DESC
+    ORDER BY "vehicleId", "updatedAt" DESC, "deletedAt" DESC NULLS LAST
 ),
 in_stock AS (
     SELECT date_diff('day', "acquisitionDate", getvariable('today')) AS days, "cost", "listPrice"
     FROM current_vehicles
-    WHERE "status" = 'in_stock'
+    WHERE "status" = 'in_stock' AND "deletedAt" IS NULL
 )
 SELECT
     CASE

@@ -38,9 +38,10 @@ def dealership() -> list[Message]:
             cost=MONEY,
             listPrice=MONEY,
             updatedAt=INSTANT,
+            deletedAt=INSTANT,
         )
     ]
-    for number, (status, acquired, cost) in enumerate(
+    for number, (status, acquired, cost, *deleted) in enumerate(
         [
             ("in_stock", "2026-11-23", 0.1),
             ("in_stock", "2026-10-24", 0.2),
@@ -48,6 +49,7 @@ def dealership() -> list[Message]:
             ("in_stock", "2026-01-01", None),
             ("in_stock", None, 5),
             ("retail_sold", "2026-11-23", 7777),
+            ("in_stock", "2026-11-23", 8888, "2026-11-27T10:00:00Z"),
         ]
     ):
         messages.append(
@@ -59,6 +61,7 @@ def dealership() -> list[Message]:
                 cost=cost,
                 listPrice=cost,
                 updatedAt=f"2026-11-2{number}T10:00:00Z",
+                deletedAt=next(iter(deleted), None),
             )
         )
     messages.append(
@@ -71,6 +74,7 @@ def dealership() -> list[Message]:
             deliveredAt=INSTANT,
             gross="object",
             updatedAt=INSTANT,
+            deletedAt=INSTANT,
         )
     )
     for number, (status, sold, delivered, front) in enumerate(
@@ -99,6 +103,7 @@ def dealership() -> list[Message]:
             ["journalEntryId"],
             journalEntryId="string",
             updatedAt=INSTANT,
+            deletedAt=INSTANT,
             status="string",
         ),
         schema(
@@ -156,7 +161,7 @@ def test_the_answers_of_a_dealership_are_right_to_the_cent(
         "deals": (5, dt.datetime(2026, 11, 3, 10, tzinfo=dt.UTC)),
         "gl_entries": (3, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         "gl_entry_lines": (8, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
-        "vehicles": (6, dt.datetime(2026, 11, 25, 10, tzinfo=dt.UTC)),
+        "vehicles": (7, dt.datetime(2026, 11, 26, 10, tzinfo=dt.UTC)),
     }
     aged, gross, balance = answers
     assert aged.rows == [
@@ -193,7 +198,7 @@ def test_a_warehouse_with_every_version_answers_with_the_last_one(loader: Loader
     for _ in range(2):
         loader.run([messages[0], *older, *messages], load_method="append-only")
     tables, answers = inspect(loader.path, "main")
-    assert tables["vehicles"][0] == 14
+    assert tables["vehicles"][0] == 16
     assert answers == once
 
 
