@@ -172,6 +172,8 @@ class Fetching:
         worked = time.thread_time() - busy
         waited = time.perf_counter() - began - worked
         with self._ready:
+            if self._over:
+                return
             self._under_way -= 1
             self._parallelism.note(waited, worked)
             self._harvest.receive(request, page)

@@ -130,13 +130,15 @@ class Harvest:
         """Take the next request.
 
         Args:
-            most_pages: Pages that may be held or under way before a further window is begun.
+            most_pages: Pages that may be held or under way before a further window is begun;
+                fewer where a page has more rows than `USUAL_ROWS`.
 
         Returns:
             The earliest page that is wanted; None when answers have to come, or certified windows
             have to be taken, first.
         """
-        held = sum(self._pages_in(piece) for piece in self._pieces if piece.work is not None)
+        pages = sum(self._pages_in(piece) for piece in self._pieces if piece.work is not None)
+        held = pages * max(1, self._page_size / plan.USUAL_ROWS)
         for place, piece in enumerate(self._pieces):
             if piece.work is None:
                 if place and held >= most_pages:
@@ -207,7 +209,7 @@ class Harvest:
             self._pieces[place : place + 1] = _parts(piece.window, at, share)
             piece = self._pieces[place]
         window = piece.window
-        piece.work = Passes(window) if window.is_narrowest else Reading(window, most)
+        piece.work = Passes(window) if window.is_narrowest else Reading(window, self._pace.most)
         return piece
 
     def _judge(self, piece: _Piece, reading: Reading, outcome: Certified | Uncertified) -> None:

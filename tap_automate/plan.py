@@ -20,8 +20,8 @@ if t.TYPE_CHECKING:
 TARGET_PAGES: t.Final = 32
 """Pages of a window at a quiet server; a failed certificate halves it."""
 
-TARGET_ROWS: t.Final = 16_384
-"""Rows of a window at most, where pages are large: what is not certified yet is held in memory."""
+USUAL_ROWS: t.Final = 512
+"""Rows of a page above which windows have fewer pages: what is not emitted is held in memory."""
 
 TOO_LARGE: t.Final = 1.5
 """A window is cut unread when it holds more than this many times the pages aimed at."""
@@ -34,6 +34,9 @@ WORTH_SAMPLES: t.Final = 2 * PAGES_PER_SAMPLE
 
 MOST_SAMPLES: t.Final = 31
 """Pages that are read for that at once; what is larger is cut again, part by part."""
+
+WIDEST_INSTANT: t.Final = 5
+"""Seconds of the widest window that is left when one second is cut out of another."""
 
 MOST_EVEN_PARTS: t.Final = 8
 """Parts of a span about which nothing is known but its rows: they may all lie in one of them."""
@@ -58,7 +61,7 @@ class Pace:
 
     def target(self, page_size: int) -> int:
         """Tell how many pages of so many rows a window should hold."""
-        return max(1, min(self.target_pages, TARGET_ROWS // page_size))
+        return max(1, min(self.target_pages, TARGET_PAGES * USUAL_ROWS // page_size))
 
     def most(self, page_size: int) -> int:
         """Tell beyond how many pages a window is cut unread."""
@@ -128,6 +131,7 @@ def points(window: Window, wanted: Sequence[int]) -> list[int]:
 
     Returns:
         Seconds, rising, each part wide enough; none where the rows of an instant cannot be parted.
+        The middle where only seconds outside are wanted, as rows may lie a little beyond a window.
     """
     found: list[int] = []
     for second, times in sorted(Counter(wanted).items()):
@@ -139,6 +143,8 @@ def points(window: Window, wanted: Sequence[int]) -> list[int]:
             if lowest <= point < window.end:
                 found.append(point)
                 lowest = point - OVERLAP + NARROWEST
+    if not found and window.end - window.start > WIDEST_INSTANT:
+        return evenly(window, 2)
     return found
 
 

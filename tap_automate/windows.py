@@ -25,7 +25,7 @@ import typing as t
 import msgspec
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MICROSECONDS: t.Final = 1_000_000
 """Microseconds in a second: they order rows, while whole seconds bound windows."""
@@ -137,15 +137,16 @@ class Reading:
 
     Args:
         window: What to read.
-        most_pages: Give up after the first page when there are more than this. None reads all of
-            them, even when a key that comes twice has ruled a certificate out.
+        most_pages: Tells for the rows that a page has at most how many pages are worth reading:
+            with more, it gives up after the first. None reads all of them, even when a key that
+            comes twice has ruled a certificate out.
 
     Attributes:
         window: As given.
         outcome: The window with its certificate, or why there is none; None while pages are out.
     """
 
-    def __init__(self, window: Window, most_pages: int | None) -> None:
+    def __init__(self, window: Window, most_pages: Callable[[int], int] | None) -> None:
         self.window = window
         self.outcome: Certified | Uncertified | None = None
         self._most_pages = most_pages
@@ -177,26 +178,27 @@ class Reading:
         self._answered += 1
         self._received += len(page.rows)
         self._rows.update({row.key: row for row in page.rows})
+        self.outcome = self._judge(page)
+        if self.outcome is not None:
+            self._rows = {}
+
+    def _judge(self, page: Page) -> Certified | Uncertified | None:
         first = self._first
         if first is None:
             self._first = page
             # A window without rows is one page, too.
             self._pages = max(1, pages_of(page.total, page.size))
-            if self._most_pages is not None and self._pages > self._most_pages:
-                self.outcome = self._uncertified(Doubt.TOO_LARGE, page)
-                return
+            if self._most_pages is not None and self._pages > self._most_pages(page.size):
+                return self._uncertified(Doubt.TOO_LARGE, page)
         elif (page.total, page.size) != (first.total, first.size):
-            self.outcome = self._uncertified(Doubt.CHANGED, page)
-            return
+            return self._uncertified(Doubt.CHANGED, page)
         if self._most_pages is not None and len(self._rows) < self._received:
-            self.outcome = self._uncertified(Doubt.INCOMPLETE, page)
-        elif self._answered == self._pages:
-            whole = len(self._rows) == page.total
-            self.outcome = (
-                certified(self.window, self._rows)
-                if whole
-                else self._uncertified(Doubt.INCOMPLETE, page)
-            )
+            return self._uncertified(Doubt.INCOMPLETE, page)
+        if self._answered < self._pages:
+            return None
+        if len(self._rows) != page.total:
+            return self._uncertified(Doubt.INCOMPLETE, page)
+        return certified(self.window, self._rows)
 
     def _uncertified(self, doubt: Doubt, newest: Page) -> Uncertified:
         return Uncertified(doubt, newest.total, newest.size, self._rows)

@@ -10,6 +10,7 @@ from support.model import BASE, ORDERS, ModelApi
 
 from automate_api.errors import StoppedError
 from tap_automate.fetching import Fetching, Parallelism
+from tap_automate.harvest import certified_windows
 from tap_automate.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
@@ -68,7 +69,6 @@ def test_as_many_requests_are_under_way_as_asked_for(monkeypatch: pytest.MonkeyP
 
 
 def test_what_fetching_raises_comes_after_the_windows_before_it() -> None:
-    api = ModelApi(seed=1, size=3_000, page_size=10, span_seconds=80_000)
     broken = END - 20_000
 
     def fetch(window: Window, page: int) -> Page:
@@ -76,21 +76,43 @@ def test_what_fetching_raises_comes_after_the_windows_before_it() -> None:
             raise LookupError
         return api.fetch(window, page)
 
+    api = ModelApi(seed=1, size=3_000, page_size=10, span_seconds=80_000)
+    wanted = [window.window for window in certified_windows(api.fetch, END - 86_400, END)]
+    api = ModelApi(seed=1, size=3_000, page_size=10, span_seconds=80_000)
+    taken: list[Window] = []
     fetching = Fetching(fetch, END - 86_400, END, concurrency=1, stop=threading.Event())
-    ends: list[int] = []
     with fetching, pytest.raises(LookupError):
-        ends.extend(window.window.end for window in fetching.windows())
-    assert ends
-    assert ends[-1] > broken
+        taken.extend(window.window for window in fetching.windows())
+    assert taken == [window for window in wanted if window.start <= broken]
+    assert len(wanted) > len(taken) > 1
 
 
-def test_a_stop_ends_it_while_an_answer_is_waited_for() -> None:
-    stop, asked, answer = threading.Event(), threading.Event(), threading.Event()
+def test_an_answer_that_comes_after_the_end_counts_no_more() -> None:
+    answer, asked, told = threading.Event(), threading.Event(), threading.Event()
 
     def fetch(window: Window, page: int) -> Page:
         del window, page
         asked.set()
         answer.wait(PATIENCE)
+        return Page([], 1, 0)
+
+    stop = threading.Event()
+    with Fetching(fetch, 0, 10, concurrency=1, stop=stop, answered=lambda _: told.set()):
+        assert asked.wait(PATIENCE)
+        (thread,) = (each for each in threading.enumerate() if each.name == "fetch-1")
+    answer.set()
+    thread.join(PATIENCE)
+    assert not told.is_set()
+
+
+def test_a_stop_ends_it_while_an_answer_is_waited_for() -> None:
+    stop, asked, answer, answered = (threading.Event() for _ in range(4))
+
+    def fetch(window: Window, page: int) -> Page:
+        del window, page
+        asked.set()
+        answer.wait(PATIENCE)
+        answered.set()
         return Page([], 1, 0)
 
     fetching = Fetching(fetch, 0, 10, concurrency=2, stop=stop)
@@ -102,7 +124,7 @@ def test_a_stop_ends_it_while_an_answer_is_waited_for() -> None:
     threading.Thread(target=stop_it).start()
     with fetching, pytest.raises(StoppedError):
         list(fetching.windows())
-    assert not answer.is_set()
+    assert not answered.is_set()
     answer.set()
 
 

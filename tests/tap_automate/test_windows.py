@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_plainly, read_together
 
 from tap_automate.harvest import Harvest, certified_windows
-from tap_automate.plan import MOST_SAMPLES, TARGET_PAGES, TOO_LARGE, Pace
+from tap_automate.plan import (
+    MOST_SAMPLES,
+    TARGET_PAGES,
+    TOO_LARGE,
+    USUAL_ROWS,
+    Pace,
+    cut,
+    points,
+)
 from tap_automate.windows import (
     MICROSECONDS,
     MOST_PASSES,
@@ -304,6 +312,31 @@ def test_memory_is_bounded_by_the_pages_that_may_be_held() -> None:
         harvest.receive(request, api.fetch(request.window, request.page))
     assert api.requests < 100 + 2 * TOO_LARGE * TARGET_PAGES + MOST_SAMPLES
     assert harvest.take() is not None
+
+
+@pytest.mark.parametrize("page_size", [200, 1_000, 5_000])
+def test_what_is_held_is_bounded_where_pages_are_large(page_size: int) -> None:
+    api = ModelApi(seed=4, size=100_000, page_size=page_size, span_seconds=30 * 86_400)
+    end = BASE // MICROSECONDS
+    harvest = Harvest(end - 30 * 86_400, end)
+    while (request := harvest.next_request(TARGET_PAGES)) is not None:
+        harvest.receive(request, api.fetch(request.window, request.page))
+    held = 0
+    while (window := harvest.take()) is not None:
+        held += len(window.rows)
+    assert 0 < held <= (1 + 2 * TOO_LARGE) * TARGET_PAGES * USUAL_ROWS
+
+
+@pytest.mark.parametrize("second", [-1, 10**6 + 1])
+def test_rows_just_outside_a_window_do_not_make_it_one_that_cannot_be_cut(second: int) -> None:
+    assert points(Window(0, 10**6), [second] * 3) == [10**6 // 2]
+
+
+def test_an_instant_is_left_alone_when_nothing_but_it_is_left() -> None:
+    (window,) = (
+        w for w in cut(Window(0, 100), points(Window(0, 100), [50, 50])) if w.start < 50 < w.end
+    )
+    assert points(window, [50, 50]) == []
 
 
 def test_an_empty_span_takes_one_request() -> None:
