@@ -25,7 +25,7 @@ from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
 from tap_automate.windows import MICROSECONDS
 from target_warehouse.database import connect
-from target_warehouse.layout import TableName
+from target_warehouse.layout import TablePlace
 
 EXIT_DIFFERS: t.Final = 1
 WIDTH: t.Final = 160
@@ -114,7 +114,7 @@ def audit(
     with contextlib.ExitStack() as stack:
         stack.callback(connection.close)
         write = stack.enter_context(opened(output)) if output else None
-        auditor = Auditor(tap, connection, TableName(against, options["schema"], ""), write)
+        auditor = Auditor(tap, connection, TablePlace(against, options["schema"], ""), write)
         outcomes = auditor.run(names, start, end)
     _print(outcomes, to_stderr=output == STANDARD_OUTPUT)
     return EXIT_DIFFERS if any(outcome.findings.differs for outcome in outcomes) else None

@@ -24,7 +24,7 @@ from tap_automate.instants import from_seconds, to_microseconds
 from tap_automate.streams import REPLICATION_KEY, STREAMS
 from tap_automate.windows import MICROSECONDS, UncertifiableError
 from target_warehouse.holdings import Holdings
-from target_warehouse.layout import Layout, TableName
+from target_warehouse.layout import Layout, TablePlace
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +114,7 @@ class Auditor:
         self,
         tap: TapAutomate,
         connection: duckdb.DuckDBPyConnection,
-        place: TableName,
+        place: TablePlace,
         write: Callable[[bytes], object] | None,
     ) -> None:
         """Begin.
@@ -131,7 +131,7 @@ class Auditor:
         self._write = write
 
     def run(self, names: tuple[str, ...], start: int | None, end: int | None) -> list[Outcome]:
-        """Compare every stream that has a table.
+        """Compare every stream that has a table; say which have none.
 
         Args:
             names: Only these; none for all.
@@ -139,7 +139,7 @@ class Auditor:
             end: As `Span` has it.
 
         Raises:
-            ConfigError: When no stream has a table.
+            ConfigError: When no stream has a table, or one that was named has none.
             AutomateError: When none could be compared.
             StoppedError: When a signal came.
         """
@@ -147,14 +147,17 @@ class Auditor:
         if start is None and setting:
             start = to_microseconds(setting) // MICROSECONDS
         families = [(stream, self._layouts(stream)) for stream in self._streams(names)]
-        there = [(stream, layouts) for stream, layouts in families if stream.name in layouts]
-        if not there:
+        absent = [stream.name for stream, layouts in families if stream.name not in layouts]
+        if absent:
             msg = (
-                f"{self._place.path} has no table of {'these' if names else 'the'} streams "
-                f"in schema {self._place.schema!r} that has its key and `{REPLICATION_KEY}`. "
-                "Name the schema with --schema, or load something first."
+                f"{self._place.path} has no table of {', '.join(map(repr, absent))} in schema "
+                f"{self._place.schema!r} that has the stream's key and `{REPLICATION_KEY}`."
             )
-            raise ConfigError(msg)
+            if names or len(absent) == len(families):
+                msg += " Name the schema with --schema, or load them first."
+                raise ConfigError(msg)
+            logger.warning("Not compared: %s", msg)
+        there = [(stream, layouts) for stream, layouts in families if stream.name in layouts]
         outcomes = [self._outcome(stream, layouts, Span(start, end)) for stream, layouts in there]
         if not any(outcomes):
             msg = "No stream could be compared; the lines before say why."
@@ -236,7 +239,7 @@ class Auditor:
         found: dict[str, Layout] = {}
         for member in stream.members():
             alias = member.stream_maps[0].stream_alias
-            place = dataclasses.replace(self._place, table=alias)
+            place = dataclasses.replace(self._place, stream=alias)
             with contextlib.suppress(LookupError):
                 layout = Layout(self._connection, place, dated=str(member.replication_key))
                 for name in member.primary_keys:

@@ -31,18 +31,18 @@ SCHEMAS: t.Final[Mapping[Kind, Mapping[str, t.Any]]] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TableName:
+class TablePlace:
     """Where a stream's rows are.
 
     Attributes:
         path: The warehouse's file.
         schema: The schema in it.
-        table: The table's name.
+        stream: What the loader has made the table's name of, in either style.
     """
 
     path: Path
     schema: str
-    table: str
+    stream: str
 
 
 class Layout:
@@ -56,30 +56,34 @@ class Layout:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, name: TableName, *, dated: str
+        self, connection: duckdb.DuckDBPyConnection, place: TablePlace, *, dated: str
     ) -> None:
         """Look at a table.
 
         Args:
             connection: The open warehouse.
-            name: The table.
+            place: Where it is.
             dated: A property that it needs to have, by which its style is known.
 
         Raises:
             LookupError: When there is no such table, or it has no such property.
             WarehouseError: When the file cannot be read.
         """
-        self.path = name.path
-        self.table = f"{quote(name.schema)}.{quote(name.table)}"
-        with explained(name.path):
-            self.types: dict[str, str] = dict(
-                connection.execute(
-                    "SELECT column_name, data_type FROM duckdb_columns() "
-                    "WHERE database_name = current_database() AND schema_name = ? "
-                    "AND table_name = ? AND NOT starts_with(column_name, ?) ORDER BY column_index",
-                    [name.schema, name.table, OF_LOADER],
-                ).fetchall()
-            )
+        self.path = place.path
+        with explained(place.path):
+            rows = connection.execute(
+                "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+                "WHERE database_name = current_database() AND schema_name = ? "
+                "AND NOT starts_with(column_name, ?) ORDER BY column_index",
+                [place.schema, OF_LOADER],
+            ).fetchall()
+        tables = {folded(table): table for table, _, _ in rows}
+        wanted = (folded(place.stream), folded(styled(place.stream, SNAKE_CASE)))
+        table = next((tables[each] for each in wanted if each in tables), None)
+        if table is None:
+            raise LookupError(place.stream)
+        self.table = f"{quote(place.schema)}.{quote(table)}"
+        self.types: dict[str, str] = {column: kind for of, column, kind in rows if of == table}
         self._names = {folded(column): column for column in self.types}
         self._style = AS_IS if folded(dated) in self._names else SNAKE_CASE
         self.required(dated)

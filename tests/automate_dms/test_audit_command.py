@@ -291,7 +291,7 @@ def test_the_state_says_what_should_be_there_behind_the_newest_row(audited: Audi
         (("--from", "2026-02-01", "--to", "2026-01-01"), "--to must be later than --from"),
         (("--from", "someday"), "expected a date or an instant"),
         (("--stream", "gl_entry_lines"), "is not one of"),
-        (("--schema", "elsewhere"), "has no table of the streams in schema 'elsewhere'"),
+        (("--schema", "elsewhere"), "in schema 'elsewhere'"),
     ],
 )
 def test_a_mistake_in_use_ends_with_2(
@@ -301,6 +301,32 @@ def test_a_mistake_in_use_ends_with_2(
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_stream_that_is_named_needs_a_table(audited: Audited) -> None:
+    warehouse = audited.warehouse("no-table")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("DROP TABLE lots").fetchall()
+        connection.execute("DROP TABLE users").fetchall()
+    named = ("--stream", "lots", "--stream", "rooftops", "--stream", "users")
+    done = audited.audit(warehouse, *named)
+    assert (done.code, done.out) == (2, "")
+    assert "has no table of 'lots', 'users' in schema 'main'" in done.err
+    done = audited.audit(warehouse)
+    assert counts(done, "rooftops")["differing"] == 0
+    assert f"Not compared: {warehouse} has no table of 'lots', 'users' in" in done.err
+
+
+def test_a_stream_of_another_name_is_found_in_either_style(audited: Audited) -> None:
+    lines = [line for line in audited.extracted.splitlines(keepends=True) if '"lots"' in line]
+    assert lines
+    warehouse = audited.dealer.directory / "renamed.duckdb"
+    renamed = "".join(line.replace('"stream":"lots"', '"stream":"MyLots"') for line in lines)
+    load(warehouse, renamed, column_names="snake_case")
+    assert query(warehouse, "SELECT count(*) > 0 FROM my_lots") == [(True,)]
+    maps = {"lots": {"__alias__": "MyLots"}}
+    done = audited.audit(warehouse, "--stream", "lots", stream_maps=maps)
+    assert (done.code, done.err, counts(done, "lots")["differing"]) == (0, "", 0)
 
 
 def test_what_is_no_warehouse_ends_with_2(audited: Audited, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from support.singer import record, schema
 
 from target_warehouse.database import connect
 from target_warehouse.holdings import Held, Holdings
-from target_warehouse.layout import Layout, TableName
+from target_warehouse.layout import Layout, TablePlace
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def holdings(
 ) -> Iterator[tuple[Layout, Holdings]]:
     connection = connect(loader.path, read_only=True)
     try:
-        layout = Layout(connection, TableName(loader.path, "main", "cars"), dated="updatedAt")
+        layout = Layout(connection, TablePlace(loader.path, "main", "cars"), dated="updatedAt")
         found = Holdings(connection, layout, keys=keys, dated="updatedAt", only=only)
         yield layout, found
         found.close()
@@ -161,13 +161,28 @@ def test_a_last_version_keeps_every_digit_and_loads_as_the_same_row(
     assert loader.types("cars") == types
 
 
+@pytest.mark.parametrize("style", ["as_is", "snake_case"])
+@pytest.mark.parametrize("stream", ["MyCars", "MYCARS", "my-cars", "mycars"])
+def test_a_table_is_found_by_its_stream_however_the_loader_has_named_it(
+    loader: Loader, style: str, stream: str
+) -> None:
+    loader.run([{**cars(), "stream": stream}], column_names=style)
+    connection = connect(loader.path, read_only=True)
+    try:
+        place = TablePlace(loader.path, "main", stream)
+        layout = Layout(connection, place, dated="updatedAt")
+        assert connection.execute(f"SELECT * FROM {layout.table}").fetchall() == []
+    finally:
+        connection.close()
+
+
 def test_a_table_without_the_columns_is_none(loader: Loader) -> None:
     loader.run([schema("cars", ["id"], id="string"), record("cars", id="a")])
     connection = connect(loader.path, read_only=True)
     try:
         for table in ("cars", "boats"):
             with pytest.raises(LookupError):
-                Layout(connection, TableName(loader.path, "main", table), dated="updatedAt")
+                Layout(connection, TablePlace(loader.path, "main", table), dated="updatedAt")
     finally:
         connection.close()
 
