@@ -7,6 +7,7 @@ loose, so that a tenant with a field more in every record is read as quickly as 
 
 from __future__ import annotations
 
+import functools
 import threading
 import types
 import typing as t
@@ -94,7 +95,8 @@ class Codec:
             A `ListBody`; where the answer is no page, its JSON, numbers with a point as `Decimal`.
 
         Raises:
-            ValueError: When it is no JSON.
+            ValueError: When it is no JSON; for no other reason, whatever names and values it has.
+            RecursionError: When it is nested deeper than Python's stack.
         """
         compiled = self._compiled
         try:
@@ -150,8 +152,16 @@ class Codec:
         return ListBody(items, envelope.page, envelope.page_size, envelope.total)
 
     def _learn(self, odd: Iterable[t.Any]) -> None:
-        """Have the fields that made records odd loose from the next page on."""
-        paths = {path for record in odd for path in deviations(self._schema, record)}
+        """Have the fields that made records odd loose from the next page on.
+
+        A field that no struct can have stays odd, and with it the records that have it.
+        """
+        paths = {
+            path
+            for record in odd
+            for path in deviations(self._schema, record)
+            if all(map(_can_name_a_field, path))
+        }
         with self._learning:
             loose = self._compiled.loose | paths
             if self._compiled.loose < loose and len(loose) <= MOST_LOOSE:
@@ -161,6 +171,17 @@ class Codec:
         shape = Shape(self._schema, (), Rules(self._privacy, self._normaliser, loose))
         self._shapes[shape.struct] = shape
         return _Compiled(shape, loose)
+
+
+@functools.lru_cache(maxsize=4 * MOST_LOOSE)
+def _can_name_a_field(name: str) -> bool:
+    """Tell whether msgspec takes a name: not with a quote, a backslash or a control character."""
+    try:
+        struct = msgspec.defstruct("Named", [("field", t.Any)], rename={"field": name})
+        msgspec.json.Decoder(struct)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def plain(record: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct or a dict

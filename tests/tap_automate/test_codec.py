@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from automate_api import contract
@@ -231,6 +231,34 @@ def test_personal_data_in_a_value_of_another_type_is_treated_all_the_same() -> N
     for _ in range(2):
         (record,) = read(made, {"vin": {"number": 1, "dateOfBirth": "1980-02-03"}})
         assert plain(record)["vin"] == {"number": 1}
+
+
+@given(name=st.text(max_size=4))
+@example(name='2" wheels')
+@example(name="a\\b")
+@example(name="a\tb")
+@example(name="\0")
+@example(name="")
+@example(name="__slots__")
+@settings(deadline=None)
+def test_a_field_may_have_any_name_and_does_not_stand_in_the_way_of_others(name: str) -> None:
+    made = codec()
+    odd = {name: "Ito", "odometer": {name: 7}, "photos": [{name: None}], "fieldOfTomorrow": 1}
+    for _ in range(3):
+        first, second, third = read(made, odd, {"vin": "1"}, {"fieldOfTomorrow": 2})
+        assert plain(first) == {"vehicleId": "v", "updatedAt": "u", **odd}
+        assert plain(second)["vin"] == "1"
+    assert not isinstance(third, dict)
+    assert made.drift.unknown_fields["fieldOfTomorrow"] == 6
+
+
+@pytest.mark.parametrize("name", ['2" wheels', "a\\b", "a\nb"])
+def test_a_record_with_a_name_that_no_struct_can_have_stays_a_dict(name: str) -> None:
+    made = codec()
+    for odd in ({name: 1}, {"odometer": {name: 1}}, {"photos": [{name: 1}]}):
+        for _ in range(2):
+            found = read(made, odd, {"vin": "1"})
+            assert [isinstance(record, dict) for record in found] == [True, False]
 
 
 def test_fields_that_are_data_themselves_are_not_compiled_without_end() -> None:
