@@ -1,6 +1,6 @@
 """What is done to a record between the API and a Singer message, compiled once per schema.
 
-- Sentinel dates, which a DMS writes where it has none, become null.
+- Sentinel dates, which a DMS writes where it has none, become null, except for `updatedAt`.
 - Personal data is dropped or hashed as the `pii` setting says.
 - What the contract does not know passes through, counted: a vendor may add fields and values of
   closed lists at any time, or send another type, and none of it is worth a failed load.
@@ -246,14 +246,18 @@ def deviations(
 
 
 def unkeyed(schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return a record's schema without the types of its key and its date.
+    """Return a record's schema without the types and formats of its key and its date.
 
     Whether these can be used is not a matter of drift: the reader says so, and what it takes counts
-    as right.
+    as right. Nor do they stand for "none" when they are sentinel dates: neither may be null.
     """
     keys = {*schema.get("x-key", ()), REPLICATION_KEY}
     properties = {
-        name: {word: value for word, value in child.items() if word != "type" or name not in keys}
+        name: {
+            word: value
+            for word, value in child.items()
+            if word not in {"type", "format"} or name not in keys
+        }
         for name, child in schema["properties"].items()
     }
     return {**schema, "properties": properties}

@@ -315,3 +315,15 @@ def test_the_numbers_of_a_page_are_taken_as_they_are() -> None:
 
 def test_no_sentinel_is_overlooked_by_comparing_texts() -> None:
     assert max(f"{date}T23:59:59.999999+14:00" for date in SENTINEL_DATES) < BEHIND_SENTINELS
+
+
+@pytest.mark.parametrize("sentinel", SENTINEL_DATES)
+@pytest.mark.parametrize("odd", [{}, {"fieldOfTomorrow": 1}], ids=["typed", "dict"])
+def test_the_date_of_a_record_is_never_null_even_where_it_is_a_sentinel(
+    sentinel: str, odd: dict[str, t.Any]
+) -> None:
+    made = codec()
+    (record,) = read(made, {"updatedAt": f"{sentinel}T00:00:00Z", **odd})
+    assert isinstance(record, dict) is bool(odd)
+    assert plain(record)["updatedAt"] == f"{sentinel}T00:00:00Z"
+    assert not made.drift.sentinels
