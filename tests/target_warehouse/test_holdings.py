@@ -171,7 +171,8 @@ def test_a_table_is_found_by_its_stream_however_the_loader_has_named_it(
     try:
         place = TablePlace(loader.path, "main", stream)
         layout = Layout(connection, place, dated="updatedAt")
-        assert connection.execute(f"SELECT * FROM {layout.table}").fetchall() == []
+        assert connection.table(layout.table).columns == list(layout.types)
+        assert len(layout.types) == 3
     finally:
         connection.close()
 
