@@ -22,6 +22,7 @@ from tap_automate.resources import LineStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from tap_automate.audit_findings import Key, Record
     from tap_automate.resources import ResourceStream
@@ -177,27 +178,53 @@ def opened(target: str) -> Iterator[Callable[[bytes], object]]:
         target: A file, or `-` for standard output.
 
     Yields:
-        Writes bytes.
+        Writes bytes. What else fails in the block is none of its business.
 
     Raises:
         AutomateError: When it cannot be written.
     """
     if target == STANDARD_OUTPUT:
-        with standard_output(gone=LOADER_GONE, then="audit again"):
-            yield sys.stdout.buffer.write
-            sys.stdout.buffer.flush()
+        file: t.BinaryIO = sys.stdout.buffer
+        yield _guarded(file.write, _on_standard_output)
+        with _on_standard_output():
+            file.flush()
         return
     path = Path(target)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _in_file(path):
         # Records are in it: for the owner alone.
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            yield file.write
+        file = os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    try:
+        yield _guarded(file.write, lambda: _in_file(path))
+        with _in_file(path):
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+            file.close()
+            aside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+        aside.unlink(missing_ok=True)
+
+
+def _guarded(
+    write: Callable[[bytes], object], guard: Callable[[], AbstractContextManager[None]]
+) -> Callable[[bytes], object]:
+    def guarded(line: bytes) -> object:
+        with guard():
+            return write(line)
+
+    return guarded
+
+
+def _on_standard_output() -> AbstractContextManager[None]:
+    return standard_output(gone=LOADER_GONE, then="audit again")
+
+
+@contextlib.contextmanager
+def _in_file(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         msg = f"The messages cannot be written to {path}: {error.strerror}. Name another file."
         raise AutomateError(msg) from None
-    finally:
-        aside.unlink(missing_ok=True)
