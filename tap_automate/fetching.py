@@ -16,15 +16,13 @@ from collections import deque
 from automate_api.errors import StoppedError
 from tap_automate.harvest import Harvest
 from tap_automate.plan import TARGET_PAGES
+from tap_automate.waiting import LOOK
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_automate.harvest import Fetch, Request
     from tap_automate.windows import Certified
-
-LOOK: t.Final = 0.2
-"""Seconds between two looks at whether the run is to stop."""
 
 AHEAD: t.Final = 5
 """Pages that may be held for each request under way, beside a window: while the last page of one
