@@ -18,10 +18,12 @@ def test_what_a_call_returns_or_raises_comes_through() -> None:
 
 def test_a_call_that_takes_long_is_left_when_the_run_stops() -> None:
     stop, begun, leave = threading.Event(), threading.Event(), threading.Event()
+    returned = threading.Event()
 
     def long() -> None:
         begun.set()
         leave.wait(60)
+        returned.set()
 
     def stop_it() -> None:
         begun.wait(60)
@@ -30,8 +32,9 @@ def test_a_call_that_takes_long_is_left_when_the_run_stops() -> None:
     threading.Thread(target=stop_it, daemon=True).start()
     with pytest.raises(StoppedError):
         awaited(long, stop)
-    assert not leave.is_set()
+    assert not returned.is_set()
     leave.set()
+    assert returned.wait(60)
 
 
 def test_nothing_is_awaited_once_the_run_stops() -> None:
