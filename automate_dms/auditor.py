@@ -13,7 +13,6 @@ from automate_api.errors import (
     NotEntitledError,
     NotOfferedError,
     StoppedError,
-    TryLaterError,
 )
 from tap_automate.audit import Audit
 from tap_automate.audit_findings import Findings, Span
@@ -48,7 +47,6 @@ COLUMNS: t.Final = (
     "requests",
 )
 
-FORBIDDEN: t.Final = 403
 ROOFTOP: t.Final = "rooftopId"
 
 logger = logging.getLogger(__name__)
@@ -173,21 +171,20 @@ class Auditor:
     ) -> Outcome | None:
         """Compare a stream; None when it is not to be had."""
         outcome = Outcome(stream.name)
+        lacks: object = None
         try:
-            self._entitle(stream)
-            self._compare(stream, layouts, span, outcome)
+            lacks = stream.missing_entitlement()
+            if not lacks:
+                self._compare(stream, layouts, span, outcome)
         except (NotEntitledError, NotOfferedError) as error:
-            logger.warning("Skipping '%s': %s", stream.name, error)
-            return None
+            lacks = error
         except StoppedError:
             raise self._tap.stopped() from None
         except UncertifiableError as error:
-            msg = (
-                f"Stream '{stream.name}': the rows of {from_seconds(error.window.start)} to "
-                f"{from_seconds(error.window.end)} changed or came in a new order in each of "
-                f"{error.passes} passes. Run again later."
-            )
-            raise TryLaterError(msg) from None
+            raise stream.uncertified(error, "Run again later.") from None
+        if lacks:
+            logger.warning("Skipping '%s': %s", stream.name, lacks)
+            return None
         return outcome
 
     def _compare(
@@ -227,12 +224,6 @@ class Auditor:
                 outcome.requests += source.requests
                 outcome.undated += holdings.undated
                 holdings.close()
-
-    def _entitle(self, stream: ResourceStream) -> None:
-        needed = stream.resource.entitlements
-        if needed and not needed & self._tap.session.entitlements:
-            msg = f"the login lacks the entitlement {' or '.join(sorted(needed))}."
-            raise NotEntitledError(msg, status=FORBIDDEN)
 
     def _layouts(self, stream: ResourceStream) -> dict[str, Layout]:
         """Find the tables of a stream and of its lines, whatever stream maps have named them."""

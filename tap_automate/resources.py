@@ -76,7 +76,9 @@ class ResourceStream(FamilyStream):
         """
         codec = Codec(self.resource.record_schema, self.tap.privacy)
         try:
-            if not self._entitled() or self._skipped:
+            if lacks := self.missing_entitlement():
+                self._skip(lacks)
+            if self._skipped:
                 return
             if self.ABORT_AT_RECORD_COUNT is None:
                 yield from Load(self, context, codec).steps()
@@ -89,22 +91,32 @@ class ResourceStream(FamilyStream):
         except StoppedError:
             raise self.tap.stopped() from None
         except UncertifiableError as error:
-            msg = (
-                f"Stream '{self.name}': the rows of {from_seconds(error.window.start)} to "
-                f"{from_seconds(error.window.end)} changed or came in a new order in each of "
-                f"{error.passes} passes. The bookmark stays before them; run again later."
-            )
-            raise TryLaterError(msg) from None
+            then = "The bookmark stays before them; run again later."
+            raise self.uncertified(error, then) from None
         finally:
             for level, line in codec.drift.lines():
                 self.logger.log(level, "Stream '%s': %s", self.name, line)
 
-    def _entitled(self) -> bool:
+    def missing_entitlement(self) -> str | None:
+        """Say which entitlement the login lacks for the stream; None when it may read it."""
         needed = self.resource.entitlements
-        entitled = not needed or bool(needed & self.tap.session.entitlements)
-        if not entitled:
-            self._skip(f"the login lacks the entitlement {' or '.join(sorted(needed))}.")
-        return entitled
+        if not needed or needed & self.tap.session.entitlements:
+            return None
+        return f"the login lacks the entitlement {' or '.join(sorted(needed))}."
+
+    def uncertified(self, error: UncertifiableError, then: str) -> TryLaterError:
+        """Say that rows did not hold still for long enough.
+
+        Args:
+            error: Which rows.
+            then: What becomes of them, and what to do.
+        """
+        msg = (
+            f"Stream '{self.name}': the rows of {from_seconds(error.window.start)} to "
+            f"{from_seconds(error.window.end)} changed or came in a new order in each of "
+            f"{error.passes} passes. {then}"
+        )
+        return TryLaterError(msg)
 
     def _skip(self, reason: str) -> None:
         """Leave the stream and its lines out for the rest of the run; say so once."""
