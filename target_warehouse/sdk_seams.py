@@ -41,6 +41,12 @@ itself.
 ARROW_ROWS: t.Final = 8_192
 """Rows of a Parquet file that are taken at a time."""
 
+ARROW_BYTES: t.Final = 16 << 20
+"""Bytes that these rows may have together; the wider a file's rows are, the fewer are taken."""
+
+READ_BYTES: t.Final = 1 << 20
+"""Bytes of a column that are read at a time; a row group's columns would else come whole."""
+
 
 class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
     """A target whose records go to sinks and batch files are read, and whose STATE follows commits.
@@ -48,6 +54,9 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
     A signal ends it at once: what is not committed is undone. DuckDB turns what the handler raises
     during a query into an error of its own, and Python drops what it raises inside a finalizer, so
     `stopped` counts as well.
+
+    Attributes:
+        file_bytes: Bytes of batch files that were taken so far.
     """
 
     left_by_error = "nothing of the batch was kept"
@@ -60,6 +69,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         """
         self._aliases: dict[str, dict[str, t.Any]] = {}
         self._lines: tuple[RecordLines, WarehouseSink] | None = None
+        self.file_bytes = 0
         super().__init__(**options)
         self.message_reader.take_lines = self.take_lines
 
@@ -68,12 +78,14 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         """Commit everything that was taken, then write the STATE that stands for it."""
 
     @abc.abstractmethod
-    def rows_taken(self, count: int, take: Callable[[int, int], None]) -> None:
+    def rows_taken(self, count: int, take: Callable[[int, int], None], size: int = 0) -> None:
         """Have rows taken that came together, draining when it is time.
 
         Args:
             count: How many there are.
             take: Gives those from one place to another to their sink.
+            size: Bytes that they have in memory, when they came in a batch file; they are added to
+                `file_bytes`.
         """
 
     def take_lines(self, lines: bytes, start: int) -> int:
@@ -209,17 +221,20 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         with gzip.GzipFile(fileobj=stored) if packed == "gzip" else stored as lines:
             for line in lines:
                 if not line.isspace():
+                    self.file_bytes += len(line)
                     self.hand_over(message, self.message_reader.deserialize_json(line))
 
     def _rows_of_parquet(self, message: Message, stored: t.IO[bytes], _packed: str | None) -> None:
-        file = pq.ParquetFile(stored)
-        for batch in file.iter_batches(ARROW_ROWS):
+        file = pq.ParquetFile(stored, buffer_size=READ_BYTES)
+        for batch in file.iter_batches(_rows_at_once(file.metadata)):
             sink = self.plain_sink(message["stream"])
             if sink is None or sink.adds_metadata or message.get("version") is not None:
                 for record in records(batch):
+                    self.file_bytes += batch.nbytes // batch.num_rows
                     self.hand_over(message, record)
             else:
-                self.rows_taken(batch.num_rows, functools.partial(_take_slice, sink, batch))
+                take = functools.partial(_take_slice, sink, batch)
+                self.rows_taken(batch.num_rows, take, batch.nbytes)
 
     def _process_activate_version_message(self, message_dict: Message) -> None:
         version = message_dict.get("version")
@@ -230,6 +245,15 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         for sink in sinks:
             if sink.tracks_versions:
                 sink.activate_version(version)
+
+
+def _rows_at_once(file: pq.FileMetaData) -> int:
+    """Say how many rows of a Parquet file have about `ARROW_BYTES` together."""
+    groups = [file.row_group(index) for index in range(file.num_row_groups)]
+    widest = max(
+        (group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1
+    )
+    return max(1, min(ARROW_ROWS, int(ARROW_BYTES / max(widest, 1))))
 
 
 def _take_slice(sink: WarehouseSink, batch: pa.RecordBatch, first: int, last: int) -> None:

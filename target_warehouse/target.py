@@ -41,7 +41,9 @@ where a checkpoint after each writes the last, unfinished group again.
 
 DRAIN_SECONDS: t.Final = 10.0
 DRAIN_BYTES: t.Final = 128 << 20
-"""Bytes of input after which a drain follows in any case: wide records stay in bounds."""
+"""Bytes of input, files of BATCH messages among it, after which a drain follows in any case: wide
+records stay in bounds.
+"""
 
 GARBAGE_THRESHOLD: t.Final = 100_000
 """Containers between two searches for garbage in circles, of which records have none.
@@ -183,33 +185,32 @@ class TargetWarehouse(SeamedTarget):
     def record_taken(self) -> None:
         """Drain when enough rows, bytes or seconds have come together."""
         self._records_pending += 1
-        if self._records_pending >= self._batch_size:
+        if self._records_pending >= self._batch_size or self._bytes_pending() >= DRAIN_BYTES:
             self.drain()
         elif not self._records_pending % CLOCK_EVERY:
-            if self.message_reader.bytes_read - self._bytes_drained >= DRAIN_BYTES:
-                self.drain()
-            else:
-                self._drain_if_due()
+            self._drain_if_due()
 
-    def rows_taken(self, count: int, take: Callable[[int, int], None]) -> None:
+    def rows_taken(self, count: int, take: Callable[[int, int], None], size: int = 0) -> None:
         """Have rows taken that came together, draining as `record_taken` does.
 
         Args:
             count: How many there are.
             take: Gives those from one place to another to their sink.
+            size: Bytes that they have in memory, when they came in a batch file.
         """
         start = 0
         while start < count:
             end = min(start + self._batch_size - self._records_pending, count)
+            if size:
+                room = max(DRAIN_BYTES - self._bytes_pending(), 1)
+                end = min(end, start - (-room * count // size))
             take(start, end)
             self._records_pending += end - start
+            self.file_bytes += size * (end - start) // count
             start = end
-            if self._records_pending >= self._batch_size:
+            if self._records_pending >= self._batch_size or self._bytes_pending() >= DRAIN_BYTES:
                 self.drain()
-        if self.message_reader.bytes_read - self._bytes_drained >= DRAIN_BYTES:
-            self.drain()
-        else:
-            self._drain_if_due()
+        self._drain_if_due()
 
     def drain(self) -> None:
         """Commit everything that was taken, then write the STATE that stands for it."""
@@ -217,7 +218,7 @@ class TargetWarehouse(SeamedTarget):
             raise self.stopped
         self.drain_all()
         self._records_pending = 0
-        self._bytes_drained = self.message_reader.bytes_read
+        self._bytes_drained += self._bytes_pending()
         self._drained_at = self._clock()
 
     def process_endofpipe(self) -> None:
@@ -246,6 +247,9 @@ class TargetWarehouse(SeamedTarget):
         if self._warehouse is not None:
             self._warehouse.close()
             self._warehouse = None
+
+    def _bytes_pending(self) -> int:
+        return self.message_reader.bytes_read + self.file_bytes - self._bytes_drained
 
     def _drain_if_due(self) -> None:
         if self.stopped is not None or self._clock() - self._drained_at >= DRAIN_SECONDS:

@@ -14,8 +14,9 @@ from support.singer import Loader, Message, lines_of, record, schema, state
 
 from automate_api.errors import AutomateError
 from automate_singer.errors import InputError, UnfitRecordError
-from target_warehouse import database
+from target_warehouse import database, sdk_seams, target
 from target_warehouse.errors import MissingKeyError
+from target_warehouse.sink import WarehouseSink
 from target_warehouse.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
@@ -296,3 +297,58 @@ def test_what_duckdb_may_hold_ends_at_what_it_would_take_of_itself(loader: Loade
     steps = [warehouse.allow_memory() for _ in range(len(database.MEMORY) + 1)]
     target.close()
     assert steps == [True] * len(database.MEMORY) + [False]
+
+
+@pytest.mark.parametrize("settings", [{}, {"add_record_metadata": True}], ids=["arrow", "records"])
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_wide_rows_of_files_drain_by_their_bytes(
+    loader: Loader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    settings: dict[str, t.Any],
+) -> None:
+    monkeypatch.setattr(target, "DRAIN_BYTES", 100_000)
+    keys, wide = [str(number) for number in range(50)], "x" * 10_000
+    message = parquet(tmp_path, {"id": pa.array(keys), "lot": pa.array([wide] * 50)})
+    if form == "jsonl":
+        path = tmp_path / "cars.jsonl"
+        path.write_text(lines_of([{"id": key, "lot": wide} for key in keys]))
+        message = batch(path.as_uri(), encoding={"format": "jsonl"})
+    loading = loader.target(**settings)
+    sizes: list[int] = []
+    drain = loading.drain
+
+    def counted() -> None:
+        sizes.append(sum(sink.current_size for sink in loading.active_sinks()))
+        drain()
+
+    monkeypatch.setattr(loading, "drain", counted)
+    loading.listen(io.StringIO(lines_of([CARS, message, state(1)])))
+    assert sizes == [10] * 5
+    assert loader.query("SELECT count(*), sum(length(lot::varchar)) FROM cars") == [
+        (50, 50 * 10_002)
+    ]
+
+
+def test_rows_are_taken_from_a_file_by_the_fewer_the_wider_they_are(
+    loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk_seams, "ARROW_BYTES", 50_000)
+    columns = {
+        "id": pa.array([str(number) for number in range(40)]),
+        "lot": pa.array([f"{number}" * 5_000 for number in range(10, 50)]),
+    }
+    taken: list[int] = []
+    take_arrow = WarehouseSink.take_arrow
+
+    def noted(sink: WarehouseSink, records: pa.RecordBatch) -> None:
+        taken.append(records.num_rows)
+        take_arrow(sink, records)
+
+    monkeypatch.setattr(WarehouseSink, "take_arrow", noted)
+    path = tmp_path / "wide.parquet"
+    pq.write_table(pa.table(columns), path, use_dictionary=False)
+    loader.run([CARS, batch(path.as_uri())])
+    assert sum(taken) == 40
+    assert max(taken) <= 5
