@@ -24,7 +24,9 @@ if t.TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Sequence
 
-    from tap_automate.audit_findings import Fixes, Held, Holdings, Key, Record, Source, Span
+    from automate_singer.tombstones import Key
+    from tap_automate.audit_findings import Span
+    from tap_automate.audit_sides import Fixes, Held, Holdings, Record, Source
     from tap_automate.windows import Row
 
 BEGINNING: t.Final = -OVERLAP

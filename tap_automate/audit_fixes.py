@@ -17,6 +17,7 @@ import msgspec
 
 from automate_api.errors import AutomateError
 from automate_api.program import standard_output
+from automate_singer.tombstones import DELETED
 from tap_automate.records import Normaliser
 from tap_automate.resources import LineStream
 
@@ -24,7 +25,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from tap_automate.audit_findings import Key, Record
+    from automate_singer.tombstones import Key
+    from tap_automate.audit_sides import Record
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import RowStream
 
@@ -33,7 +35,6 @@ LOADER_GONE: t.Final = (
     "Nobody reads the messages on standard output any more: the loader has ended. See its own log, "
     "then audit again."
 )
-DELETED: t.Final = "deletedAt"
 
 _encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 

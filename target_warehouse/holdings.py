@@ -13,6 +13,7 @@ import typing as t
 import msgspec
 
 from automate_singer.columns import Kind
+from automate_singer.tombstones import DELETED
 from target_warehouse.database import explained
 from target_warehouse.dialect import from_sql
 from target_warehouse.names import quote
@@ -22,17 +23,14 @@ if t.TYPE_CHECKING:
 
     import duckdb
 
+    from automate_singer.tombstones import Key
     from target_warehouse.layout import Layout
-
-Key: t.TypeAlias = tuple[str, ...]
 
 FETCHED: t.Final = 100_000
 """Numbers taken from DuckDB at a time."""
 
 VERSIONS: t.Final = 1_000
 """Whole rows looked up at a time."""
-
-DELETED: t.Final = "deletedAt"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from tap_automate.windows import MICROSECONDS, Certified, Row, Window, pages_of
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tap_automate.audit_findings import Findings, Key, Record
+    from automate_singer.tombstones import Key
+    from tap_automate.audit_findings import Findings
+    from tap_automate.audit_sides import Record
 
 COOLDOWN: t.Final = 2
 
