@@ -232,29 +232,6 @@ class Progress:
         return [report.figures() for report in reports]
 
 
-@contextlib.contextmanager
-def repeated(show: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call a function again and again, in a thread of its own, while the block runs.
-
-    Args:
-        show: Shows how far a run is, however busy its threads are.
-        seconds: Between two calls, and before the first.
-    """
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(seconds):
-            show()
-
-    thread = threading.Thread(target=work, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def waited_for_dms(stats: Stats) -> float:
     """Seconds that threads waited for another reason than `requests_per_second`."""
     return max(0.0, stats.waited_seconds - stats.paced_seconds)

@@ -11,7 +11,8 @@ from automate_api import tables
 from tap_automate import terminal
 from tap_automate.instants import EPOCH, from_seconds
 from tap_automate.metrics import BEAT_SECONDS, Beat
-from tap_automate.progress import repeated, waited_for_dms
+from tap_automate.progress import waited_for_dms
+from tap_automate.repeating import repeated
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import typing as t
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tap_automate.progress import repeated
+from tap_automate.repeating import repeated
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ from support.papers import code, readme_section, table
 from automate_api.transport import Stats
 from tap_automate.harvest import Harvest
 from tap_automate.metrics import Beat, Gauge, log
-from tap_automate.progress import Figures, Progress, Report, repeated
+from tap_automate.progress import Figures, Progress, Report
+from tap_automate.repeating import repeated
 from tap_automate.summary import COLUMNS, show
 from tap_automate.terminal import Lines
 from tap_automate.windows import MICROSECONDS, Certified, Row, Window
