@@ -45,7 +45,10 @@ ARROW_BYTES: t.Final = 16 << 20
 """Bytes that these rows may have together; the wider a file's rows are, the fewer are taken."""
 
 READ_BYTES: t.Final = 1 << 20
-"""Bytes of a column that are read at a time; a row group's columns would else come whole."""
+"""Bytes of a column that are read at a time, of a row group that may be as large as the file.
+
+Measured, 60 k rows of 20 kB in one group: 244 MB at the peak, 782 where its columns come whole.
+"""
 
 
 class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
@@ -225,7 +228,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
                     self.hand_over(message, self.message_reader.deserialize_json(line))
 
     def _rows_of_parquet(self, message: Message, stored: t.IO[bytes], _packed: str | None) -> None:
-        file = pq.ParquetFile(stored, buffer_size=READ_BYTES)
+        file = pq.ParquetFile(stored, buffer_size=READ_BYTES, pre_buffer=False)
         for batch in file.iter_batches(_rows_at_once(file.metadata)):
             sink = self.plain_sink(message["stream"])
             if sink is None or sink.adds_metadata or message.get("version") is not None:
