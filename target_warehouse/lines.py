@@ -8,6 +8,8 @@ the SCHEMA does not name, a version or a line that is no JSON, is left to the or
 
 from __future__ import annotations
 
+import json
+import os.path
 import re
 import typing as t
 from decimal import Decimal
@@ -22,7 +24,9 @@ MISFITS: t.Final = (msgspec.DecodeError, UnicodeError, ArithmeticError, Recursio
 """What decoding raises for lines that are to be read one by one."""
 
 PATIENCE: t.Final = 8
-"""Runs in a row that may not be as expected before a stream is read line by line for good."""
+"""Runs in a row that may not be as expected before a stream is read line by line for good; also
+beginnings that are tried whole before only what they have in common is expected.
+"""
 
 
 class RecordLines:
@@ -59,7 +63,11 @@ class RecordLines:
         decoder: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(message, float_hook=Decimal)
         self._decode = decoder.decode_lines
         self._head = b"\n"
-        self._run = re.compile(b"(?!)")
+        self._heads = 0
+        names_in_json = {json.dumps(stream), json.dumps(stream, ensure_ascii=False)}
+        name = "|".join(map(re.escape, names_in_json)).encode(errors="surrogatepass")
+        self._name = re.compile(rb'"stream"\s*:\s*(?:' + name + b")")
+        self._mark = b""
         self._failures = 0
         self._left_alone = 0
 
@@ -69,10 +77,16 @@ class RecordLines:
         Args:
             line: A RECORD message of the stream; what precedes its record is expected in others.
         """
+        if line.startswith(self._head) or not line.startswith(b"{"):
+            return
         head = line[: line.find(RECORD_WORD) + len(RECORD_WORD)]
-        if head != self._head and line.startswith(b"{"):
-            self._head = head
-            self._run = re.compile(b"(?:" + re.escape(head) + b"[^\n]*\n)+")
+        self._heads += 1
+        if self._heads > PATIENCE:
+            # Such as of an instant, which some taps write before the record.
+            head = os.path.commonprefix([self._head, head])  # noqa: RUF071 - of bytes, no path
+        self._head = head
+        name = self._name.search(line)
+        self._mark = name[0] if name and name[0] not in self._head else b""
 
     def take(self, lines: bytes, start: int) -> tuple[list[t.Any], int]:
         """Decode the lines from a place on that are the stream's.
@@ -88,13 +102,13 @@ class RecordLines:
         if self._left_alone:
             self._left_alone -= 1
             return [], 0
-        if self._failures >= PATIENCE or not lines.startswith(self._head, start):
+        if self._failures >= PATIENCE or not self._is_alike(lines, start):
             return [], 0
         end = lines.rfind(b"\n") + 1
         rows = self._decoded(lines[start:end])
-        if not rows and (run := self._run.match(lines, start)) and run.end() < end:
+        if not rows and (run_end := self._run_end(lines, start, end)) < end:
             # Lines of another kind follow.
-            end = run.end()
+            end = run_end
             rows = self._decoded(lines[start:end])
         if rows:
             self._failures = 0
@@ -103,12 +117,27 @@ class RecordLines:
         self._left_alone = max(lines.count(b"\n", start, end) - 1, 0)
         return [], 0
 
+    def _is_alike(self, lines: bytes, start: int) -> bool:
+        if not lines.startswith(self._head, start):
+            return False
+        end = lines.find(b"\n", start) + 1
+        return lines.find(self._mark, start, end) >= 0
+
+    def _run_end(self, lines: bytes, start: int, end: int) -> int:
+        while start < end and self._is_alike(lines, start):
+            start = lines.find(b"\n", start) + 1
+        return start
+
     def _decoded(self, lines: bytes) -> list[t.Any]:
         try:
             messages = self._decode(lines)
+            if not lines.isascii():
+                lines.decode()  # msgspec passes over a text that it need not read
         except MISFITS:
             return []
-        if len(messages) != lines.count(b"\n"):  # there are two on one line
+        # Within an object no line ends so: as many of them as messages means one on each line.
+        joints = lines.count(b"}\n{") or lines.count(b"}\r\n{")
+        if not len(messages) == lines.count(b"\n") == joints + 1:
             return []
         if any(message.version is not None for message in messages):
             return []

@@ -117,6 +117,10 @@ def test_lines_read_together_leave_what_lines_read_alone_leave(
         line("cars", '"id":"a"') + line("cars", '"id":"b"'),
         '{"type":"RECORD","stream":"cars","record":[]}',
         '{"type":"RECORD","stream":"cars","record":{"id":"a","lot":' + "[" * 100_000,
+        line("cars", '"id":"a"') + line("cars", '"id":"b"') + "\n",
+        line("cars", '"id":"a"').replace('"time', '\n"time'),
+        line("cars", '"id":"a"')[:-1] + "\n}" + line("cars", '"id":"b"'),
+        line("cars", '"id":"a"').replace('"x"', '"\udcff"'),
     ],
 )
 def test_a_line_that_cannot_be_taken_is_refused_in_the_same_words(tmp_path: Path, bad: str) -> None:
@@ -194,3 +198,41 @@ def test_rows_that_come_together_drain_where_rows_that_come_alone_do(loader: Loa
     assert sizes == [4, 4]
     assert loader.states() == [1, 2]
     assert loader.query("SELECT count(*) FROM cars") == [(10,)]
+
+
+def instants(stream: str, number: int) -> bytes:
+    """Write a RECORD message that begins with an instant."""
+    head = f'{{"time_extracted": "2026-01-20T10:00:{number:09.6f}Z", "type": "RECORD", '
+    return f'{head}"stream": "{stream}", "record": {{"id": "{number}"}}}}\n'.encode()
+
+
+def test_lines_whose_beginnings_vary_are_soon_read_together() -> None:
+    lines = RecordLines("cars", ["id"])
+    for number in range(PATIENCE + 50):
+        lines.learn(instants("cars", number))
+    block = b"".join(instants("cars", number) for number in range(50))
+    rows, end = lines.take(block, 0)
+    assert [row.f0 for row in rows] == [str(number) for number in range(50)]
+    assert end == len(block)
+
+
+def test_lines_whose_beginnings_vary_are_told_from_those_of_other_streams() -> None:
+    lines = RecordLines("cars", ["id"])
+    for number in range(PATIENCE + 50):
+        lines.learn(instants("cars", number))
+    ours = b"".join(instants("cars", number) for number in range(5))
+    block = ours + instants("lots", 5) + ours
+    for _ in range(2 * PATIENCE):
+        rows, end = lines.take(block, 0)
+        assert (len(rows), end) == (5, len(ours))
+        assert lines.take(block, end) == ([], 0)
+
+
+def test_one_line_that_begins_otherwise_does_not_make_the_others_slow() -> None:
+    lines = RecordLines("cars", ["id"])
+    good = line("cars", '"id":"a"').encode() + b"\n"
+    for _ in range(PATIENCE // 2 - 1):
+        lines.learn(b'{"stream":"cars","type":"RECORD","record":{"id":"a"}}\n')
+        lines.learn(good)
+    block = good * 3 + line("lots", '"id":"x"').encode() + b"\n"
+    assert len(lines.take(block, 0)[0]) == 3
