@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import decimal
 import email.utils
 import functools
 import re
 import typing as t
 from http import HTTPStatus
 
-import msgspec
-
+from automate_api import exact_json
 from automate_api.errors import (
     AutomateError,
     NotEntitledError,
@@ -43,8 +41,6 @@ LONGEST_SECONDS: t.Final = 1e9
 _CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _FIELD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,127}")
 _REQUEST_ID: t.Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-
-_decoder: t.Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +129,7 @@ def read(
     if content:
         with contextlib.suppress(ValueError, RecursionError):
             is_success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
-            body = decode(content) if decode and is_success else _decoder.decode(content)
+            body = decode(content) if decode and is_success else exact_json.decode(content)
             is_json = True
     date = _instant(headers.get("Date"))
     request_id = headers.get("X-Request-Id")

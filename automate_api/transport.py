@@ -13,13 +13,12 @@ import random
 import threading
 import typing as t
 
-import msgspec
 import requests
 import requests.adapters
 import requests.auth
 import urllib3.exceptions
 
-from automate_api import network_errors, replies, retry
+from automate_api import exact_json, network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import TryLaterError
 from automate_api.pacing import Pacer, Place
@@ -38,8 +37,6 @@ CONNECT_TIMEOUT_SECONDS: t.Final = 10.0
 POOL_SIZE: t.Final = 32
 DATE_RESOLUTION_SECONDS: t.Final = 1.0
 """A `Date` header leaves the fraction of its second out."""
-
-_encoder: t.Final = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -276,7 +273,9 @@ class Transport:
             {**self._http.headers, **_content_type(request), **request.headers}
         )
         prepared.prepare_cookies(self.cookies)
-        prepared.prepare_body(None if request.body is None else _encoder.encode(request.body), None)
+        prepared.prepare_body(
+            None if request.body is None else exact_json.encode(request.body), None
+        )
         prepared.prepare_auth(request.auth, prepared.url)
         return prepared
 

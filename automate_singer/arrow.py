@@ -13,10 +13,10 @@ import typing as t
 from collections import deque
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from automate_api.exact_json import encode
 from automate_singer.columns import (
     BIGINT,
     MAX_DIGITS,
@@ -56,8 +56,6 @@ beyond its column's scale: `Decimal("5E-43")` as decimal128(18, 4).
 """
 
 _without_final_zeros: t.Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX).normalize
-
-_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class UnfitValueError(Exception):
@@ -134,7 +132,7 @@ def text_of(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
     Returns:
         The text; a `Decimal` with all its digits.
     """
-    return value if isinstance(value, str) else _encode(value).decode()
+    return value if isinstance(value, str) else encode(value).decode()
 
 
 def kind_of(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
@@ -184,7 +182,7 @@ def _quick_time(_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
 
 
 def _quick_json(_type: ColumnType, values: Sequence[t.Any]) -> pa.Array:
-    return pa.array([None if value is None else _encode(value) for value in values], pa.string())
+    return pa.array([None if value is None else encode(value) for value in values], pa.string())
 
 
 QUICK: t.Final[dict[Kind, Callable[[ColumnType, Sequence[t.Any]], pa.Array]]] = {

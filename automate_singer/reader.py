@@ -15,11 +15,11 @@ import select
 import sys
 import typing as t
 from collections import Counter
-from decimal import Decimal
 
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
+from automate_api.exact_json import decode
 from automate_singer.errors import InputError
 
 if sys.platform == "linux":
@@ -42,8 +42,6 @@ PIPE_BYTES: t.Final = 1 << 20
 """What the pipe is asked to hold, the most that Linux gives to anybody: a tap writes on for longer
 while the target is busy.
 """
-
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class MessageReader(GenericSingerReader[bytes]):
@@ -154,7 +152,7 @@ class MessageReader(GenericSingerReader[bytes]):
                 anything.
         """
         try:
-            message = _decode(line)
+            message = decode(line)
         except RecursionError:
             msg = f"Line {self.line_number} of the input nests values too deeply to be read"
             raise InputError(msg) from None

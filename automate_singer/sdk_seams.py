@@ -15,7 +15,6 @@ import sys
 import threading
 import typing as t
 
-import msgspec
 from singer_sdk import Stream
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
@@ -29,6 +28,7 @@ from automate_api.errors import (
     ConfigError,
     StoppedError,
 )
+from automate_api.exact_json import encode
 from automate_api.program import standard_output
 from automate_singer.command import CommandTarget
 from automate_singer.errors import InputError, NoSchemaError, UnfitRecordError
@@ -48,7 +48,6 @@ Message: t.TypeAlias = dict[str, t.Any]
 SinkT = t.TypeVar("SinkT")
 
 _NOTHING: t.Final = object()
-_encode_state: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class PlainStream(Stream):
@@ -204,7 +203,7 @@ class PipeTarget(CommandTarget, abc.ABC, t.Generic[SinkT]):
             return
         gone = "Nobody reads the STATE on standard output any more; what was written stands"
         with standard_output(gone=gone, then="run again; what was written stands"):
-            sys.stdout.write(_encode_state(value).decode() + "\n")
+            sys.stdout.write(encode(value).decode() + "\n")
             sys.stdout.flush()
         self._written_state = value
 

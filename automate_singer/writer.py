@@ -16,6 +16,7 @@ import msgspec
 from singer_sdk.singerlib import Message, RecordMessage, StateMessage
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
+from automate_api import exact_json
 from automate_api.program import standard_output
 
 if t.TYPE_CHECKING:
@@ -54,13 +55,12 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         """
         super().__init__()
         self._clock = clock
-        self._encoder = msgspec.json.Encoder(decimal_format="number")
         self._buffer = bytearray()
         self._written_at = self._clock()
 
     def serialize_message(self, message: Message) -> bytearray:
         """Return the message as a line, without its end."""
-        return bytearray(self._encoder.encode(_content(message)))
+        return bytearray(exact_json.encode(_content(message)))
 
     def write_message(self, message: Message) -> None:
         """Add a message to the buffer; write the buffer out when it is due.
@@ -68,7 +68,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         A state is a promise about everything before it, and a target waits for schemas: both go
         out at once.
         """
-        self._encoder.encode_into(_content(message), self._buffer, -1)
+        exact_json.encode_into(_content(message), self._buffer, -1)
         self._buffer += b"\n"
         if not isinstance(message, RecordMessage) or self._is_due():
             self.flush()
@@ -86,7 +86,7 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         now = dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
         numbered = msgspec.UNSET if version is None else version
         lines = [_RecordLine(stream, record, numbered, now) for record in records]
-        self._buffer += self._encoder.encode_lines(lines)
+        self._buffer += exact_json.encode_lines(lines)
         if self._is_due():
             self.flush()
 

@@ -13,9 +13,8 @@ import sys
 import typing as t
 from pathlib import Path
 
-import msgspec
-
 from automate_api.errors import AutomateError
+from automate_api.exact_json import encode
 from automate_api.program import standard_output
 from automate_singer.tombstones import DELETED
 from tap_automate.records import Normaliser
@@ -35,8 +34,6 @@ LOADER_GONE: t.Final = (
     "Nobody reads the messages on standard output any more: the loader has ended. See its own log, "
     "then audit again."
 )
-
-_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Layout(t.Protocol):
@@ -121,7 +118,7 @@ class Messages:
         return properties
 
     def _line(self, **message: t.Any) -> None:  # noqa: ANN401 - JSON
-        self._write(_encode(message) + b"\n")
+        self._write(encode(message) + b"\n")
 
 
 class StreamFixes:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from decimal import Decimal
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import UNSET, UnsetType
 
+from automate_api.exact_json import decode, encode
 from automate_singer.arrow import REFUSALS, arrow_type, exact, text_of
 from automate_singer.columns import JSON, Column, from_schema
-from tap_automate.batch_rows import BatchRows, encode
+from tap_automate.batch_rows import BatchRows
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,6 @@ AT_ONCE: t.Final = 1_000
 
 JSON_TEXT: t.Final = pa.json_(pa.string())
 
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 Values: t.TypeAlias = "Sequence[t.Any]"
 
@@ -97,7 +96,7 @@ class ParquetRows(BatchRows):
     def _convert_texts(self) -> None:
         if not self._texts:
             return
-        records = [_decode(text) for text in self._texts]
+        records = [decode(text) for text in self._texts]
         self._texts.clear()
         names = set[str]().union(*records)
         self._convert({name: [r.get(name, UNSET) for r in records] for name in names}, records)

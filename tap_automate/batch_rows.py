@@ -6,12 +6,12 @@ import abc
 import gzip
 import typing as t
 
-import msgspec
+from automate_api.exact_json import encode_lines
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
+    import msgspec
 
 
 class BatchRows(abc.ABC):
@@ -64,11 +64,10 @@ class JsonLines(BatchRows):
         self._packed = packed
         self._lines = bytearray()
         self._count = 0
-        self._encode = msgspec.json.Encoder(decimal_format="number").encode_lines
 
     def add(self, records: Sequence[t.Any]) -> None:
         """Take records as lines."""
-        self._lines += self._encode(records)
+        self._lines += encode_lines(records)
         self._count += len(records)
 
     def settle(self) -> int:

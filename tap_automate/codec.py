@@ -15,6 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
+from automate_api import exact_json
 from automate_api.client import ListBody
 from tap_automate.records import Normaliser, deviations, unkeyed
 from tap_automate.shapes import Rules, Shape
@@ -28,8 +29,6 @@ if t.TYPE_CHECKING:
 
 MOST_LOOSE: t.Final = 256
 """Loose fields for which decoders are compiled: where names are data themselves there is no end."""
-
-_untyped: t.Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class _Numbers(msgspec.Struct, rename={"page_size": "pageSize"}):
@@ -56,8 +55,8 @@ class _Compiled:
         page: t.Any = msgspec.defstruct(
             "Page", [("items", items)], bases=(_Numbers,), rename={"page_size": "pageSize"}
         )
-        self.page: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(page, float_hook=Decimal)
-        self.record = msgspec.json.Decoder(shape.struct, float_hook=Decimal)
+        self.page = exact_json.decoder(page)
+        self.record = exact_json.decoder(shape.struct)
 
 
 class Codec:
@@ -136,18 +135,18 @@ class Codec:
         try:
             envelope = msgspec.json.decode(content, type=_Envelope)
         except msgspec.ValidationError:
-            return _untyped.decode(content)
+            return exact_json.decode(content)
         odd: list[t.Any] = []
         items = []
         for text in envelope.items:
             try:
                 record = compiled.record.decode(text)
             except msgspec.ValidationError:
-                record = _untyped.decode(text)
+                record = exact_json.decode(text)
                 odd.append(record)
             items.append(record)
         if not all(isinstance(record, dict) for record in odd):
-            return _untyped.decode(content)
+            return exact_json.decode(content)
         self._learn(odd)
         return ListBody(items, envelope.page, envelope.page_size, envelope.total)
 

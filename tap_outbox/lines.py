@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from automate_api.errors import ConfigError, TryLaterError
+from automate_api.exact_json import decode
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,6 @@ KINDS: t.Final[dict[type, str]] = {
     dict: "object",
 }
 """Type of a decoded value to its JSON type; null is allowed everywhere."""
-
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class Line(t.NamedTuple):
@@ -184,7 +183,7 @@ def _declared(kinds: set[str]) -> dict[str, t.Any]:
 
 def _record(text: bytes) -> Record | None:
     try:
-        value = _decode(text)
+        value = decode(text)
     except (msgspec.DecodeError, UnicodeError, ArithmeticError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -17,6 +17,8 @@ from decimal import Decimal
 
 import msgspec
 
+from automate_api.exact_json import decode
+
 StructureT = t.TypeVar("StructureT", dict[str, t.Any], list[t.Any])
 
 _NUMBER: t.Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -42,8 +44,6 @@ _KINDS: t.Final[tuple[tuple[type | types.UnionType, str], ...]] = (
     (dt.date, "a date"),
 )
 """In the order in which Python's types contain each other, the narrow ones first."""
-
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class UnfitError(Exception):
@@ -233,7 +233,7 @@ def _structure(value: object, kind: type[StructureT], expected: str) -> Structur
         if not value.strip():
             return None
         with contextlib.suppress(msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
-            found = _decode(value)
+            found = decode(value)
     if found is None or isinstance(found, kind):
         return found
     raise UnfitError(expected, value)

@@ -12,8 +12,7 @@ import dataclasses
 import threading
 import typing as t
 
-import msgspec
-
+from automate_api.exact_json import encode
 from target_automate.intents import OPEN, Brief, Cause, State
 from target_automate.journal_queries import JournalQueries
 
@@ -31,8 +30,6 @@ _CHANGEABLE: t.Final = frozenset(
         "request_id", "payload", "content_hash", "parent",
     }
 )  # fmt: skip
-
-_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ class Journal(JournalQueries):
                     new.content_hash,
                     new.sequence,
                     new.state.value,
-                    self.seal.close(_encode(new.payload)),
+                    self.seal.close(encode(new.payload)),
                     new.parent,
                     new.look_up,
                     new.approved,
@@ -128,7 +125,7 @@ class Journal(JournalQueries):
         if state in {State.REJECTED, State.PARKED}:
             columns["was_rejected"] = True
         if "payload" in columns:
-            columns["payload"] = self.seal.close(_encode(columns["payload"]))
+            columns["payload"] = self.seal.close(encode(columns["payload"]))
         with self._writing():
             columns["revision"] = self._next_revision()
             names = ", ".join(f"{name} = :{name}" for name in columns)

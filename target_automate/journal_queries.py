@@ -10,11 +10,9 @@ import dataclasses
 import sqlite3
 import threading
 import typing as t
-from decimal import Decimal
-
-import msgspec
 
 from automate_api.errors import AutomateError
+from automate_api.exact_json import decode
 from target_automate.intents import Brief, Cause, Head, Intent, State
 from target_automate.sealing import Seal, WrongKeyError
 
@@ -32,8 +30,6 @@ _ROW_COLUMNS: t.Final = (
     "settled_at, dms_id, dms_number, matched_by, cause, reason, http_status, request_id, "
     "content_hash, revision"
 )
-
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class JournalError(AutomateError):
@@ -230,7 +226,7 @@ class JournalQueries:
             columns["look_up"] = bool(columns["look_up"])
             columns["approved"] = bool(columns["approved"])
             columns["business_key"] = self._opened(columns["business_key"]).decode()
-            columns["payload"] = _decode(self._opened(columns["payload"]))
+            columns["payload"] = decode(self._opened(columns["payload"]))
             yield Intent(**columns)
 
     def _opened(self, kept: bytes) -> bytes:

@@ -6,11 +6,9 @@ import dataclasses
 import os
 import secrets
 import typing as t
-from decimal import Decimal
-
-import msgspec
 
 from automate_api.errors import ConfigError
+from automate_api.exact_json import decode, encode
 from target_automate import identity
 from target_automate.sealing import SALT_BYTES, KeySeal, WrongKeyError
 
@@ -19,9 +17,6 @@ if t.TYPE_CHECKING:
 
 VERSION: t.Final = 1
 MODE: t.Final = 0o600
-
-_encode: t.Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +58,11 @@ def write(path: Path, plan: Plan, key: str | None) -> None:
     Raises:
         ConfigError: When it cannot be written.
     """
-    text = _encode({"version": VERSION, **dataclasses.asdict(plan)})
+    text = encode({"version": VERSION, **dataclasses.asdict(plan)})
     if key is not None:
         salt = secrets.token_bytes(SALT_BYTES)
         sealed = KeySeal(key, salt).close(text).decode()
-        text = _encode({"version": VERSION, "salt": salt.hex(), "sealed": sealed})
+        text = encode({"version": VERSION, "salt": salt.hex(), "sealed": sealed})
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
@@ -96,13 +91,13 @@ def read(path: Path, key: str | None) -> Plan:
         ConfigError: When it cannot be read, is no plan, or the key is wrong.
     """
     try:
-        content = _decode(path.read_bytes())
+        content = decode(path.read_bytes())
         if "sealed" in content:
             if key is None:
                 msg = f"The plan {path} is encrypted: give its key with `journal_key`."
                 raise ConfigError(msg)
             seal = KeySeal(key, bytes.fromhex(content["salt"]))
-            content = _decode(seal.open(content["sealed"].encode()))
+            content = decode(seal.open(content["sealed"].encode()))
         if content.pop("version") != VERSION:
             msg = f"The plan {path} was made by another version of automate-dms; plan again."
             raise ConfigError(msg)

@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from automate_api.exact_json import decode
 from automate_singer.arrow import INSTANT, REFUSALS, UnfitValueError, arrow_type, convert
 from automate_singer.columns import (
     BIGINT,
@@ -57,8 +58,6 @@ TEXTS: t.Final = (
     pa.types.is_binary_view,
 )
 """Not all writers mark what is text as such."""
-
-_decode: t.Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def adopted(column: Column, array: pa.Array) -> tuple[pa.Array, ColumnType]:
@@ -131,7 +130,7 @@ def _known(array: pa.Array) -> tuple[pa.Array, ColumnType] | None:
 def _values(array: pa.Array) -> list[t.Any]:
     """List the values as JSON has them."""
     if isinstance(array.type, pa.JsonType):
-        return [None if text is None else _decode(text) for text in array.storage.to_pylist()]
+        return [None if text is None else decode(text) for text in array.storage.to_pylist()]
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     values: list[t.Any] = msgspec.to_builtins(array.to_pylist(), builtin_types=(Decimal,))

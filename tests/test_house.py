@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "automate_sandbox": set(),
     "automate_singer": {
         "automate_api.errors",
+        "automate_api.exact_json",
         "automate_api.program",
         "automate_api.redaction",
         "automate_api.settings",
@@ -48,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tap_automate": {"automate_api", "automate_singer"},
     "tap_outbox": {
         "automate_api.errors",
+        "automate_api.exact_json",
         "automate_api.program",
         "automate_api.settings",
         "automate_singer",
@@ -55,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "target_automate": {"automate_api", "automate_singer"},
     "target_warehouse": {
         "automate_api.errors",
+        "automate_api.exact_json",
         "automate_api.program",
         "automate_api.settings",
         "automate_api.tables",
