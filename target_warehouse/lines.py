@@ -12,9 +12,10 @@ import json
 import os.path
 import re
 import typing as t
-from decimal import Decimal
 
 import msgspec
+
+from automate_api import exact_json
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,8 +61,7 @@ class RecordLines:
             ],
             gc=False,
         )
-        decoder: msgspec.json.Decoder[t.Any] = msgspec.json.Decoder(message, float_hook=Decimal)
-        self._decode = decoder.decode_lines
+        self._decode = exact_json.decoder(message).decode_lines
         self._head = b"\n"
         self._heads = 0
         names_in_json = {json.dumps(stream), json.dumps(stream, ensure_ascii=False)}
