@@ -83,7 +83,8 @@ class RecordLines:
         self._heads += 1
         if self._heads > PATIENCE:
             # Such as of an instant, which some taps write before the record.
-            head = os.path.commonprefix([self._head, head])  # noqa: RUF071 - of bytes, no path
+            common = os.path.commonprefix([self._head, head])  # noqa: RUF071 - of any bytes
+            head = head[: len(common)]
         self._head = head
         name = self._name.search(line)
         self._mark = name[0] if name and name[0] not in self._head else b""
