@@ -17,6 +17,7 @@ import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
@@ -24,7 +25,9 @@ from singer_sdk.sinks import BatchSink
 from singer_sdk.target_base import Target
 from support.singer import Loader
 
+from automate_api import redaction
 from automate_api.errors import AutomateError, ConfigError
+from tap_automate.batch_storage import Storage
 from tap_automate.batches import MOST_SECONDS, BatchWriter, problems
 from tap_automate.tap import TapAutomate
 
@@ -402,6 +405,76 @@ def test_files_go_to_any_store_that_fsspec_knows(
     with fsspec.open(url, "rb") as file:
         assert pq.read_table(file)["id"].to_pylist() == ["a"]
     fsspec.filesystem("memory").rm("/batches", recursive=True)
+
+
+def fails_half_way(file: t.IO[bytes]) -> None:
+    file.write(b"half")
+    raise OSError
+
+
+@pytest.mark.parametrize("root", ["memory://half", "{tmp_path}/half"])
+def test_a_file_whose_writing_fails_is_not_there_at_all(tmp_path: Path, root: str) -> None:
+    storage = Storage(root.format(tmp_path=tmp_path), {})
+    with pytest.raises(AutomateError, match="Cannot write a batch file"):
+        storage.put("half.jsonl", fails_half_way)
+    assert not fsspec.filesystem("memory").exists("/half/half.jsonl")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+class Cut(MemoryFileSystem):  # type: ignore[misc]
+    """A store whose connection ends while it is given a file, which it keeps as far as it came."""
+
+    protocol = "cut"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("cut://", "memory://")))
+
+    def put_file(self, _local: str, path: str, **_more: t.Any) -> None:  # noqa: ANN401 - fsspec's
+        self.pipe_file(path, b"half")
+        raise ConnectionError
+
+
+def test_what_a_store_has_of_a_file_that_it_did_not_take_is_deleted() -> None:
+    fsspec.register_implementation("cut", Cut, clobber=True)
+    with pytest.raises(AutomateError, match="ConnectionError"):
+        Storage("cut://folder", {}).put("a.jsonl", lambda file: file.write(b"{}") and None)
+    assert not fsspec.filesystem("memory").exists("/folder/a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("webhdfs://me:word@host:9870/folder", "webhdfs://host:9870/folder/a.jsonl"),
+        ("webhdfs://host:9870/folder/", "webhdfs://host:9870/folder/a.jsonl"),
+        ("memory://folder/a@b", "memory://folder/a@b/a.jsonl"),
+        ("memory://", "memory://a.jsonl"),
+        ("/", "file:///a.jsonl"),
+        ("local:///folder", "file:///folder/a.jsonl"),
+    ],
+)
+def test_an_address_has_its_host_and_no_user(root: str, expected: str) -> None:
+    assert Storage(root, {}).address("a.jsonl") == expected
+
+
+@pytest.mark.parametrize("root", ["memory://account@folder", "simplecache::memory://folder"])
+def test_a_root_whose_files_have_no_address_of_their_own_is_refused(root: str) -> None:
+    with pytest.raises(ConfigError, match=r"storage\.root. cannot be used"):
+        Storage(root, {})
+
+
+def test_secrets_of_a_store_are_kept_out_of_what_is_said_at_any_depth() -> None:
+    secrets = [f"canary-{number}" for number in range(5)]
+    parameters = {
+        "client_kwargs": {"aws_secret_access_key": secrets[0], "region_name": "plain-text"},
+        "token": {"parts": [{"signer": secrets[1]}]},
+        "servers": [{"password": secrets[2]}],
+        "secret": secrets[3],
+    }
+    Storage("memory://folder", parameters)
+    Storage(f"webhdfs://me:{secrets[4]}@host:9870/folder", {})
+    said = redaction.redact(" ".join([*secrets, "plain-text"]))
+    assert said == " ".join(["<secret>"] * 5 + ["plain-text"])
 
 
 def test_a_file_that_cannot_be_written_leaves_no_part_of_it_and_no_message(
