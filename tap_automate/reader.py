@@ -60,38 +60,36 @@ class Reader:
 
         Raises:
             NotOfferedError: When the server does not know the path.
-            ProtocolError: When a row has no key, no `updatedAt`, or lies outside the window.
+            ProtocolError: When the answer is no page, or another one, or a row has no key, no
+                `updatedAt`, or lies outside the window.
+            AutomateError: As `Client.list_page`.
         """
-        parameters = {**self._parameters, **_bounds(window), "page": page}
-        try:
-            answer = self._client.list_page(self._path, parameters, decode=self._decode)
-        except NotOfferedError:
-            if page == 1:
-                raise
-            # Rows have left the window, and this server knows no page behind the last.
-            return Page(rows=[], size=1, total=0)
-        if answer.page != page > pages_of(answer.total, answer.page_size):
-            # The same, at a server that gives its last page instead.
-            return Page(rows=[], size=answer.page_size, total=answer.total)
-        if answer.page != page:
-            msg = f"GET {self._path}: asked for page {page}, the answer is page {answer.page}."
-            raise ProtocolError(msg, request_id=answer.request_id)
-        rows = self._rows(answer.items, answer.request_id)
         earliest = window.start * MICROSECONDS - TOLERANCE
         latest = (window.end + 1) * MICROSECONDS + TOLERANCE
-        outside = sum([not earliest <= row.updated < latest for row in rows])
-        if outside:
-            msg = (
-                f"GET {self._path}: {outside} of {len(rows)} rows lie outside the `updatedFrom` "
-                "and `updatedTo` that were asked for. The server does not apply these filters to "
-                "this path, so changes cannot be read reliably. Deselect the stream, or correct "
-                "its path in `endpoints`."
-            )
-            raise ProtocolError(msg, request_id=answer.request_id)
-        return Page(rows=rows, size=answer.page_size, total=answer.total)
+
+        def rows_of(records: Sequence[t.Any], request_id: str | None) -> list[Row]:
+            rows = self._rows(records, request_id)
+            outside = sum([not earliest <= row.updated < latest for row in rows])
+            if outside:
+                msg = (
+                    f"GET {self._path}: {outside} of {len(rows)} rows lie outside the "
+                    "`updatedFrom` and `updatedTo` that were asked for. The server does not apply "
+                    "these filters to this path, so changes cannot be read reliably. Deselect the "
+                    "stream, or correct its path in `endpoints`."
+                )
+                raise ProtocolError(msg, request_id=request_id)
+            return rows
+
+        return self._page(page, _bounds(window), rows_of, self._decode)
 
     def total(self, window: Window | None) -> int:
-        """Ask how many rows a window has, or the whole list."""
+        """Ask how many rows a window has, or the whole list.
+
+        Raises:
+            NotOfferedError: When the server does not know the path.
+            ProtocolError: When the answer is no page.
+            AutomateError: As `Client.list_page`.
+        """
         bounds = _bounds(window) if window else {}
         parameters = {**self._parameters, **bounds, "pageSize": 1, "page": 1}
         return self._client.list_page(self._path, parameters).total
@@ -100,17 +98,48 @@ class Reader:
         """Ask for one page of the whole list; rows without a time are `UNDATED`.
 
         Raises:
-            ProtocolError: When a row has no key, or a time that is none.
+            NotOfferedError: When the server does not know the path.
+            ProtocolError: When the answer is no page, or another one, or a row has no key, or a
+                time that is none.
+            AutomateError: As `Client.list_page`.
         """
-        answer = self._client.list_page(self._path, {**self._parameters, "page": page})
-        rows = [self._row_of_any_time(record, answer.request_id) for record in answer.items]
-        return Page(rows=rows, size=answer.page_size, total=answer.total)
+        return self._page(page, {}, self._rows_of_any_time)
 
     def sample(self, rows: int) -> list[Row]:
-        """Return the first rows of the list call, whatever they are, for a connection test."""
+        """Return the first rows of the list call, whatever they are, for a connection test.
+
+        Raises:
+            NotOfferedError: When the server does not know the path.
+            ProtocolError: When the answer is no page, or a row has no key, or a time that is none.
+            AutomateError: As `Client.list_page`.
+        """
         parameters = {**self._parameters, "pageSize": rows, "page": 1}
         answer = self._client.list_page(self._path, parameters)
-        return [self._row_of_any_time(record, answer.request_id) for record in answer.items[:rows]]
+        return self._rows_of_any_time(answer.items[:rows], answer.request_id)
+
+    def _page(
+        self,
+        number: int,
+        bounds: Mapping[str, str],
+        rows_of: Callable[[Sequence[t.Any], str | None], list[Row]],
+        decode: Callable[[bytes], t.Any] | None = None,
+    ) -> Page:
+        parameters = {**self._parameters, **bounds, "page": number}
+        try:
+            answer = self._client.list_page(self._path, parameters, decode=decode)
+        except NotOfferedError:
+            if number == 1:
+                raise
+            # Rows have left the list, and this server knows no page behind the last.
+            return Page(rows=[], size=1, total=0)
+        if answer.page != number > pages_of(answer.total, answer.page_size):
+            # The same, at a server that gives its last page instead.
+            return Page(rows=[], size=answer.page_size, total=answer.total)
+        if answer.page != number:
+            msg = f"GET {self._path}: asked for page {number}, the answer is page {answer.page}."
+            raise ProtocolError(msg, request_id=answer.request_id)
+        rows = rows_of(answer.items, answer.request_id)
+        return Page(rows=rows, size=answer.page_size, total=answer.total)
 
     def _rows(self, records: Sequence[t.Any], request_id: str | None) -> list[Row]:
         if dict not in set(map(type, records)):
@@ -132,6 +161,9 @@ class Reader:
 
     def _named(self, struct: object) -> dict[str, t.Any]:
         return {name: getattr(struct, name) for name in (*self._key, REPLICATION_KEY)}
+
+    def _rows_of_any_time(self, records: Sequence[t.Any], request_id: str | None) -> list[Row]:
+        return [self._row_of_any_time(record, request_id) for record in records]
 
     def _row_of_any_time(self, record: dict[str, t.Any], request_id: str | None) -> Row:
         if record.get(REPLICATION_KEY) is not None:

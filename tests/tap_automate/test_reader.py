@@ -10,7 +10,7 @@ import pytest
 
 from automate_api import contract
 from automate_api.client import Client, ListBody, Page
-from automate_api.errors import ProtocolError
+from automate_api.errors import NotOfferedError, ProtocolError
 from tap_automate.codec import Codec, plain
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import Privacy
@@ -105,3 +105,18 @@ def test_what_is_no_row_of_the_window_is_refused(
 ) -> None:
     with pytest.raises(ProtocolError, match=words):
         rows({"vehicleId": "w", "updatedAt": NOON}, item, typed=typed)
+
+
+@pytest.mark.parametrize("is_refused", [True, False], ids=["not found", "the last page instead"])
+def test_a_page_of_the_whole_list_that_vanishes_holds_no_rows(*, is_refused: bool) -> None:
+    class Shrunk(OneAnswer):
+        def list_page(self, path: str, params: Mapping[str, t.Any], **_: object) -> Page:
+            if is_refused and params["page"] == 2:
+                msg = "gone"
+                raise NotOfferedError(msg, status=404)
+            return super().list_page(path, params)
+
+    client = t.cast("Client", Shrunk({"vehicleId": "v", "updatedAt": None}))
+    reader = Reader(client, "/vehicles", ("vehicleId",), page_size=1, parameters={})
+    assert len(reader.whole(1).rows) == 1
+    assert list(reader.whole(2).rows) == []
