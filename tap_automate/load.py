@@ -2,7 +2,9 @@
 
 A load reads certified windows from the earliest bookmark of the family to the server's now less the
 cool-down, leaves out what each stream of the family has emitted before, and moves the bookmarks
-with each window. A first load asks before that whether the filter can be trusted at all.
+with each window. A first load asks before that whether the filter can be trusted at all, and
+whether there are rows that no window shows; these come behind the windows. Until they were written,
+a mark in the state has the next run bring them.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ if t.TYPE_CHECKING:
 END_OF_TIME: t.Final = 2**62
 """Microseconds; after any instant that can be written."""
 
+PENDING: t.Final = "undated_pending"
+"""The mark in a stream's state: its rows that no window shows are still to be written."""
+
 
 class Load:
     """What of a partition is new since the bookmarks, in steps."""
@@ -59,14 +64,23 @@ class Load:
         self._members = stream.members()
         self._bookmarks = {member.name: self._bookmark(member) for member in self._members}
         start, end = self._config.get("start_date"), self._config.get("end_date")
+        self._pending = {
+            member
+            for member in self._members
+            if self._keeps_state(member) and member.get_context_state(context).get(PENDING)
+        }
+        self._found = False
         self._first = to_microseconds(start) if start else 0
         self._last = to_microseconds(end) if end else END_OF_TIME
 
     def steps(self) -> Iterator[Step]:
-        """Yield the rows of each certified window.
+        """Yield the rows of each certified window, and then those that no window shows.
 
         Raises:
             UncertifiableError: When an instant gives no certificate; what was yielded stands.
+            ProtocolError: Before anything is yielded, when a first load finds that the server does
+                not apply the filter; later, when an answer is not as `Reader` expects it.
+            StoppedError: As soon as the run is to stop.
             AutomateError: As `Client.list_page`.
         """
         now = int(self._tap.client.server_time().timestamp())
@@ -83,20 +97,21 @@ class Load:
             stop=self._tap.stop,
             answered=report.answered,
         )
-        known = [bookmark.start for bookmark in self._bookmarks.values()]
-        found = False
+        is_first = None in [bookmark.start for bookmark in self._bookmarks.values()]
         try:
             with report.reading(), fetching:
-                if set(known) == {None} and not self._config.get("end_date"):
-                    yield from self._beyond_windows(now)
+                if is_first and not self._config.get("end_date"):
+                    self._check_and_count(now)
                 for certified in fetching.windows():
-                    found = found or bool(certified.rows)
+                    self._found = self._found or bool(certified.rows)
                     report.window(certified)
                     advance = functools.partial(self._advance, certified)
                     yield Step(self._fresh_blocks(certified), advance)
+                if self._pending:
+                    yield from self._beyond_windows(now)
         finally:
             self._tell_of_late_rows()
-        if self._context and not found and None in known:
+        if self._context and is_first and not self._found:
             self._stream.logger.warning(
                 "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
                 "`rooftop_ids` with the stream 'rooftops'.",
@@ -119,32 +134,59 @@ class Load:
         cooldown = max(self._config["cooldown_seconds"], LEAST_COOLDOWN)
         return start, min(now - cooldown, -(-self._last // MICROSECONDS))
 
-    def _beyond_windows(self, now: int) -> Iterator[Step]:
-        """Yield the rows of a first load that no window shows, and refuse what cannot be read."""
+    def _check_and_count(self, now: int) -> None:
+        """Refuse a filter that is not applied; find out whether there are rows beyond windows."""
         reader = self._reader
 
-        def find() -> tuple[int, list[Row]]:
+        def ask() -> int | None:
             probes.check_filter(reader.total, self._stream.path)
-            return probes.find_beyond(reader.total, reader.whole, now)
+            return probes.count_beyond(reader.total, now)
 
-        expected, rows = awaited(find, self._tap.stop)
-        if not expected:
-            return
-        self._stream.logger.warning(
-            "Stream '%s': %d rows have no `%s`, or one before 1970 or ahead of the DMS's clock, so "
-            "no window shows them. %d of them were found in the whole list and come first. Later "
-            "runs bring them when they change.",
-            self._stream.name,
-            expected,
-            REPLICATION_KEY,
-            len(rows),
+        if awaited(ask, self._tap.stop) != 0:
+            new = [each for each in self._members if self._bookmarks[each.name].start is None]
+            self._pending.update(new)
+
+    def _beyond_windows(self, now: int) -> Iterator[Step]:
+        """Yield the rows that no window shows, for the streams that have not had them yet."""
+        name = self._stream.name
+        self._stream.logger.info(
+            "Stream '%s': looking through the whole list for rows that no window shows.", name
         )
+        rows, is_whole = awaited(
+            lambda: probes.read_beyond(self._reader.whole, now), self._tap.stop
+        )
+        if rows:
+            self._stream.logger.warning(
+                "Stream '%s': %d rows have no `%s`, or one before 1970 or ahead of the DMS's "
+                "clock, so no window shows them. They were read out of the whole list and come "
+                "last. Later runs bring them when they change.",
+                name,
+                len(rows),
+                REPLICATION_KEY,
+            )
+        if not is_whole:
+            self._stream.logger.warning(
+                "Stream '%s': rows came or went in each of %d passes over the whole list, so rows "
+                "that no window shows may be missing. To look for them again in a quieter hour, "
+                "load the stream anew without its bookmark.",
+                name,
+                probes.PASSES,
+            )
+        self._found = self._found or bool(rows)
         if self._config.get("start_date"):
             rows = [row for row in rows if row.updated == UNDATED or row.updated >= self._first]
+        members = [member for member in self._members if member in self._pending]
         if any(row.updated == UNDATED for row in rows):
-            for member in self._members:
+            for member in members:
                 member.allow_null(str(member.replication_key))
-        yield Step(self._blocks(rows, dict.fromkeys(self._members, rows)), lambda: None)
+        yield Step(self._blocks(rows, dict.fromkeys(members, rows)), self._settle)
+
+    def _settle(self) -> None:
+        """Take the mark out of the state: the rows that no window shows were written."""
+        self._pending.clear()
+        for member in self._members:
+            if self._keeps_state(member):
+                member.get_context_state(self._context).pop(PENDING, None)
 
     def _tell_of_late_rows(self) -> None:
         name, bookmark = self._stream.name, next(iter(self._bookmarks.values()))
@@ -186,5 +228,7 @@ class Load:
             if self._keeps_state(member):
                 state = member.get_context_state(self._context)
                 state.update(bookmark.to_state(member.replication_key or REPLICATION_KEY))
+                if member in self._pending:
+                    state[PENDING] = True
                 rooftop = (self._context or {}).get("rooftopId", "")
                 self._tap.progress.stream(member.name).advanced(bookmark.second, rooftop)

@@ -10,6 +10,7 @@ the reader refuses.
 
 from __future__ import annotations
 
+import array
 import typing as t
 
 from automate_api.errors import ProtocolError
@@ -17,7 +18,7 @@ from tap_automate.instants import to_microseconds
 from tap_automate.windows import MICROSECONDS, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tap_automate.windows import Page
 
@@ -57,65 +58,78 @@ def check_filter(total_of: TotalOf, path: str) -> None:
         raise ProtocolError(msg)
 
 
-def find_beyond(
-    total_of: TotalOf, read_page: Callable[[int], Page], now: int
-) -> tuple[int, list[Row]]:
-    """Count the rows that no window shows, and read them.
-
-    Args:
-        total_of: Asks the server.
-        read_page: As `read_beyond` takes it.
-        now: The server's time, seconds since 1970.
-    """
-    expected = count_beyond(total_of, now)
-    return expected, read_beyond(read_page, now, expected) if expected else []
-
-
-def count_beyond(total_of: TotalOf, now: int) -> int:
+def count_beyond(total_of: TotalOf, now: int) -> int | None:
     """Count the rows that no window from 1970 to tomorrow shows.
 
-    The whole list is counted first: rows that come in between make the difference smaller, never
-    larger, so none is seen where there is none.
+    The rows of the windows are counted before and after those of the whole list: the difference
+    counts where both are the same, since then no row has come in between.
 
     Args:
         total_of: Asks the server.
         now: Its time, seconds since 1970.
+
+    Returns:
+        How many there are; None when rows came or went during each of `TRIES` looks, so that there
+        may be some.
     """
     span = _span(now)
-    differences = []
     for _ in range(TRIES):
-        difference = total_of(None) - total_of(span)
-        if not difference:
-            return 0
-        differences.append(difference)
-    return max(0, *differences)
+        before, whole, after = total_of(span), total_of(None), total_of(span)
+        if before == after <= whole:
+            return whole - after
+    return None
 
 
-def read_beyond(read_page: Callable[[int], Page], now: int, expected: int) -> list[Row]:
+def read_beyond(read_page: Callable[[int], Page], now: int) -> tuple[list[Row], bool]:
     """Read the rows that no window shows out of the whole list.
+
+    A pass over the list is whole when all of its answers have one total, and that many keys came.
 
     Args:
         read_page: Asks for a page of it, from 1; rows without a time have one before all others.
         now: The server's time, seconds since 1970.
-        expected: How many there are.
 
     Returns:
-        They, or fewer if they cannot be found in `PASSES` passes.
+        They, and True; False where rows came or went in each of `PASSES` passes, so that some of
+        them may be missing.
     """
     span = _span(now)
     found: dict[tuple[str, ...], Row] = {}
     for _ in range(PASSES):
-        number, pages = 1, 1
-        while number <= pages and len(found) < expected:
+        totals: set[int] = set()
+        keys = _Keys()
+        number = pages = 1
+        while number <= pages:
             page = read_page(number)
             pages = pages_of(page.total, page.size)
+            totals.add(page.total)
+            keys.add(page.rows)
             found |= {
                 row.key: row
                 for row in page.rows
                 if not span.start <= row.updated // MICROSECONDS < span.end
             }
             number += 1
-    return list(found.values())
+        if totals == {keys.count()}:
+            return list(found.values()), True
+    return list(found.values()), False
+
+
+class _Keys:
+    """Counts different keys by their hashes, in eight bytes each: the whole list may be long."""
+
+    PARTS: t.ClassVar[int] = 256
+
+    def __init__(self) -> None:
+        self._parts = [array.array("q") for _ in range(self.PARTS)]
+
+    def add(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            digest = hash(row.key)
+            self._parts[digest % self.PARTS].append(digest)
+
+    def count(self) -> int:
+        return sum(len(set(part)) for part in self._parts)
 
 
 def _span(now: int) -> Window:

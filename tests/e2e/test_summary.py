@@ -46,7 +46,7 @@ def test_the_summary_has_the_rows_and_the_bookmark_of_each_stream(dealer: Dealer
     assert all(cells["re-reads"] in {"0", "-"} for cells in streams.values())
     reading = [name for name, cells in streams.items() if cells["pages"] != "-"]
     pages = sum(int(streams[name]["pages"]) for name in reading)
-    probes, logins = 3 * len(reading), 2
+    probes, logins = 4 * len(reading), 2
     assert pages <= total(done.err, "requests") <= pages + probes + logins
     shows_none_of(done.err, personal_values(dealer) | secrets_of(dealer))
 

@@ -10,6 +10,8 @@ from support.dealership import Run, run
 from support.dms import Canned, FakeDms
 
 from automate_api.errors import ConfigError
+from tap_automate.load import PENDING
+from tap_automate.probes import PASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +20,8 @@ if t.TYPE_CHECKING:
     from tap_automate.tap import TapAutomate
 
 NOON = "2026-01-20T12:00:00Z"
-PROBES = 3
+AT_NOON = {"updatedAt": NOON}
+PROBES = 4
 """Requests of a first load that ask for totals alone."""
 
 
@@ -106,6 +109,48 @@ def test_a_rooftop_named_twice_is_read_once(extract: Callable[..., Run], dms: Fa
     done = extract({"vehicleId": "v"}, rooftop_ids=["rt_1", "rt_1"])
     assert done.code == 0, done.err
     assert len(dms.calls("GET", "/vehicles")) == PROBES + 1
+
+
+def test_a_list_that_never_rests_is_loaded_and_said_to_be_doubtful(
+    extract: Callable[..., Run], dms: FakeDms
+) -> None:
+    dms.answer("GET /vehicles?pageSize=1", *(Canned(body=total(each)) for each in (0, 1, 2, 1)))
+    undated = {"vehicleId": "undated", "updatedAt": None}
+    dms.answer("GET /vehicles", Canned(body={**total(1), "items": [{"vehicleId": "v", **AT_NOON}]}))
+    for _ in range(PASSES):
+        dms.answer("GET /vehicles", Canned(body={**total(3), "items": [undated]}))
+    done = extract()
+    assert done.code == 0, done.err
+    found = [record["vehicleId"] for record in done.records("vehicles")]
+    assert found == ["v", "undated"]
+    assert "'vehicles': 1 rows have no `updatedAt`" in done.err
+    assert f"came or went in each of {PASSES} passes over the whole list" in done.err
+    assert PENDING not in json.dumps(done.state())
+
+
+def test_a_run_that_ends_among_rows_beyond_windows_is_resumed_there(
+    extract: Callable[..., Run], dms: FakeDms
+) -> None:
+    dms.answer("GET /vehicles?pageSize=1", *(Canned(body=total(each)) for each in (0, 1, 2, 1)))
+    dms.answer("GET /vehicles", Canned(body={**total(1), "items": [{"vehicleId": "v", **AT_NOON}]}))
+    dms.answer("GET /vehicles", Canned(body={**total(1), "items": [{"vehicleId": None}]}))
+    done = extract()
+    assert (done.code, [each["vehicleId"] for each in done.records("vehicles")]) == (1, ["v"])
+    assert done.state()["bookmarks"]["vehicles"][PENDING] is True
+
+    dms.script.clear()
+    dms.answer("GET /vehicles", Canned(body=total(0)))
+    undated = {"vehicleId": "undated", "updatedAt": None}
+    dms.answer("GET /vehicles", Canned(body={**total(1), "items": [undated]}))
+    again = extract(state=done.state())
+    assert again.code == 0, again.err
+    assert [each["vehicleId"] for each in again.records("vehicles")] == ["undated"]
+    assert PENDING not in json.dumps(again.state())
+
+
+def total(rows: int) -> dict[str, t.Any]:
+    """Make a page that names a total and has no rows."""
+    return {"items": [], "page": 1, "pageSize": 50, "total": rows}
 
 
 def test_a_rooftop_without_a_name_is_refused(make_tap: Callable[..., TapAutomate]) -> None:
