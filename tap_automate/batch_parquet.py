@@ -68,7 +68,9 @@ class ParquetRows(BatchRows):
     def add(self, records: Sequence[t.Any]) -> None:
         """Take records as columns."""
         if isinstance(records[0], dict):
-            self._texts += map(encode, records)
+            texts = [encode(record) for record in records]
+            self._texts += texts
+            self.size += sum(map(len, texts))
             if len(self._texts) >= AT_ONCE:
                 self._convert_texts()
             return
@@ -92,10 +94,12 @@ class ParquetRows(BatchRows):
         self._batches.clear()
         self._overtaken.clear()
         self.misfits.clear()
+        self.size = 0
 
     def _convert_texts(self) -> None:
         if not self._texts:
             return
+        self.size -= sum(map(len, self._texts))
         records = [decode(text) for text in self._texts]
         self._texts.clear()
         names = set[str]().union(*records)
@@ -114,7 +118,7 @@ class ParquetRows(BatchRows):
         odd = {at for name in unknown for at, v in enumerate(found[name]) if v is not UNSET}
         if not (odd or self._overtaken):
             with contextlib.suppress(*REFUSALS):
-                self._batches.append(self._batch(values))
+                self._keep(values)
                 return
         for column, column_values in zip(self._columns, values, strict=True):
             odd.update(_refused(column, column_values))
@@ -126,12 +130,19 @@ class ParquetRows(BatchRows):
             else:
                 fitting.append(at)
         try:
-            self._batches.append(self._batch([[column[at] for at in fitting] for column in values]))
+            self._keep([[column[at] for at in fitting] for column in values])
         except REFUSALS:  # each fits, but not together, such as instants with and without a zone
             fitting = []
         for at in sorted(set(range(len(records))).difference(fitting)):
             self._overtaken.add(self._key(values, at))
-            self.misfits.append(msgspec.Raw(encode(records[at])))
+            misfit = encode(records[at])
+            self.misfits.append(msgspec.Raw(misfit))
+            self.size += len(misfit)
+
+    def _keep(self, values: Sequence[Values]) -> None:
+        batch = self._batch(values)
+        self._batches.append(batch)
+        self.size += batch.nbytes
 
     def _key(self, values: Sequence[Values], at: int) -> tuple[str, ...]:
         return tuple(text_of(values[index][at]) for index in self._keys)

@@ -19,6 +19,7 @@ class BatchRows(abc.ABC):
 
     Attributes:
         suffix: End of the file's name.
+        size: Bytes that the records have in memory, those for the file and the misfits.
         misfits: Records, as JSON, that a file of the format cannot hold exactly; they are to follow
             the file.
     """
@@ -27,6 +28,7 @@ class BatchRows(abc.ABC):
 
     def __init__(self) -> None:
         """Start without records."""
+        self.size = 0
         self.misfits: list[msgspec.Raw] = []
 
     @abc.abstractmethod
@@ -68,6 +70,7 @@ class JsonLines(BatchRows):
     def add(self, records: Sequence[t.Any]) -> None:
         """Take records as lines."""
         self._lines += encode_lines(records)
+        self.size = len(self._lines)
         self._count += len(records)
 
     def settle(self) -> int:
@@ -85,4 +88,4 @@ class JsonLines(BatchRows):
     def clear(self) -> None:
         """Forget the lines."""
         self._lines.clear()
-        self._count = 0
+        self._count = self.size = 0

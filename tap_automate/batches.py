@@ -24,10 +24,11 @@ from singer_sdk.singerlib import (
 
 from automate_singer.writer import BlockWriter
 from tap_automate.batch_rows import BatchRows, JsonLines
+from tap_automate.batch_setting import BATCH_SETTING, COMPRESSIONS
 from tap_automate.batch_storage import Storage
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 PROGRAM: t.Final = "tap-automate"
 
@@ -36,59 +37,13 @@ MOST_SECONDS: t.Final = 60.0
 for want of rows.
 """
 
-COMPRESSIONS: t.Final = {"jsonl": ("gzip", "none"), "parquet": ("zstd", "snappy", "gzip", "none")}
-"""Format to compressions, the default first."""
+MOST_BYTES: t.Final = 256 << 20
+"""Bytes, of all streams together, after which records no longer gather, so that wide ones stay in
+bounds.
+"""
 
-BATCH_SETTING: t.Final[dict[str, t.Any]] = {
-    "type": "object",
-    "title": "Batch files",
-    "description": (
-        "Write records to files, and BATCH messages that name them, in place of RECORD messages. "
-        "encoding: format parquet (compression zstd, snappy, gzip or none) or jsonl (gzip, none); "
-        "storage: root, a folder or an address that fsspec knows, and a prefix of the names; "
-        "batch_size: rows that a file has at most."
-    ),
-    "properties": {
-        "encoding": {
-            "type": "object",
-            "properties": {
-                "format": {"enum": ["parquet", "jsonl"]},
-                "compression": {"enum": ["zstd", "snappy", "gzip", "none"]},
-            },
-            "required": ["format"],
-            "additionalProperties": False,
-        },
-        "storage": {
-            "type": "object",
-            "properties": {
-                "root": {"type": "string", "minLength": 1},
-                "prefix": {"type": "string"},
-                "params": {"type": "object", "secret": True},
-            },
-            "required": ["root"],
-            "additionalProperties": False,
-        },
-        "batch_size": {"type": "integer", "minimum": 1, "default": 50_000},
-    },
-    "required": ["encoding", "storage"],
-    "additionalProperties": False,
-}
-
-
-def problems(setting: Mapping[str, t.Any]) -> Iterator[str]:
-    """Say what is wrong with `batch_config` beyond its schema.
-
-    Args:
-        setting: A value that fits the schema.
-
-    Yields:
-        A sentence for each problem.
-    """
-    encoding = setting["encoding"]
-    allowed = COMPRESSIONS[encoding["format"]]
-    if encoding.get("compression", allowed[0]) not in allowed:
-        names = ", ".join(allowed)
-        yield f"`batch_config.encoding.compression` must be one of {names} for {encoding['format']}"
+AT_ONCE: t.Final = 1_000
+"""Records that are taken before their bytes are looked at."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -140,6 +95,7 @@ class BatchWriter(BlockWriter):
         )
         self._run = uuid.uuid4().hex
         self._files = 0
+        self._size = 0
         self._streams: dict[str, _Gathered] = {}
         self._state: bytearray | None = None
         self._clock = clock
@@ -193,12 +149,17 @@ class BatchWriter(BlockWriter):
             gathered.version = version
         start = 0
         while start < len(records):
-            some = records[start : start + self._most - gathered.count]
+            some = records[start : start + min(AT_ONCE, self._most - gathered.count)]
+            before = gathered.rows.size
             gathered.rows.add(some)
+            self._size += gathered.rows.size - before
             gathered.count += len(some)
             start += len(some)
             if gathered.count >= self._most:
                 self._write_file(stream)
+            elif self._size >= MOST_BYTES:
+                for waiting in self._streams:
+                    self._write_file(waiting)
 
     def finish(self) -> None:
         """Write all that waits: files, their messages, and the last STATE.
@@ -245,3 +206,4 @@ class BatchWriter(BlockWriter):
             super().write_records(stream, rows.misfits, version=gathered.version)
         rows.clear()
         gathered.count = 0
+        self._size = sum(other.rows.size for other in self._streams.values())

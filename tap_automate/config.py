@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import typing as t
 
-from tap_automate import batches
-from tap_automate.batches import BATCH_SETTING
+from tap_automate import batch_setting
+from tap_automate.batch_setting import BATCH_SETTING
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS
 
@@ -116,7 +116,7 @@ def problems(values: Mapping[str, t.Any], streams: Collection[str]) -> Iterator[
     yield from _date_problems(values)
     yield from _map_problems(values.get("stream_maps"), streams)
     if setting := values.get("batch_config"):
-        yield from batches.problems(setting)
+        yield from batch_setting.problems(setting)
 
 
 def _map_problems(maps: object, streams: Collection[str]) -> Iterator[str]:

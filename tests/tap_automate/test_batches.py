@@ -27,8 +27,10 @@ from support.singer import Loader
 
 from automate_api import redaction
 from automate_api.errors import AutomateError, ConfigError
+from tap_automate import batches
+from tap_automate.batch_setting import problems
 from tap_automate.batch_storage import Storage
-from tap_automate.batches import MOST_SECONDS, BatchWriter, problems
+from tap_automate.batches import MOST_SECONDS, BatchWriter
 from tap_automate.tap import TapAutomate
 
 if t.TYPE_CHECKING:
@@ -313,6 +315,44 @@ def test_a_state_waits_for_the_files_of_all_streams_and_only_the_last_is_written
     assert [pq.read_table(path_of(m)).num_rows for m in messages[:2]] == [1, 1]
 
 
+@pytest.mark.parametrize("encoding", [PARQUET, {"format": "jsonl"}])
+@pytest.mark.parametrize("together", [True, False])
+def test_what_gathers_is_written_when_it_is_large(
+    tmp_path: Path,
+    written: Callable[[], list[dict[str, t.Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    encoding: dict[str, str],
+    together: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    monkeypatch.setattr(batches, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(batches, "AT_ONCE", 5)
+    writer = BatchWriter(config(tmp_path, encoding))
+    writer.write_message(cars())
+    records = [{"id": str(number), "lot": "x" * 10_000} for number in range(30)]
+    if together:
+        writer.write_records("cars", records)
+    else:
+        for record in records:
+            writer.write_records("cars", [record])
+    assert kinds(written()) == ["SCHEMA"] + ["BATCH"] * 3
+
+
+def test_streams_that_gather_side_by_side_are_written_when_all_are_large(
+    tmp_path: Path,
+    written: Callable[[], list[dict[str, t.Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "MOST_BYTES", 100_000)
+    writer = BatchWriter(config(tmp_path))
+    streams = ("cars", "lots", "parts")
+    for name in streams:
+        schema = {"properties": {"id": {"type": "string"}}}
+        writer.write_message(SchemaMessage(name, schema, key_properties=["id"]))
+    for name in streams:
+        writer.write_records(name, [{"id": "x" * 40_000}])
+    assert kinds(written()) == ["SCHEMA"] * 3 + ["BATCH"] * 3
+
+
 def test_a_state_does_not_wait_for_a_full_file_for_ever(
     tmp_path: Path, written: Callable[[], list[dict[str, t.Any]]]
 ) -> None:
@@ -438,7 +478,7 @@ class Cut(MemoryFileSystem):  # type: ignore[misc]
 def test_what_a_store_has_of_a_file_that_it_did_not_take_is_deleted() -> None:
     fsspec.register_implementation("cut", Cut, clobber=True)
     with pytest.raises(AutomateError, match="ConnectionError"):
-        Storage("cut://folder", {}).put("a.jsonl", lambda file: file.write(b"{}") and None)
+        Storage("cut://folder", {}).put("a.jsonl", lambda _file: None)
     assert not fsspec.filesystem("memory").exists("/folder/a.jsonl")
 
 
