@@ -125,5 +125,5 @@ class TapAutomate(CommandTap):
 
 def main() -> t.NoReturn:
     """Run `tap-automate`."""
-    garbage.search_seldom()
+    garbage.search_seldom(freeze=True)
     program.run(TapAutomate.cli, name=TapAutomate.name)

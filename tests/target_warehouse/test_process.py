@@ -79,6 +79,13 @@ def test_settings_and_input_come_from_files(tmp_path: Path, path: Path) -> None:
     assert [str(price) for _, price in rows(path)] == ["0.0375"]
 
 
+def test_a_load_ends_without_a_warning(path: Path) -> None:
+    process = start(path)
+    _, err = process.communicate(lines_of([CARS, record("cars", id=1, price=1)]))
+    assert process.returncode == 0
+    assert [line for line in err.splitlines() if "| INFO " not in line] == []
+
+
 def test_about_names_every_setting_and_nothing_that_has_no_effect() -> None:
     about = subprocess.run(  # noqa: S603 - our own command
         [*COMMAND, "--about", "--format=json"], capture_output=True, text=True, check=True
