@@ -18,7 +18,7 @@ import msgspec
 from automate_api import exact_json
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 RECORD_WORD: t.Final = b'"record"'
 MISFITS: t.Final = (msgspec.DecodeError, UnicodeError, ArithmeticError, RecursionError)
@@ -62,6 +62,7 @@ class RecordLines:
             gc=False,
         )
         self._decode = exact_json.decoder(message).decode_lines
+        self._decode_records = exact_json.decoder(row).decode_lines
         self._head = b"\n"
         self._heads = 0
         names_in_json = {json.dumps(stream), json.dumps(stream, ensure_ascii=False)}
@@ -118,6 +119,21 @@ class RecordLines:
         self._left_alone = max(lines.count(b"\n", start, end) - 1, 0)
         return [], 0
 
+    def records(self, lines: bytes) -> list[t.Any]:
+        """Decode lines that are records alone, as files of BATCH messages have them.
+
+        Args:
+            lines: Whole lines.
+
+        Returns:
+            A row for each line, as `take` gives them; none when they are to be read alone.
+        """
+        if self._failures >= PATIENCE:
+            return []
+        rows = _one_a_line(self._decode_records, lines)
+        self._failures = 0 if rows else self._failures + 1
+        return rows
+
     def _is_alike(self, lines: bytes, start: int) -> bool:
         if not lines.startswith(self._head, start):
             return False
@@ -130,19 +146,23 @@ class RecordLines:
         return start
 
     def _decoded(self, lines: bytes) -> list[t.Any]:
-        try:
-            messages = self._decode(lines)
-            if not lines.isascii():
-                lines.decode()  # msgspec passes over a text that it need not read
-        except MISFITS:
-            return []
-        # Within an object no line ends so: as many of them as messages means one on each line.
-        joints = lines.count(b"}\n{") or lines.count(b"}\r\n{")
-        if not len(messages) == lines.count(b"\n") == joints + 1:
-            return []
+        messages = _one_a_line(self._decode, lines)
         if any(message.version is not None for message in messages):
             return []
         return [message.record for message in messages]
+
+
+def _one_a_line(decode: Callable[[bytes], list[t.Any]], lines: bytes) -> list[t.Any]:
+    """Decode lines if each is an object, and nothing would be refused that is read alone."""
+    try:
+        objects = decode(lines)
+        if not lines.isascii():
+            lines.decode()  # msgspec passes over a text that it need not read
+    except MISFITS:
+        return []
+    # Within an object no line ends so: as many of them as objects means one on each line.
+    joints = lines.count(b"}\n{") or lines.count(b"}\r\n{")
+    return objects if len(objects) == lines.count(b"\n") == joints + 1 else []
 
 
 def columns(rows: Iterable[t.Any]) -> list[tuple[t.Any, ...]]:

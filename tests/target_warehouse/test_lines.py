@@ -11,10 +11,11 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.singer import Loader, Message, lines_of, record, schema, state
+from support.singer import Loader, Message, drained, lines_of, record, schema, state
 
 from automate_singer.errors import InputError, UnfitRecordError
 from target_warehouse.lines import PATIENCE, RecordLines
+from target_warehouse.sink import WarehouseSink
 from target_warehouse.target import TargetWarehouse
 
 if t.TYPE_CHECKING:
@@ -181,19 +182,14 @@ def test_a_few_odd_records_do_not_make_all_of_a_stream_slow() -> None:
         assert len(lines.take(good * 2, 0)[0]) == 2
 
 
-def test_rows_that_come_together_drain_where_rows_that_come_alone_do(loader: Loader) -> None:
+def test_rows_that_come_together_drain_where_rows_that_come_alone_do(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     messages: list[Message | str] = [CARS]
     messages += [line("cars", f'"id":"{number}"') for number in range(3)]
     messages += [state(1), *[line("cars", f'"id":"{number}"') for number in range(3, 10)], state(2)]
     target = loader.target(batch_size_rows=4)
-    sizes: list[int] = []
-    drain = target.drain
-
-    def counted() -> None:
-        sizes.append(sum(sink.current_size for sink in target.active_sinks()))
-        drain()
-
-    target.drain = counted  # type: ignore[method-assign]
+    sizes = drained(target, monkeypatch)
     target.listen(io.StringIO(lines_of(messages)))
     assert sizes == [4, 4]
     assert loader.states() == [1, 2]
@@ -236,3 +232,43 @@ def test_one_line_that_begins_otherwise_does_not_make_the_others_slow() -> None:
         lines.learn(good)
     block = good * 3 + line("lots", '"id":"x"').encode() + b"\n"
     assert len(lines.take(block, 0)[0]) == 3
+
+
+def test_records_of_a_file_are_read_together_unless_one_is_not_as_expected() -> None:
+    lines = RecordLines("cars", ["id", "price"])
+    rows = lines.records(b'{"id":"a","price":1.10}\n{"id":"b"}\n')
+    assert [(row.f0, row.f1) for row in rows] == [("a", Decimal("1.10")), ("b", None)]
+    for odd in (
+        b'{"id":"a","unknown":1}\n',
+        b'{"id":"a"}{"id":"b"}\n\n',
+        b'{"id"\n:"a"}\n',
+        b"[]\n",
+    ):
+        assert lines.records(odd) == []
+
+
+@pytest.mark.parametrize("odd", ["", '{"id":"odd","unknown":1}\n', "\n"])
+def test_a_file_read_together_leaves_what_one_read_line_by_line_leaves(
+    loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    file = tmp_path / "cars.jsonl"
+    file.write_text(
+        '{"id":"a","price":12345678901234567890.123}\n' + odd + '{"id":"a","lot":{"size":1.10}}'
+    )
+    encoding = {"format": "jsonl"}
+    message = {"type": "BATCH", "stream": "cars", "encoding": encoding, "manifest": [file.as_uri()]}
+    together: list[int] = []
+    take = WarehouseSink.take_rows
+
+    def noted(sink: WarehouseSink, rows: t.Sequence[t.Any]) -> None:
+        together.append(len(rows))
+        take(sink, rows)
+
+    monkeypatch.setattr(WarehouseSink, "take_rows", noted)
+    loader.run([CARS, message])
+    left = loader.query("SELECT * FROM cars ORDER BY id")
+    assert together == ([] if odd else [2])
+    loader.path.unlink()
+    monkeypatch.setattr(RecordLines, "records", lambda _self, _lines: [])
+    loader.run([CARS, message])
+    assert loader.query("SELECT * FROM cars ORDER BY id") == left
