@@ -86,6 +86,7 @@ TIME: t.Final = ColumnType(Kind.TIME)
 TIMESTAMPTZ: t.Final = ColumnType(Kind.TIMESTAMPTZ)
 VARCHAR: t.Final = ColumnType(Kind.VARCHAR)
 JSON: t.Final = ColumnType(Kind.JSON)
+WITHOUT_PRECISION: t.Final = (BOOLEAN, BIGINT, DATE, TIME, TIMESTAMPTZ, VARCHAR, JSON)
 PLAIN_NUMBER: t.Final = ColumnType(Kind.DECIMAL, 18, 4)
 
 SMALLER_INTEGERS: t.Final = frozenset(

@@ -5,21 +5,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from automate_singer.columns import (
-    BIGINT,
-    BOOLEAN,
-    DATE,
-    JSON,
-    TIME,
-    TIMESTAMPTZ,
-    VARCHAR,
-    ColumnType,
-    Kind,
-)
+from automate_singer.columns import WITHOUT_PRECISION, ColumnType, Kind
 
-MADE: t.Final = {
-    made.sql: made for made in (BOOLEAN, BIGINT, DATE, TIME, TIMESTAMPTZ, VARCHAR, JSON)
-}
+MADE: t.Final = {made.sql: made for made in WITHOUT_PRECISION}
 
 
 def from_sql(name: str) -> ColumnType:

@@ -6,28 +6,9 @@ import typing as t
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.column_types import DECIMALS, TYPES
 
-from automate_singer.columns import (
-    BIGINT,
-    BOOLEAN,
-    DATE,
-    JSON,
-    TIME,
-    TIMESTAMPTZ,
-    VARCHAR,
-    ColumnType,
-    Kind,
-    from_schema,
-    join,
-)
-
-DECIMALS = st.integers(1, 38).flatmap(
-    lambda precision: st.builds(
-        ColumnType, st.just(Kind.DECIMAL), st.just(precision), st.integers(0, precision)
-    )
-)
-TYPES = DECIMALS | st.sampled_from([BOOLEAN, BIGINT, DATE, TIME, TIMESTAMPTZ, VARCHAR, JSON])
+from automate_singer.columns import VARCHAR, ColumnType, Kind, from_schema, join
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.column_types import TYPES
 
 from automate_singer.columns import (
     BIGINT,
@@ -22,17 +22,11 @@ from automate_singer.columns import (
     decimal,
     join,
 )
-from target_warehouse.dialect import MADE, from_sql, recast
-
-DECIMALS = st.integers(1, 38).flatmap(
-    lambda precision: st.builds(
-        ColumnType, st.just(Kind.DECIMAL), st.just(precision), st.integers(0, precision)
-    )
-)
+from target_warehouse.dialect import from_sql, recast
 
 
 @settings(deadline=None)
-@given(DECIMALS | st.sampled_from(list(MADE.values())))
+@given(TYPES)
 def test_a_type_is_read_back_from_the_name_duckdb_gives_it(column_type: ColumnType) -> None:
     assert from_sql(column_type.sql) == column_type
 
