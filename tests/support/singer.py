@@ -52,6 +52,19 @@ def lines_of(messages: Iterable[Message | str]) -> str:
     )
 
 
+def drained(target: TargetWarehouse, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the number of rows whenever a target drains."""
+    sizes: list[int] = []
+    drain = target.drain
+
+    def counted() -> None:
+        sizes.append(sum(sink.current_size for sink in target.active_sinks()))
+        drain()
+
+    monkeypatch.setattr(target, "drain", counted)
+    return sizes
+
+
 class Loader:
     """Runs the target in this process, on one warehouse file."""
 

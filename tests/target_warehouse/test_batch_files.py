@@ -10,7 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.singer import Loader, Message, lines_of, record, schema, state
+from support.singer import Loader, Message, drained, lines_of, record, schema, state
 
 from automate_api.errors import AutomateError
 from automate_singer.errors import InputError, UnfitRecordError
@@ -159,14 +159,7 @@ def test_rows_of_files_drain_as_records_do(
 ) -> None:
     message = parquet(tmp_path, {"id": pa.array([str(number) for number in range(10)])})
     target = loader.target(batch_size_rows=4)
-    sizes: list[int] = []
-    drain = target.drain
-
-    def counted() -> None:
-        sizes.append(sum(sink.current_size for sink in target.active_sinks()))
-        drain()
-
-    monkeypatch.setattr(target, "drain", counted)
+    sizes = drained(target, monkeypatch)
     target.listen(io.StringIO(lines_of([CARS, message, state(1)])))
     assert sizes == [4, 4]
     assert loader.states() == [1]
@@ -316,14 +309,7 @@ def test_wide_rows_of_files_drain_by_their_bytes(
         path.write_text(lines_of([{"id": key, "lot": wide} for key in keys]))
         message = batch(path.as_uri(), encoding={"format": "jsonl"})
     loading = loader.target(**settings)
-    sizes: list[int] = []
-    drain = loading.drain
-
-    def counted() -> None:
-        sizes.append(sum(sink.current_size for sink in loading.active_sinks()))
-        drain()
-
-    monkeypatch.setattr(loading, "drain", counted)
+    sizes = drained(loading, monkeypatch)
     loading.listen(io.StringIO(lines_of([CARS, message, state(1)])))
     assert sizes == [10] * 5
     assert loader.query("SELECT count(*), sum(length(lot::varchar)) FROM cars") == [
