@@ -276,11 +276,21 @@ class Client:
     def _with_token(
         self, request: Callable[[str], Request], send: Callable[[Request], _Outcome]
     ) -> _Outcome:
-        """Send a request with the session's token, and once more with a new one after a 401."""
+        """Send a request with the session's token, and again with a new one after a 401.
+
+        The session is renewed for it once. A token that another thread has got meanwhile does not
+        count as that: many requests are under way when a session ends.
+        """
         token = self._session.token()
         outcome = send(request(token))
-        if _is_refused(outcome):
-            token = self._session.renew(token)
+        renewed = False
+        while _is_refused(outcome):
+            newest = self._session.token()
+            if newest == token:
+                if renewed:
+                    break
+                newest, renewed = self._session.renew(token), True
+            token = newest
             outcome = send(request(token))
         if _is_refused(outcome):
             msg = (

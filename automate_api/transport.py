@@ -286,7 +286,8 @@ class Transport:
             held = self._pacer.held()
             if held > limit:
                 msg = (
-                    f"{request}: the DMS asked for a pause of which {held:.0f} s are left; "
+                    f"{request}: with 429 or 503, the DMS asked for a pause of which {held:.0f} s "
+                    "are left; "
                     f"`max_wait_seconds` allows {limit:.0f}. Run again later."
                 )
                 raise TryLaterError(msg)

@@ -97,7 +97,8 @@ def test_retry_after_is_never_undercut(tmp_path: Path, form: str) -> None:
 
     with FakeDms(totp=False) as dms:
         path = tmp_path / "tap.json"
-        path.write_text(json.dumps(dms.settings(tmp_path)))
+        # A backfill sends one request at first: none is under way when the pause is asked for.
+        path.write_text(json.dumps(dms.settings(tmp_path, end_date="2026-01-01")))
         until = int(time.time()) + 4.0
         value = email.utils.formatdate(until, usegmt=True) if form == "http_date" else "1"
         throttled = Canned(429, {}, {"Retry-After": value}, before=throttle)

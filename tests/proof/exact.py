@@ -159,6 +159,10 @@ def main(*, runs: int, processes: int, seed: int) -> None:
         click.echo(f"processes, order {ORDERS[number % len(ORDERS)]}: {len(found)} differences")
         for line in found[:SHOWN]:
             click.echo(f"  {line}", err=True)
+    click.echo(
+        "missing: rows that never came; stale: rows whose last version never came; "
+        "plain-reader-missing: rows of the models whose last version the usual reader does not have"
+    )
     click.echo(score.line())
     if score.missing or score.stale:
         raise SystemExit(1)
