@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import logging
 import typing as t
 
 from singer_sdk.singerlib import Catalog
@@ -22,9 +23,16 @@ if t.TYPE_CHECKING:
 
 METHODS: t.Final = ("INCREMENTAL", "FULL_TABLE")
 
+logger = logging.getLogger(__name__)
 
-def read_json(file: t.IO[str] | None) -> dict[str, t.Any] | None:
+
+def read_json(file: t.IO[str] | None, *, empty_is_none: bool = False) -> dict[str, t.Any] | None:
     """Read a file of the command line.
+
+    Args:
+        file: To read; None when there is none.
+        empty_is_none: Whether a file without a word is as good as none, as for a state: a target
+            that was stopped before its first commit has written none.
 
     Raises:
         ConfigError: When it does not hold a JSON object.
@@ -33,7 +41,11 @@ def read_json(file: t.IO[str] | None) -> dict[str, t.Any] | None:
         return None
     content = None
     with contextlib.suppress(ValueError):
-        content = json.load(file)
+        text = file.read()
+        if empty_is_none and not text.strip():
+            logger.warning("%s is empty: the run starts without a state.", file.name)
+            return None
+        content = json.loads(text)
     if not isinstance(content, dict):
         msg = f"{file.name} is not a JSON object; expected a state or catalog of this tap."
         raise ConfigError(msg)

@@ -155,7 +155,7 @@ class CommandTap(Configured, Tap, abc.ABC):
         tap = cls(
             config=config.config if config else {},
             parse_env_config=bool(config and config.parse_env),
-            state=inputs.read_json(state),
+            state=inputs.read_json(state, empty_is_none=True),
             catalog=inputs.read_json(catalog),
         )
         with tap.shown():

@@ -8,6 +8,7 @@ import sys
 import typing as t
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from singer_sdk import metrics
 
 from tap_automate.repeating import repeated
 
@@ -104,22 +105,28 @@ def troubles_text(figures: Figures) -> str:
 def lines(run: progress.Progress, console: Console) -> Iterator[None]:
     """Show the lines while the block runs; what is logged meanwhile appears above them.
 
+    Metrics are left out of the log: they are for programs, and the lines say the same.
+
     Args:
         run: Knows how far the streams are.
         console: On standard error.
     """
     plain = sys.stderr
+    metrics_logger = metrics.get_metrics_logger()
+    level = metrics_logger.level
     handlers = [
         handler
         for handler in logging.getLogger().handlers
         if isinstance(handler, logging.StreamHandler) and handler.stream is plain
     ]
     try:
+        metrics_logger.setLevel(logging.WARNING)
         with Lines(run, console) as shown:
             for handler in handlers:
                 handler.setStream(sys.stderr)  # by now one that writes above the lines
             with repeated(shown.bring_up_to_date, REFRESH_SECONDS):
                 yield
     finally:
+        metrics_logger.setLevel(level)
         for handler in handlers:
             handler.setStream(plain)

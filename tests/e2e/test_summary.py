@@ -112,8 +112,8 @@ def test_on_a_terminal_the_log_and_the_summary_are_whole(dealer: Dealership) -> 
     words = command("tap-automate", "--config", dealer.config())
     shown = on_terminal(words, environment())
     assert shown.code == 0, shown.written
-    assert "METRIC" in shown.written
-    assert "sync_progress" not in shown.written
+    assert "METRIC" not in shown.written
+    assert "Beginning sync of 'deals'" in shown.written
     assert re.search(r"deals .*\d rows", shown.written.split("┃")[0]), "a line while it was read"
     screen = "\n".join(shown.screen())
     written = Counter(

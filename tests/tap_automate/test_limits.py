@@ -189,3 +189,23 @@ def test_a_file_that_is_no_text_is_named(
     done = run("tap-automate", "--config", tmp_path / "config.json", option, tmp_path / "binary")
     assert done.code == 2
     assert "binary is not a JSON object" in done.err
+
+
+def test_an_empty_state_is_none(extract: Callable[..., Run], tmp_path: Path) -> None:
+    """The last line of what a target wrote that was stopped before its first commit."""
+    extract({"vehicleId": "v"})
+    (tmp_path / "empty.json").write_text("\n")
+    config = ("--config", tmp_path / "config.json", "--catalog", tmp_path / "catalog.json")
+    done = run("tap-automate", *config, "--state", tmp_path / "empty.json")
+    assert done.code == 0, done.err
+    assert "empty.json is empty: the run starts without a state" in done.err
+    assert "vehicles" in done.state()["bookmarks"]
+
+
+def test_an_empty_catalog_is_refused(extract: Callable[..., Run], tmp_path: Path) -> None:
+    extract()
+    (tmp_path / "empty.json").write_text("")
+    config = ("--config", tmp_path / "config.json")
+    done = run("tap-automate", *config, "--catalog", tmp_path / "empty.json")
+    assert done.code == 2
+    assert "empty.json is not a JSON object" in done.err
