@@ -97,9 +97,19 @@ class StoppedError(AutomateError):
 
     exit_code = EXIT_SIGTERM
 
-    def __init__(self, exit_code: int = EXIT_SIGTERM) -> None:
-        """Keep what to end with: 143 after SIGTERM, 130 after SIGINT."""
-        super().__init__("Stopped by a signal; the next run continues from the last state")
+    def __init__(
+        self,
+        exit_code: int = EXIT_SIGTERM,
+        *,
+        then: str = "the next run continues from the last state",
+    ) -> None:
+        """Keep what to end with: 143 after SIGTERM, 130 after SIGINT.
+
+        Args:
+            exit_code: 128 and the signal.
+            then: What comes of it; the end of a sentence.
+        """
+        super().__init__(f"Stopped by a signal; {then}")
         self.exit_code = exit_code
 
 

@@ -19,7 +19,8 @@ from automate_api.tables import console, table
 from automate_dms.auditor import COLUMNS, Auditor, Outcome
 from automate_singer import inputs
 from tap_automate import audit as comparison
-from tap_automate.audit_fixes import STANDARD_OUTPUT, opened
+from tap_automate.audit_findings import Findings
+from tap_automate.audit_output import STANDARD_OUTPUT, opened
 from tap_automate.instants import to_microseconds
 from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
@@ -93,6 +94,14 @@ class Instant(click.ParamType[int]):
     metavar="FILE",
     help="Write Singer messages that repair the warehouse to FILE, or to standard output (-).",
 )
+@click.option(
+    "--accept-vanished",
+    "accepted",
+    multiple=True,
+    type=click.Choice([declaration.name for declaration in STREAMS]),
+    help="However many rows of this stream have vanished at once, take them for deleted. May be "
+    "repeated.",
+)
 def audit(
     against: Path,
     sources: tuple[str, ...],
@@ -101,23 +110,71 @@ def audit(
 ) -> int | None:
     """Compare a warehouse with the DMS: what is missing, stale or gone.
 
-    Ends with 0 when the two agree, and with 1 when they differ.
+    Ends with 0 when the two agree, and with 1 when they differ or nothing could be compared.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger(comparison.__name__).setLevel(logging.INFO)
     start, end, output = options["start"], options["end"], options["output"]
+    state: t.IO[str] | None = options["state"]
     if start is not None and end is not None and end <= start:
         msg = "--to must be later than --from"
         raise click.UsageError(msg)
-    tap = _tap(sources, inputs.read_json(options["state"]))
-    connection = connect(against, read_only=True)
+    written = 0
     with contextlib.ExitStack() as stack:
+        write = None
+        if output is not None:
+            # First of all: before any request, and while a signal still ends the wait for a FIFO.
+            put = stack.enter_context(opened(output, _inputs(against, sources, state)))
+
+            def write(line: bytes) -> None:
+                nonlocal written
+                put(line)
+                written += 1
+
+        tap = _tap(sources, inputs.read_json(state))
+        connection = connect(against, read_only=True)
         stack.callback(connection.close)
-        write = stack.enter_context(opened(output)) if output else None
-        auditor = Auditor(tap, connection, TablePlace(against, options["schema"], ""), write)
+        place = TablePlace(against, options["schema"], "")
+        auditor = Auditor(tap, connection, place, write, options["accepted"])
         outcomes = auditor.run(names, start, end)
-    _print(outcomes, to_stderr=output == STANDARD_OUTPUT)
-    return EXIT_DIFFERS if any(outcome.findings.differs for outcome in outcomes) else None
+    found = Findings()
+    for outcome in outcomes:
+        found.add(outcome.findings)
+    lines = [note for outcome in outcomes for note in outcome.notes()]
+    if found.newer and state is None:
+        lines.append(
+            "Without --state, all that is newer than a stream's newest row is taken for what the "
+            "next run brings. What the tap has already passed by is not found."
+        )
+    lines.append(_summary(found, output, written))
+    _print(outcomes, lines, to_stderr=output == STANDARD_OUTPUT)
+    return EXIT_DIFFERS if found.differs or not found.buckets else None
+
+
+def _inputs(against: Path, sources: tuple[str, ...], state: t.IO[str] | None) -> list[Path]:
+    """List the files that are read, which no message may replace."""
+    configs = [Path(source) for source in sources if source != settings.ENVIRONMENT]
+    log = against.with_name(f"{against.name}.wal")
+    return [against, log, *configs, *([Path(state.name)] if state else [])]
+
+
+def _summary(found: Findings, output: str | None, written: int) -> str:
+    """Say in one sentence what has come of it."""
+    counts = {
+        "vanished": found.vanished,
+        "missing": found.missing,
+        "stale": found.stale,
+        "from before the oldest": found.older,
+        "of streams without rows": found.unloaded,
+    }
+    differing = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+    said = differing or "All agree"
+    if not differing and not found.buckets:
+        said = "Nothing was compared, as nothing was loaded between --from and --to"
+    if output is None:
+        return f"{said}."
+    place = "standard output" if output == STANDARD_OUTPUT else output
+    return f"{said}: {written:,} messages written to {place}."
 
 
 def _tap(sources: tuple[str, ...], state: dict[str, t.Any] | None) -> TapAutomate:
@@ -131,9 +188,8 @@ def _tap(sources: tuple[str, ...], state: dict[str, t.Any] | None) -> TapAutomat
     return TapAutomate(config=known, state=state)
 
 
-def _print(outcomes: list[Outcome], *, to_stderr: bool) -> None:
+def _print(outcomes: list[Outcome], lines: list[str], *, to_stderr: bool) -> None:
     out = console(width=WIDTH, stderr=to_stderr)
     out.print(table(COLUMNS, [outcome.row() for outcome in outcomes]))
-    for outcome in outcomes:
-        for note in outcome.notes():
-            out.print(Text(note), soft_wrap=True)
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)

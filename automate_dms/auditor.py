@@ -26,7 +26,7 @@ from target_warehouse.holdings import Holdings
 from target_warehouse.layout import Layout, TablePlace
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import duckdb
 
@@ -86,12 +86,20 @@ class Outcome:
                 f"'{self.stream}': {found.vanished:,} rows of the warehouse are not in the DMS any "
                 "more. That many at once looks like an entitlement or a filter that has changed, "
                 "so none is taken for deleted and nothing is written of them. Compare the login's "
-                "entitlements, `rooftop_ids` and `endpoints` with those of the load."
+                "entitlements, `rooftop_ids` and `endpoints` with those of the load. If they have "
+                f"been deleted, audit again with --accept-vanished {self.stream}."
             )
         if found.older:
             yield (
                 f"'{self.stream}': the DMS has {found.older:,} rows from before the oldest in the "
-                "warehouse. If they belong there, audit again with --from."
+                "warehouse. If they belong there, audit again with an earlier --from; if they do "
+                "not, say from when on with --from or `start_date`."
+            )
+        if found.unloaded:
+            yield (
+                f"'{self.stream}': the warehouse has no rows, and the DMS has {found.unloaded:,}. "
+                "Audit again with --state or --from to have them written, or load the stream from "
+                "the start."
             )
         if found.hidden:
             yield (
@@ -114,6 +122,7 @@ class Auditor:
         connection: duckdb.DuckDBPyConnection,
         place: TablePlace,
         write: Callable[[bytes], object] | None,
+        accepted: Collection[str] = (),
     ) -> None:
         """Begin.
 
@@ -122,11 +131,15 @@ class Auditor:
             connection: The open warehouse.
             place: Its file and schema.
             write: Takes the messages that repair it.
+            accepted: Streams of which many may have been deleted at once.
         """
         self._tap = tap
+        # Asking a stream for its state makes one.
+        self._has_state = bool(tap.state)
         self._connection = connection
         self._place = place
         self._write = write
+        self._accepted = accepted
 
     def run(self, names: tuple[str, ...], start: int | None, end: int | None) -> list[Outcome]:
         """Compare every stream that has a table; say which have none.
@@ -179,7 +192,8 @@ class Auditor:
         except (NotEntitledError, NotOfferedError) as error:
             lacks = error
         except StoppedError:
-            raise self._tap.stopped() from None
+            code = self._tap.stopped().exit_code
+            raise StoppedError(code, then="the audit is not complete, so run it again") from None
         except UncertifiableError as error:
             raise stream.uncertified(error, "Run again later.") from None
         if lacks:
@@ -217,7 +231,12 @@ class Auditor:
             bookmark = Bookmark.from_state(
                 dict(stream.get_context_state(context)), overlap_seconds=0, name=stream.name
             )
-            span = dataclasses.replace(span, loaded=bookmark.second)
+            span = dataclasses.replace(
+                span,
+                loaded=bookmark.second,
+                has_state=self._has_state,
+                accepts_vanished=stream.name in self._accepted,
+            )
             try:
                 outcome.findings.add(Audit(source, holdings, fixes).run(span))
             finally:

@@ -13,6 +13,7 @@ Many that vanish at once have not been deleted: the login sees less than before.
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import logging
 import typing as t
 
@@ -22,7 +23,7 @@ from tap_automate.windows import MICROSECONDS, OVERLAP, Window
 
 if t.TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from automate_singer.tombstones import Key
     from tap_automate.audit_findings import Span
@@ -82,8 +83,9 @@ class Audit:
         if span.loaded is not None:
             # Whether the load has read what lies on its last bound is not known.
             newest = max(newest or 0, min(span.loaded - OVERLAP, end) * MICROSECONDS)
+        if newest is None or not len(self._seconds):
+            newest, span = self._of_empty(newest, span, end)
         if newest is None:
-            self.findings.newer = self._source.total(Window(BEGINNING, end))
             return self.findings
         self._horizon, self._read_until = newest, newest // MICROSECONDS - OVERLAP
         self._look_for_newer(end)
@@ -98,9 +100,27 @@ class Audit:
         alike = self._count(large)
         self.findings.buckets = len(windows)
         self.findings.warehouse_rows = count(self._seconds, Window(start, last))
-        self._settle(self._compare([window for window in windows if window not in alike]))
+        absent = self._compare([window for window in windows if window not in alike])
+        self._settle(absent, accepts_all=span.accepts_vanished)
         self.findings.newer = len(self._newer)
         return self.findings
+
+    def _of_empty(self, newest: int | None, span: Span, end: int) -> tuple[int | None, Span]:
+        """Choose up to where the rows of a warehouse without any were loaded, and from when on.
+
+        Nothing of it is compared where neither a bookmark nor a start says that it was.
+        """
+        if newest is not None:
+            return newest, dataclasses.replace(span, start=span.start or 0)
+        if span.start is not None and not span.has_state:
+            return end * MICROSECONDS, span
+        total = self._source.total(Window(BEGINNING, end))
+        self.findings.buckets = 1
+        if span.has_state:
+            self.findings.newer = total
+        else:
+            self.findings.unloaded = self.findings.dms_rows = total
+        return None, span
 
     def _start(self, span: Span, known: Sequence[int]) -> int:
         """Choose the first border; ask what lies before it where nobody has said."""
@@ -168,25 +188,31 @@ class Audit:
         """Read buckets; return the keys that the DMS has in none of them."""
         absent: list[Key] = []
         for window in windows:
-            there: dict[Key, Row] = {}
+            here = self._holdings.between(window.start, window.end)
+            there: set[Key] = set()
+            differs = False
+            # Records are judged as they come: of a table that is empty there is but one bucket.
             for part in self._source.windows(window.start, window.end):
                 self._note(part.rows)
-                there |= {row.key: row for row in part.rows if row.updated <= self._horizon}
-            here = self._holdings.between(window.start, window.end)
-            gone = here.keys() - there.keys() - self._newer.keys()
+                rows = {row.key: row for row in part.rows if row.updated <= self._horizon}
+                there |= rows.keys()
+                self._listed = next(iter(rows), self._listed)
+                differs |= self._compare_rows(rows, here)
+            gone = here.keys() - there - self._newer.keys()
             absent += gone
-            self._listed = next(iter(there), self._listed)
-            other = {
-                key: row for key, row in there.items() if not _same(here.get(key), row.updated)
-            }
             self.findings.read += 1
-            self.findings.differing += bool(gone or other)
+            self.findings.differing += bool(gone or differs)
             self.findings.dms_rows += len(there)
-            held = self._holdings.find(list(other))
-            for key, row in other.items():
-                if row.updated >= self._first:
-                    self._judge(key, row.updated, held.get(key), row.record)
         return absent
+
+    def _compare_rows(self, rows: Mapping[Key, Row], here: Mapping[Key, int]) -> bool:
+        """Judge rows that the DMS has; tell whether one is not as its bucket has it."""
+        other = {key: row for key, row in rows.items() if not _same(here.get(key), row.updated)}
+        held = self._holdings.find(list(other)) if other else {}
+        for key, row in other.items():
+            if row.updated >= self._first:
+                self._judge(key, row.updated, held.get(key), row.record)
+        return bool(other)
 
     def _judge(self, key: Key, updated: int, held: Held | None, record: Record) -> None:
         """Note a row that the DMS has, unless the warehouse has that version of it."""
@@ -202,14 +228,14 @@ class Audit:
         if self._fixes:
             self._fixes.record(record)
 
-    def _settle(self, absent: list[Key]) -> None:
+    def _settle(self, absent: list[Key], *, accepts_all: bool) -> None:
         """Find out which keys have vanished, and which have only gone elsewhere."""
         if not self._left(absent):
             return
         self._look_for_newer(self._source.now() - self._source.cooldown)
         left = self._left(absent)
         listed = self._listed or next(iter(self._newer), None)
-        most = max(FEW, self._holdings.rows // SHARE)
+        most = len(left) if accepts_all else max(FEW, self._holdings.rows // SHARE)
         if left and listed and self._source.has_details(listed):
             gone = self._look_at_each(left, most)
         else:

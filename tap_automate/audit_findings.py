@@ -13,11 +13,15 @@ class Span:
         start: What changed before was never loaded; None starts with the day of the oldest row.
         end: What changed from there on is left out; None ends where the load has ended.
         loaded: Up to where the load has read, by its bookmark; None takes the newest row for it.
+        has_state: Whether there is a state; one without a bookmark says that nothing was loaded.
+        accepts_vanished: Whether many that vanish at once have been deleted.
     """
 
     start: int | None = None
     end: int | None = None
     loaded: int | None = None
+    has_state: bool = False
+    accepts_vanished: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -32,6 +36,8 @@ class Findings:
         warehouse_rows: Rows of all buckets in the warehouse.
         newer: Rows changed since the load, which the next run brings.
         older: Rows from before the oldest that was loaded; they are not compared.
+        unloaded: Rows of which the warehouse has none, and nothing says that it should have; they
+            are not compared.
         missing: Rows that only the DMS has.
         stale: Rows of which the DMS has another version.
         vanished: Rows that only the warehouse has.
@@ -46,6 +52,7 @@ class Findings:
     warehouse_rows: int = 0
     newer: int = 0
     older: int = 0
+    unloaded: int = 0
     missing: int = 0
     stale: int = 0
     vanished: int = 0
@@ -55,7 +62,7 @@ class Findings:
     @property
     def differs(self) -> bool:
         """Whether the warehouse is to be repaired, or somebody has to look."""
-        return bool(self.missing or self.stale or self.vanished or self.too_many)
+        return bool(self.missing or self.stale or self.vanished or self.older or self.unloaded)
 
     def add(self, other: Findings) -> None:
         """Add what was found of another rooftop."""

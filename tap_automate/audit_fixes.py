@@ -7,33 +7,20 @@ come in by a repair. There is never a STATE: an audit moves no bookmark.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import typing as t
-from pathlib import Path
 
-from automate_api.errors import AutomateError
 from automate_api.exact_json import encode
-from automate_api.program import standard_output
 from automate_singer.tombstones import DELETED
 from tap_automate.records import Normaliser
 from tap_automate.resources import LineStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from automate_singer.tombstones import Key
     from tap_automate.audit_sides import Record
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import RowStream
-
-STANDARD_OUTPUT: t.Final = "-"
-LOADER_GONE: t.Final = (
-    "Nobody reads the messages on standard output any more: the loader has ended. See its own log, "
-    "then audit again."
-)
 
 
 class Layout(t.Protocol):
@@ -166,63 +153,3 @@ class StreamFixes:
         """Write the warehouse's own last versions, marked as deleted by the time of the audit."""
         for row in self._versions.versions(keys):
             self._messages.row({**row, self._deleted: self._now})
-
-
-@contextlib.contextmanager
-def opened(target: str) -> Iterator[Callable[[bytes], object]]:
-    """Open what the messages are written to: whole, or not at all.
-
-    Args:
-        target: A file, or `-` for standard output.
-
-    Yields:
-        Writes bytes. What else fails in the block is none of its business.
-
-    Raises:
-        AutomateError: When it cannot be written.
-    """
-    if target == STANDARD_OUTPUT:
-        file: t.BinaryIO = sys.stdout.buffer
-        yield _guarded(file.write, _on_standard_output)
-        with _on_standard_output():
-            file.flush()
-        return
-    path = Path(target)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with _in_file(path):
-        # Records are in it: for the owner alone.
-        file = os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-    try:
-        yield _guarded(file.write, lambda: _in_file(path))
-        with _in_file(path):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            aside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            file.close()
-        aside.unlink(missing_ok=True)
-
-
-def _guarded(
-    write: Callable[[bytes], object], guard: Callable[[], AbstractContextManager[None]]
-) -> Callable[[bytes], object]:
-    def guarded(line: bytes) -> object:
-        with guard():
-            return write(line)
-
-    return guarded
-
-
-def _on_standard_output() -> AbstractContextManager[None]:
-    return standard_output(gone=LOADER_GONE, then="audit again")
-
-
-@contextlib.contextmanager
-def _in_file(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        msg = f"The messages cannot be written to {path}: {error.strerror}. Name another file."
-        raise AutomateError(msg) from None

@@ -111,6 +111,7 @@ def test_a_warehouse_that_agrees_ends_with_0_for_few_requests(audited: Audited) 
         assert found["DMS rows"] == found["warehouse rows"] > 0
         assert found["missing"] == found["stale"] == found["vanished"] == found["differing"] == 0
         assert found["requests"] <= found["buckets"] + 3 <= 20 + 3
+    assert done.out.splitlines()[-1] == "All agree."
 
 
 @pytest.mark.parametrize("style", ["as_is", "snake_case"])
@@ -138,6 +139,10 @@ def test_one_repair_makes_the_two_agree_again_to_the_last_digit(
     assert (found["missing"], found["stale"], found["vanished"]) == (1, 1, 3)
     fixes = (tmp_path / "fixes.jsonl").read_text()
     assert {message["type"] for message in messages(fixes)} == {"SCHEMA", "RECORD"}
+    assert done.out.splitlines()[-1] == (
+        f"3 vanished, 1 missing, 1 stale: {len(fixes.splitlines())} messages written to "
+        f"{tmp_path / 'fixes.jsonl'}."
+    )
     assert (tmp_path / "fixes.jsonl").stat().st_mode & 0o777 == 0o600
     load(warehouse, fixes, column_names=style)
 
@@ -219,6 +224,15 @@ def test_many_that_vanish_at_once_are_no_deletes(audited: Audited, tmp_path: Pat
     assert counts(done, "vehicles")["vanished"] == 21
     assert "looks like an entitlement or a filter that has changed" in done.out
     assert (tmp_path / "fixes.jsonl").read_text() == ""
+    assert "audit again with --accept-vanished vehicles" in done.out
+    accept = ("--accept-vanished", "vehicles", "--output", tmp_path / "fixes.jsonl")
+    done = audited.audit(warehouse, "--stream", "vehicles", *accept)
+    assert (done.code, counts(done, "vehicles")["vanished"]) == (1, 21)
+    load(warehouse, (tmp_path / "fixes.jsonl").read_text())
+    done = audited.audit(warehouse, "--stream", "vehicles", "--output", tmp_path / "fixes.jsonl")
+    assert done.code == 0
+    assert done.out.endswith(f"All agree: 0 messages written to {tmp_path / 'fixes.jsonl'}.\n")
+    assert (tmp_path / "fixes.jsonl").read_text() == ""
 
 
 def test_without_details_the_whole_list_says_what_has_vanished(audited: Audited) -> None:
@@ -262,7 +276,9 @@ def test_one_rooftop_is_compared_with_what_was_loaded_of_it(
     names = ("--stream", "users")
     assert audited.audit(warehouse, *names, rooftop_ids=[first]).code == 0
     done = audited.audit(warehouse, *names, "--output", tmp_path / "f", rooftop_ids=[second])
-    assert (done.code, counts(done, "users")["newer"] > 0) == (0, True)
+    assert (done.code, counts(done, "users")["DMS rows"] > 0) == (1, True)
+    assert "'users': the warehouse has no rows, and the DMS has" in done.out
+    assert "of streams without rows: 0 messages written" in done.out
     done = audited.audit(warehouse, *names, "--state", audited.state)
     assert (done.code, counts(done, "users")["missing"] > 0) == (1, True)
 
@@ -281,8 +297,10 @@ def test_the_state_says_what_should_be_there_behind_the_newest_row(audited: Audi
     )
     done = audited.audit(warehouse, "--stream", "lots")
     assert (done.code, counts(done, "lots")["newer"]) == (0, 1)
+    assert "Without --state" in done.out
     done = audited.audit(warehouse, "--stream", "lots", "--state", audited.state)
     assert (done.code, counts(done, "lots")["missing"]) == (1, 1)
+    assert "Without --state" not in done.out
 
 
 @pytest.mark.parametrize(
@@ -301,6 +319,58 @@ def test_a_mistake_in_use_ends_with_2(
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("arguments", [("--from", "2100-01-01"), ("--to", "1990-01-01")])
+def test_where_nothing_was_loaded_nothing_is_compared_and_it_ends_with_1(
+    audited: Audited, arguments: tuple[str, ...]
+) -> None:
+    warehouse = audited.dealer.directory / "loaded.duckdb"
+    done = audited.audit(warehouse, "--stream", "rooftops", "--stream", "customers", *arguments)
+    assert done.code == 1
+    assert done.out.splitlines()[-1].startswith("Nothing was compared")
+
+
+def test_a_warehouse_that_has_lost_its_oldest_rows_ends_with_1(audited: Audited) -> None:
+    warehouse = audited.warehouse("lost-oldest")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "DELETE FROM customers WHERE updatedAt < (SELECT median(updatedAt) FROM customers)"
+        ).fetchall()
+    done = audited.audit(warehouse, "--stream", "customers")
+    assert done.code == 1
+    assert "rows from before the oldest in the warehouse" in done.out
+    assert "from before the oldest" in done.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["own.duckdb", "own.json", "state.json", "own.duckdb.wal"])
+def test_what_the_audit_reads_is_no_output(audited: Audited, name: str, tmp_path: Path) -> None:
+    own = {"own.duckdb": audited.dealer.directory / "loaded.duckdb", "state.json": audited.state}
+    own["own.json"] = audited.dealer.config()
+    for copy, source in own.items():
+        shutil.copy(source, tmp_path / copy)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    sources = ("--config", tmp_path / "own.json", "--state", tmp_path / "state.json")
+    done = audited.audit(tmp_path / "own.duckdb", *sources, "--output", tmp_path / name)
+    assert (done.code, done.out) == (2, "")
+    assert "is what the audit reads" in done.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("place", ["nowhere/fixes.jsonl", "folder", ""])
+def test_an_output_that_cannot_be_written_ends_with_2_before_any_request(
+    audited: Audited, place: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    done = audited.audit(
+        audited.dealer.directory / "loaded.duckdb",
+        *("--output", tmp_path / place if place else ""),
+        api_url="http://127.0.0.1:1",
+        max_wait_seconds=0,
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "The messages cannot be written to" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_stream_that_is_named_needs_a_table(audited: Audited) -> None:
@@ -372,7 +442,7 @@ def test_a_signal_ends_it_while_it_waits_for_an_answer(
             process.kill()
             dealer.control("reset-faults", {})
     assert (process.returncode, out) == (code, "")
-    assert "Stopped by a signal" in err
+    assert "Stopped by a signal; the audit is not complete, so run it again" in err
     assert "Traceback" not in err
 
 

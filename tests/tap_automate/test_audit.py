@@ -141,7 +141,11 @@ def loaded(api: ModelApi) -> Store:
 
 
 def audited(
-    api: ModelApi, store: Store, *, details: bool = True, **span: int
+    api: ModelApi,
+    store: Store,
+    *,
+    details: bool = True,
+    **span: t.Any,  # noqa: ANN401 - of several types
 ) -> tuple[Findings, Repairs]:
     repairs = Repairs()
     found = Audit(ModelSource(api, details=details), store, repairs).run(Span(**span))
@@ -320,7 +324,7 @@ def test_an_import_from_before_all_that_is_loaded_is_told() -> None:
     old = BASE - 4_000 * 86_400 * MICROSECONDS
     api.write("old", old)
     found, _ = audited(api, store)
-    assert (found.older, found.missing) == (1, 0)
+    assert (found.older, found.missing, found.differs) == (1, 0, True)
     found, repairs = audited(api, store, start=old // MICROSECONDS - 10)
     assert (found.older, found.missing, repairs.records) == (0, 1, {"old": old})
 
@@ -351,6 +355,22 @@ def test_many_that_vanish_at_once_are_not_taken_for_deleted(
     assert found.differs
     assert found.vanished == FEW + 1
     assert repairs.gone == set()
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_many_that_vanish_at_once_are_deleted_if_somebody_says_so(
+    details: bool,  # noqa: FBT001 - pytest's parameter
+) -> None:
+    api = model(7)
+    store = loaded(api)
+    keys = sorted(api.rows)[: 3 * FEW]
+    for key in keys:
+        vanish(api, key)
+    hide(api, min(api.rows))
+    found, repairs = audited(api, store, details=details, accepts_vanished=True)
+    assert (found.too_many, found.vanished) == (False, len(repairs.gone))
+    assert repairs.gone >= set(keys)
+    assert len(repairs.gone) == len(keys) + (not details)
 
 
 def test_so_many_that_vanish_are_not_looked_at_one_by_one() -> None:
@@ -395,9 +415,66 @@ def test_a_record_that_no_list_has_but_can_be_read_is_left_alone() -> None:
     assert not found.differs
 
 
-def test_an_empty_warehouse_has_everything_to_come() -> None:
-    found, _ = audited(model(12), Store({}))
-    assert (found.newer, found.missing, found.differs) == (400, 0, False)
+def test_an_empty_warehouse_does_not_agree_with_a_dms_that_has_rows() -> None:
+    found, repairs = audited(model(12), Store({}))
+    assert (found.unloaded, found.newer, found.missing, found.differs) == (400, 0, 0, True)
+    assert repairs.records == {}
+
+
+def test_an_empty_warehouse_agrees_with_an_empty_dms() -> None:
+    api = model(12)
+    for key in list(api.rows):
+        vanish(api, key)
+    found, _ = audited(api, Store({}))
+    assert (found.unloaded, found.differs, found.buckets) == (0, False, 1)
+
+
+def test_a_state_without_a_bookmark_leaves_an_empty_warehouse_to_the_next_run() -> None:
+    api = model(12)
+    found = Audit(ModelSource(api), Store({})).run(Span(has_state=True))
+    assert (found.newer, found.unloaded, found.differs) == (400, 0, False)
+
+
+def test_all_that_a_state_says_was_loaded_is_missing_of_an_empty_warehouse() -> None:
+    api = model(12)
+    api.pass_time(3_600)
+    loaded_until = api.now // MICROSECONDS - 60
+    expected = dict(api.rows)
+    api.write("new", api.now)
+    api.pass_time(60)
+    found, repairs = audited(api, Store({}), loaded=loaded_until, has_state=True)
+    assert repairs.records == expected
+    assert (found.missing, found.newer, found.older, found.unloaded) == (400, 1, 0, 0)
+
+
+def test_all_from_a_start_on_is_missing_of_an_empty_warehouse() -> None:
+    api = model(12)
+    api.pass_time(3_600)
+    start = sorted(api.rows.values())[200] // MICROSECONDS
+    found, repairs = audited(api, Store({}), start=start)
+    assert repairs.records == {
+        key: updated for key, updated in api.rows.items() if updated >= start * MICROSECONDS
+    }
+    assert found.missing == len(repairs.records) > 150
+
+
+def test_a_warehouse_that_has_lost_its_oldest_rows_does_not_agree() -> None:
+    api = model(18)
+    store = loaded(api)
+    oldest = sorted(api.rows, key=api.rows.__getitem__)[:100]
+    for key in oldest:
+        del store.held[key]
+    found, _ = audited(api, store)
+    assert found.differs
+    assert 90 <= found.older + found.missing <= 100
+    start = min(up for row in store.held.values() if (up := row.updated)) // MICROSECONDS
+    assert not audited(api, store, start=start)[0].differs
+
+
+def test_nothing_is_compared_where_the_span_begins_in_the_future() -> None:
+    api = model(19)
+    store = loaded(api)
+    assert audited(api, store, start=api.now // MICROSECONDS + 10_000)[0].buckets == 0
 
 
 def test_a_row_from_the_future_does_not_hide_what_is_missing() -> None:
