@@ -24,9 +24,9 @@ if t.TYPE_CHECKING:
     from tap_automate.harvest import Fetch, Request
     from tap_automate.windows import Certified
 
-AHEAD: t.Final = 5
-"""Pages that may be held for each request under way, beside a window: while the last page of one
-window waits for the others, threads need further windows to go on with.
+AHEAD: t.Final = 6
+"""Pages that may be held for each request under way, beside half a window: while the last page of
+one window waits for the others, threads need further windows to go on with.
 """
 
 
@@ -145,7 +145,7 @@ class Fetching:
         """Give waiting threads what may be asked for now; to be called with the lock held."""
         limit = self._parallelism.limit
         while not self._over and self._error is None and self._under_way < limit:
-            request = self._harvest.next_request(TARGET_PAGES + AHEAD * limit)
+            request = self._harvest.next_request(TARGET_PAGES // 2 + AHEAD * limit)
             if request is None:
                 return
             self._under_way += 1
