@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fnmatch
 import logging
 import typing as t
 
@@ -150,14 +151,16 @@ class Auditor:
             end: As `Span` has it.
 
         Raises:
-            ConfigError: When no stream has a table, or one that was named has none.
+            ConfigError: When no stream has a table, or one that was named has none, or none that
+                can be compared.
             AutomateError: When none could be compared.
             StoppedError: When a signal came.
         """
         setting = self._tap.config.get("start_date")
         if start is None and setting:
             start = to_microseconds(setting) // MICROSECONDS
-        families = [(stream, self._layouts(stream)) for stream in self._streams(names)]
+        streams = self._comparable(self._streams(names), named=bool(names))
+        families = [(stream, self._layouts(stream)) for stream in streams]
         absent = [stream.name for stream, layouts in families if stream.name not in layouts]
         if absent:
             msg = (
@@ -178,6 +181,21 @@ class Auditor:
     def _streams(self, names: tuple[str, ...]) -> list[ResourceStream]:
         chosen = names or [declaration.name for declaration in STREAMS]
         return [t.cast("ResourceStream", self._tap.streams[name]) for name in dict.fromkeys(chosen)]
+
+    def _comparable(self, streams: list[ResourceStream], *, named: bool) -> list[ResourceStream]:
+        """Leave those out whose stream maps change what rows are told apart by."""
+        maps = self._tap.config.get("stream_maps") or {}
+        changed = [stream.name for stream in streams if _changes(maps, stream)]
+        if changed:
+            msg = (
+                f"`stream_maps` changes the key or `{REPLICATION_KEY}` of "
+                f"{', '.join(map(repr, changed))}, by which rows are compared with the DMS."
+            )
+            if named or len(changed) == len(streams):
+                msg += " Name other streams with --stream."
+                raise ConfigError(msg)
+            logger.warning("Not compared: %s", msg)
+        return [stream for stream in streams if stream.name not in changed]
 
     def _outcome(
         self, stream: ResourceStream, layouts: Mapping[str, Layout], span: Span
@@ -256,3 +274,13 @@ class Auditor:
                     layout.required(name)
                 found[member.name] = layout
         return found
+
+
+def _changes(maps: Mapping[str, t.Any], stream: ResourceStream) -> bool:
+    """Tell whether a stream map gives the key or the time of a stream another value."""
+    return any(
+        definition.get(name, name) != name
+        for pattern, definition in maps.items()
+        if isinstance(definition, dict) and fnmatch.fnmatch(stream.name, pattern)
+        for name in (*stream.primary_keys, REPLICATION_KEY)
+    )

@@ -399,6 +399,22 @@ def test_a_stream_of_another_name_is_found_in_either_style(audited: Audited) -> 
     assert (done.code, done.err, counts(done, "lots")["differing"]) == (0, "", 0)
 
 
+def test_a_stream_whose_key_or_time_a_map_changes_is_not_compared(audited: Audited) -> None:
+    warehouse = audited.dealer.directory / "loaded.duckdb"
+    maps = {"lot*": {"lotId": "md5(lotId)"}}
+    maps["rooftops"] = {"updatedAt": "updatedAt"}
+    done = audited.audit(warehouse, "--stream", "rooftops", stream_maps=maps)
+    assert (done.code, done.err, counts(done, "rooftops")["differing"]) == (0, "", 0)
+    done = audited.audit(warehouse, "--stream", "lots", "--stream", "rooftops", stream_maps=maps)
+    assert (done.code, done.out) == (2, "")
+    assert "`stream_maps` changes the key or `updatedAt` of 'lots'" in done.err
+    maps = {"users": {"updatedAt": "createdAt"}}
+    done = audited.audit(warehouse, stream_maps=maps)
+    assert "Not compared: `stream_maps` changes the key or `updatedAt` of 'users'" in done.err
+    assert counts(done, "rooftops")["differing"] == 0
+    assert "│ users" not in done.out
+
+
 def test_what_is_no_warehouse_ends_with_2(audited: Audited, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database")
     for path in (tmp_path / "nothing", tmp_path / "text", tmp_path):
