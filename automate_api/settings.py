@@ -333,6 +333,14 @@ def _coerce_value(kinds: frozenset[str], text: str) -> t.Any:  # noqa: ANN401 - 
         return text
 
 
+def _unknown_keys(where: str, value: Mapping[str, t.Any], known: Mapping[str, t.Any]) -> str:
+    unknown = [name for name in value if name not in known]
+    near = [match for name in unknown for match in difflib.get_close_matches(name, known, n=1)]
+    hint = f"; is `{near[0]}` meant?" if near else ""
+    names = ", ".join(f"`{name}`" for name in unknown)
+    return f"`{where}` must be an object of nothing but {', '.join(known)}; got {names}{hint}"
+
+
 def _problem(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
     rule: t.Any = error.validator_value
@@ -353,7 +361,7 @@ def _problem(error: jsonschema.ValidationError) -> str:
         case "minLength":
             expected = "not empty" if rule == 1 else f"at least {rule} characters long"
         case "additionalProperties" if isinstance(error.schema, dict) and rule is False:
-            expected = f"an object of nothing but {', '.join(error.schema['properties'])}"
+            return _unknown_keys(where, t.cast("t.Any", error.instance), error.schema["properties"])
         case other:
             expected = f"what its rule {other!r} allows"
     return f"`{where}` must be {expected}; got a value of type {type(error.instance).__name__}"

@@ -118,6 +118,13 @@ class CommandTap(Configured, Tap, abc.ABC):
         """Show on standard error how far the run is, and what it has done however it ends."""
         return contextlib.nullcontext()
 
+    def start(self) -> None:
+        """Make sure, before the first request of a run, that what it reads can be written.
+
+        Raises:
+            AutomateError: When it cannot.
+        """
+
     def finish(self) -> None:
         """End a run in which every stream was read.
 
@@ -158,6 +165,7 @@ class CommandTap(Configured, Tap, abc.ABC):
             state=inputs.read_json(state, empty_is_none=True),
             catalog=inputs.read_json(catalog),
         )
+        tap.start()
         with tap.shown():
             tap.sync_all()
             tap.finish()

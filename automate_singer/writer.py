@@ -57,6 +57,15 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         self._clock = clock
         self._buffer = bytearray()
         self._written_at = self._clock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def after_state(self, listener: Callable[[], None]) -> None:
+        """Call something once, when the next STATE has left the process.
+
+        Args:
+            listener: What to call; never, where no STATE is written any more.
+        """
+        self._listeners.append(listener)
 
     def serialize_message(self, message: Message) -> bytearray:
         """Return the message as a line, without its end."""
@@ -72,6 +81,8 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         self._buffer += b"\n"
         if not isinstance(message, RecordMessage) or self._is_due():
             self.flush()
+        if isinstance(message, StateMessage):
+            self._tell()
 
     def write_records(
         self, stream: str, records: Sequence[t.Any], *, version: int | None = None
@@ -89,6 +100,12 @@ class BlockWriter(GenericSingerWriter[bytearray, Message]):
         self._buffer += exact_json.encode_lines(lines)
         if self._is_due():
             self.flush()
+
+    def _tell(self) -> None:
+        """Call those who wait for a STATE."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
 
     def _is_due(self) -> bool:
         if len(self._buffer) >= BUFFER_BYTES:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import socket
 import tempfile
 import typing as t
 import urllib.parse
@@ -12,9 +14,10 @@ from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from automate_api import redaction
-from automate_api.errors import AutomateError, ConfigError
+from automate_api.errors import AutomateError, ConfigError, UnreachableError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +26,27 @@ if t.TYPE_CHECKING:
 _SECRET: t.Final = re.compile(
     "key|secret|token|passw|passphrase|credential|signature|connection_string", re.IGNORECASE
 )
+
+_CHECK: t.Final = ".tap-automate-check"
+"""Name of the file that shows whether a store takes files; one name, as deleting may be forbidden.
+"""
+
+_NO_ANSWER: t.Final = {
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ETIMEDOUT,
+    socket.EAI_AGAIN,
+}
+_NO_ANSWER_CLASSES: t.Final = {
+    "TimeoutError",
+    "ConnectionError",
+    "ClientConnectionError",
+    "ServiceRequestError",
+}
+"""Of Python, requests and botocore; of aiohttp; of azure: each knows a lost connection by a class.
+"""
 
 
 class Storage:
@@ -36,9 +60,17 @@ class Storage:
             parameters: What fsspec takes for that file system, such as credentials.
 
         Raises:
-            ConfigError: When the file system is not known, needs a package that is not there, or
-                has no addresses that name a file without a user's name.
+            ConfigError: When the file system is not known, needs a package that is not there, is
+                asked already and refuses, or has no addresses that name a file without a user's
+                name.
+            UnreachableError: When it is asked already, and does not answer.
         """
+        if re.match("(file|local):(//)?(?!/)", root):
+            msg = (
+                "`batch_config.storage.root` cannot be used: an address of file:// names no host, "
+                "and a whole path, as in file:///data/landing, with three slashes"
+            )
+            raise ConfigError(msg)
         for secret in _secrets(parameters):
             redaction.register(secret)
         self._scheme, _, place = root.rpartition("://")
@@ -63,6 +95,8 @@ class Storage:
                 f"fsspec knows, as `root`; {self._scheme}:// is none, or its `params` are wrong"
             )
             raise ConfigError(msg) from None
+        except Exception as error:  # noqa: BLE001 - some stores are connected to at once
+            raise self._error(error, ConfigError, "The run has not begun.") from None
         if isinstance(self._system, LocalFileSystem):
             self._base = self._system.unstrip_protocol(self._folder)
         elif self._system._strip_protocol(self._base) != self._folder or "::" in root:  # noqa: SLF001 - fsspec's word for it
@@ -87,6 +121,38 @@ class Storage:
         """
         return self._base + name
 
+    def check(self, prefix: str = "") -> None:
+        """Make the folder and write a small file, which is deleted, before anything is read.
+
+        Args:
+            prefix: Of the names that files will have; it may hold folders.
+
+        Raises:
+            ConfigError: When files cannot be written, or end with the process.
+            UnreachableError: When the store does not answer.
+        """
+        system = self._system
+        while (inner := getattr(system, "fs", None)) is not None:
+            system = inner
+        if isinstance(system, MemoryFileSystem) or "reference" in system.protocol:
+            msg = (
+                f"`batch_config.storage.root` cannot be used ({self._shown}): its files are in the "
+                "memory of this process and gone when it ends, before anybody reads them. Name a "
+                "folder or a store that lasts"
+            )
+            raise ConfigError(msg)
+        path = f"{self._folder.rstrip('/')}/{prefix}{_CHECK}"
+        folder = path.rpartition("/")[0]
+        with self._explained(ConfigError, "Nothing was read."):
+            self._system.makedirs(folder, exist_ok=True)
+            if isinstance(self._system, LocalFileSystem):
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    _write_check(file)
+            else:
+                self._send(path, _write_check)
+                with contextlib.suppress(Exception):  # who may only add files may use the store
+                    self._system.rm_file(path)
+
     def put(self, name: str, write: Callable[[t.IO[bytes]], None]) -> str:
         """Write a file.
 
@@ -104,7 +170,7 @@ class Storage:
             AutomateError: When it cannot be written.
         """
         path = f"{self._folder.rstrip('/')}/{name}"
-        with self._explained():
+        with self._explained(AutomateError, "The state stays before it."):
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
             if isinstance(self._system, LocalFileSystem):
                 _write_aside(Path(path), write)
@@ -124,19 +190,39 @@ class Storage:
                     self._system.rm_file(path)
                 raise
 
+    @property
+    def _shown(self) -> str:
+        """The folder, for messages: without a query, which may be a signature."""
+        local = isinstance(getattr(self, "_system", None), LocalFileSystem)
+        return self._base if local else self._base.partition("?")[0]
+
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, kind: type[AutomateError], effect: str) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - see below
-            # Each store has errors of its own, whose texts may hold addresses with credentials.
-            reason = error.strerror if isinstance(error, OSError) else None
-            msg = (
-                "Cannot write a batch file to `batch_config.storage.root` "
-                f"({self._scheme}://): {reason or type(error).__name__}. The state stays before "
-                "it; make the place writable and run again."
-            )
-            raise AutomateError(msg) from None
+        except Exception as error:  # noqa: BLE001 - each store has errors of its own
+            raise self._error(error, kind, effect) from None
+
+    def _error(self, error: Exception, kind: type[AutomateError], effect: str) -> AutomateError:
+        """Say what is wrong, without an error's own text: it may hold addresses with credentials.
+
+        Args:
+            error: Of a store or of the system.
+            kind: What to raise, unless the store has not answered.
+            effect: What has come of it; a sentence.
+        """
+        number = error.errno if isinstance(error, OSError) else None
+        reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        classes = {each.__name__ for each in type(error).__mro__}
+        what = f"Cannot write a batch file to `batch_config.storage.root` ({self._shown}): {reason}"
+        if number in _NO_ANSWER or classes & _NO_ANSWER_CLASSES:
+            return UnreachableError(f"{what}; the store does not answer. {effect} Run again later.")
+        return kind(f"{what}. {effect} Correct the place, or make it writable, and run again.")
+
+
+def _write_check(file: t.IO[bytes]) -> None:
+    file.write(b"tap-automate\n")
+    file.flush()
 
 
 def _secrets(value: object, *, named: bool = False) -> Iterator[str]:

@@ -83,6 +83,7 @@ class BatchWriter(BlockWriter):
 
         Raises:
             ConfigError: When the files have no place that can be used.
+            UnreachableError: When the store is asked already, and does not answer.
         """
         super().__init__()
         encoding, storage = setting["encoding"], setting["storage"]
@@ -100,6 +101,15 @@ class BatchWriter(BlockWriter):
         self._state: bytearray | None = None
         self._clock = clock
         self._finished_at = clock()
+
+    def check(self) -> None:
+        """Find out whether files can be written where they are to be, and outlive the process.
+
+        Raises:
+            ConfigError: When not.
+            UnreachableError: When the store does not answer.
+        """
+        self._storage.check(self._prefix)
 
     def write_message(self, message: Message) -> None:
         """Write a message, or keep it until it is its turn.
@@ -169,11 +179,13 @@ class BatchWriter(BlockWriter):
         """
         for stream in self._streams:
             self._write_file(stream)
-        if self._state is not None:
-            self._buffer += self._state + b"\n"
-            self._state = None
+        state, self._state = self._state, None
+        if state is not None:
+            self._buffer += state + b"\n"
         self._finished_at = self._clock()
         super().finish()
+        if state is not None:
+            self._tell()
 
     def _expect(self, schema: SchemaMessage) -> None:
         """Start a file with the columns of a SCHEMA; without any, records are written as such."""

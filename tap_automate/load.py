@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from automate_singer.writer import BlockWriter
     from tap_automate.codec import Codec
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import Block, RowStream
@@ -231,4 +232,7 @@ class Load:
                 if member in self._pending:
                     state[PENDING] = True
                 rooftop = (self._context or {}).get("rooftopId", "")
-                self._tap.progress.stream(member.name).advanced(bookmark.second, rooftop)
+                report = self._tap.progress.stream(member.name)
+                tell = functools.partial(report.advanced, bookmark.second, rooftop)
+                # Files of BATCH messages go out later than this, and the STATE behind them.
+                t.cast("BlockWriter", self._tap.message_writer).after_state(tell)

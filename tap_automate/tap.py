@@ -74,6 +74,11 @@ class TapAutomate(CommandTap):
         setting = values.get("batch_config")
         return BatchWriter(setting) if setting else super().make_writer(values)
 
+    def start(self) -> None:
+        """Find out whether batch files can be written."""
+        if isinstance(self.message_writer, BatchWriter):
+            self.message_writer.check()
+
     @functools.cached_property
     def api(self) -> ApiConfig:
         """The settings that say how to reach the API."""

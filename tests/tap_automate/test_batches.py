@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import typing as t
@@ -26,8 +28,9 @@ from singer_sdk.target_base import Target
 from support.singer import Loader
 
 from automate_api import redaction
-from automate_api.errors import AutomateError, ConfigError
-from tap_automate import batches
+from automate_api.errors import AutomateError, ConfigError, UnreachableError
+from automate_singer.writer import BlockWriter
+from tap_automate import batch_storage, batches
 from tap_automate.batch_setting import problems
 from tap_automate.batch_storage import Storage
 from tap_automate.batches import MOST_SECONDS, BatchWriter
@@ -542,6 +545,136 @@ def test_a_place_that_cannot_be_used_is_refused_before_the_run(
 ) -> None:
     with pytest.raises(ConfigError, match=expected):
         make_tap(batch_config=config(root))
+
+
+@pytest.mark.parametrize("root", ["file://land/x", "file:x", "local://", "file://"])
+def test_an_address_of_a_file_that_is_no_whole_path_is_refused(root: str) -> None:
+    with pytest.raises(ConfigError, match="with three slashes"):
+        Storage(root, {})
+
+
+@pytest.mark.parametrize(
+    ("root", "parameters"),
+    [
+        ("memory://x/y", {}),
+        ("dir://x", {"target_protocol": "memory", "path": "/a"}),
+        ("reference://x", {"fo": {}}),
+    ],
+)
+def test_a_place_that_ends_with_the_process_is_refused(
+    root: str, parameters: dict[str, t.Any]
+) -> None:
+    with pytest.raises(ConfigError, match=f"{root}.*gone when it ends"):
+        Storage(root, parameters).check()
+
+
+def test_a_host_that_nobody_knows_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> t.NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ConfigError, match=r"ftp://x/y\): Name or service not known") as refused:
+        Storage("ftp://me:a-password@x/y", {})
+    assert "a-password" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_a_store_that_does_not_answer_is_tried_later() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UnreachableError, match=f"ftp://{place}/y.*does not answer"):
+            Storage(f"ftp://me@{place}/y", {})
+        with pytest.raises(UnreachableError, match=f"webhdfs://{place}/y/.*does not answer"):
+            Storage(f"webhdfs://me:word@{place}/y", {}).check()
+
+
+@pytest.mark.parametrize("root", ["file:///proc/x", "{tmp_path}/taken", "{tmp_path}/taken/x"])
+def test_a_place_that_takes_no_files_is_refused_with_its_path(tmp_path: Path, root: str) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    place = root.format(tmp_path=tmp_path)
+    with pytest.raises(ConfigError, match=f"{place}/"):
+        Storage(place, {}).check()
+
+
+def test_a_folder_is_made_with_those_of_the_prefix_and_nothing_stays_in_it(tmp_path: Path) -> None:
+    Storage(str(tmp_path / "land"), {}).check("day/a-")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "land",
+        "land/day",
+    ]
+
+
+def test_a_store_is_checked_and_nothing_stays_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lasting(MemoryFileSystem):  # type: ignore[misc]
+        protocol = "lasting"
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(super()._strip_protocol(path.replace("lasting://", "memory://")))
+
+    monkeypatch.setattr(batch_storage, "MemoryFileSystem", type(None))
+    fsspec.register_implementation("lasting", Lasting, clobber=True)
+    Storage("lasting://checked", {}).check()
+    assert fsspec.filesystem("memory").ls("/checked") == []
+    monkeypatch.setattr(Lasting, "put_file", Cut.put_file)
+    with pytest.raises(UnreachableError, match="lasting://checked/"):
+        Storage("lasting://checked", {}).check()
+    fsspec.filesystem("memory").rm("/checked", recursive=True)
+
+
+@pytest.mark.parametrize("root", ["memory://x/y", "{tmp_path}/taken"])
+def test_a_run_asks_for_nothing_when_its_files_have_no_place(
+    tmp_path: Path,
+    offline_settings: dict[str, t.Any],
+    monkeypatch: pytest.MonkeyPatch,
+    root: str,
+) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    place = root.format(tmp_path=tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**offline_settings, "batch_config": config(place)}))
+
+    def ask(*_: object, **__: object) -> t.NoReturn:
+        pytest.fail("there was a request")
+
+    monkeypatch.setattr(TapAutomate, "sync_all", ask)
+    with pytest.raises(ConfigError, match=place):
+        TapAutomate.cli.main(["--config", str(file)], standalone_mode=False)
+
+
+def test_a_name_that_is_mistyped_is_said(make_tap: Callable[..., TapAutomate]) -> None:
+    with pytest.raises(ConfigError, match=r"got `batch_sise`; is `batch_size` meant\?"):
+        make_tap(batch_config={**config("/x"), "batch_sise": 10})
+
+
+def test_what_waits_for_a_state_is_told_when_it_is_out(
+    tmp_path: Path, written: Callable[[], list[dict[str, t.Any]]]
+) -> None:
+    for writer, at_once in ((BlockWriter(), True), (BatchWriter(config(tmp_path)), False)):
+        told: list[int] = []
+        writer.write_message(cars())
+        writer.write_message(RecordMessage("cars", {"id": "a"}))
+        writer.after_state(functools.partial(told.append, 1))
+        writer.write_message(StateMessage({"at": 1}))
+        assert told == ([1] if at_once else [])
+        assert ("STATE" in kinds(written())) is at_once
+        writer.finish()
+        writer.write_message(StateMessage({"at": 2}))
+        assert told == [1]
+        written()
+
+
+def test_who_waits_for_a_state_that_cannot_be_written_is_not_told(tmp_path: Path) -> None:
+    place = tmp_path / "taken"
+    place.write_text("a file, no folder")
+    writer = BatchWriter(config(place))
+    writer.write_message(cars())
+    writer.write_message(RecordMessage("cars", {"id": "a"}))
+    writer.after_state(lambda: pytest.fail("no STATE is out"))
+    writer.write_message(StateMessage({"at": 1}))
+    with pytest.raises(AutomateError):
+        writer.finish()
 
 
 @pytest.mark.parametrize(

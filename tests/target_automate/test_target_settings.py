@@ -39,7 +39,10 @@ GOOD: t.Final[dict[str, t.Any]] = {
         ({"idempotency_ttl": -1}, "`idempotency_ttl` must be"),
         ({"approvals": [{"object": "parts"}]}, "`approvals.0.object` must be"),
         ({"approvals": [{"when": "True"}]}, "`approvals.0.object` is required"),
-        ({"approvals": [{"object": "deals", "canary": 1}]}, "nothing but object, when"),
+        (
+            {"approvals": [{"object": "deals", "wen": "canary"}]},
+            "when; got `wen`; is `when` meant?",
+        ),
         ({"approvals": [{"object": "deals"}, {"object": "deals", "when": "a >"}]}, "`approvals.1"),
         ({"platform_token": None}, "`platform_token`"),
     ],
