@@ -26,6 +26,7 @@ PAPERS = (
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/auditing.md",
+    "docs/batches.md",
     "docs/performance.md",
     "docs/pushing.md",
     "docs/watching.md",

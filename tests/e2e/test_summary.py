@@ -100,6 +100,31 @@ def test_a_run_that_is_stopped_shows_what_it_has_done(dealer: Dealership) -> Non
     assert table(log)["gl_entries"]["bookmark"] == bookmark
 
 
+def test_the_bookmark_is_that_of_the_state_when_a_batch_file_cannot_be_written(
+    dealer: Dealership, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files"
+    setting = {"encoding": {"format": "jsonl"}, "storage": {"root": str(folder)}}
+    dealer.faults({"kind": "latency", "milliseconds": 500, "count": 2, "match": {"path": "/*"}})
+    with start("tap-automate", "--config", dealer.config(batch_config=setting)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["type"] == "SCHEMA"
+        folder.rename(tmp_path / "elsewhere")
+        folder.write_text("a file, no folder")
+        messages = [json.loads(line) for line in process.stdout]
+        log = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert f"{folder}/" in log
+    states = [message["value"] for message in messages if message["type"] == "STATE"]
+    bookmarks = states[-1]["bookmarks"] if states else {}
+    streams = table(log)
+    assert any(cells["rows"] != "0" for cells in streams.values())
+    assert {name: cells["bookmark"] for name, cells in streams.items()} == {
+        name: bookmarks.get(name, {}).get("replication_key_value", "-") for name in streams
+    }
+
+
 def test_a_login_that_fails_has_no_summary(dealer: Dealership) -> None:
     config = dealer.config(platform_token="wrong", session_store="memory")  # noqa: S106 - it is none
     done = run("tap-automate", "--config", config)

@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import gzip
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from singer_sdk.singerlib import RecordMessage, SchemaMessage, StateMessage
 from singer_sdk.sinks import BatchSink
 from singer_sdk.target_base import Target
+from support.papers import ROOT
 from support.singer import Loader
 
 from automate_api import redaction
@@ -738,3 +740,53 @@ def test_who_wants_no_files_does_not_wait_for_arrow_to_be_loaded() -> None:
     code = "import sys, tap_automate.tap; print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own words
     assert done.stdout == "False\n"
+
+
+def test_the_sql_of_the_paper_takes_the_last_version_of_each_row(
+    tmp_path: Path, written: Callable[[], list[dict[str, t.Any]]]
+) -> None:
+    instant = {"type": ["string", "null"], "format": "date-time"}
+    text = {"type": ["string"]}
+    vehicles = {"vehicleId": text, "updatedAt": instant}
+    fees = {"dealId": text, "position": {"type": ["integer"]}, "parentUpdatedAt": instant}
+    days = ["2026-01-20T00:00:00Z", "2026-01-21T00:00:00Z"]
+    runs: list[list[tuple[str, dict[str, t.Any], list[dict[str, t.Any]]]]] = [
+        [
+            ("vehicles", vehicles, [{"vehicleId": "a", "updatedAt": days[0]}]),
+            ("vehicles", vehicles, [{"vehicleId": "b", "updatedAt": days[1]}]),
+            ("vehicles", vehicles, [{"vehicleId": "c", "updatedAt": None}]),
+            (
+                "deal_fees",
+                fees,
+                [{"dealId": "d", "position": n, "parentUpdatedAt": days[0]} for n in (1, 2)],
+            ),
+        ],
+        [
+            (
+                "vehicles",
+                {**vehicles, "trim": text},
+                [{"vehicleId": name, "updatedAt": days[1], "trim": "S"} for name in "ac"],
+            ),
+            ("deal_fees", fees, [{"dealId": "d", "position": 1, "parentUpdatedAt": days[1]}]),
+            # As after a run that was killed: the same rows once more.
+            ("deal_fees", fees, [{"dealId": "d", "position": 1, "parentUpdatedAt": days[1]}]),
+        ],
+    ]
+    for messages in runs:
+        writer = BatchWriter(config(tmp_path / "landing"))
+        for stream, properties, records in messages:
+            schema = {"type": "object", "properties": properties}
+            writer.write_message(SchemaMessage(stream, schema, key_properties=()))
+            for record in records:
+                writer.write_message(RecordMessage(stream, record))
+            writer.finish()
+    assert kinds(written()).count("BATCH") == 7
+    paper = (ROOT / "docs/batches.md").read_text("utf-8")
+    queries = re.findall(r"^```sql\n(.*?)^```", paper, re.MULTILINE | re.DOTALL)
+    latest, current = (query.replace("landing/", f"{tmp_path}/landing/") for query in queries)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'").fetchall()
+        found = connection.sql(latest).project('"vehicleId", day("updatedAt"), trim').order("1")
+        assert found.fetchall() == [("a", 21, "S"), ("b", 21, None), ("c", 21, "S")]
+        found = connection.sql(current).project('"dealId", "position", day("parentUpdatedAt")')
+        assert found.fetchall() == [("d", 1, 21)]
