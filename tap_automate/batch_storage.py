@@ -67,8 +67,8 @@ class Storage:
         """
         if re.match("(file|local):(//)?(?!/)", root):
             msg = (
-                "`batch_config.storage.root` cannot be used: an address of file:// names no host, "
-                "and a whole path, as in file:///data/landing, with three slashes"
+                "`batch_config.storage.root` cannot be used: an address of file:// has no host, "
+                "but a whole path, as in file:///data/landing, with three slashes"
             )
             raise ConfigError(msg)
         for secret in _secrets(parameters):
