@@ -36,10 +36,11 @@ READS = {"method": "GET"}
 def test_trouble_that_passes_leaves_an_exact_warehouse(
     dealer: Dealership, tmp_path: Path, kinds: list[dict[str, t.Any]]
 ) -> None:
-    # Apart from one another: a request and its repetition are not both to be struck.
+    # Apart from one another: a request and its repetition, before which others that are under way
+    # come, are not both to be struck.
     dealer.faults(
         *(
-            {"match": READS, "count": 1, "skip": 2 + 6 * place, **kind}
+            {"match": READS, "count": 1, "skip": 2 + 15 * place, **kind}
             for place, kind in enumerate(kinds)
         )
     )
