@@ -12,6 +12,7 @@ import importlib.metadata
 import random
 import threading
 import typing as t
+import urllib.parse
 
 import requests
 import requests.adapters
@@ -268,7 +269,7 @@ class Transport:
         prepared.prepare_method(request.method)
         prepared.url = _address(self._config.base_url + request.path)
         if request.params:
-            prepared.prepare_url(prepared.url, dict(request.params))
+            prepared.url += f"?{urllib.parse.urlencode(request.params)}"
         prepared.prepare_headers(
             {**self._http.headers, **_content_type(request), **request.headers}
         )
