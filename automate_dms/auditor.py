@@ -167,10 +167,8 @@ class Auditor:
                 f"{self._place.path} has no table of {', '.join(map(repr, absent))} in schema "
                 f"{self._place.schema!r} that has the stream's key and `{REPLICATION_KEY}`."
             )
-            if names or len(absent) == len(families):
-                msg += " Name the schema with --schema, or load them first."
-                raise ConfigError(msg)
-            logger.warning("Not compared: %s", msg)
+            advice = "Name the schema with --schema, or load them first."
+            _leave_out(msg, advice, refused=bool(names) or len(absent) == len(families))
         there = [(stream, layouts) for stream, layouts in families if stream.name in layouts]
         outcomes = [self._outcome(stream, layouts, Span(start, end)) for stream, layouts in there]
         if not any(outcomes):
@@ -191,10 +189,8 @@ class Auditor:
                 f"`stream_maps` changes the key or `{REPLICATION_KEY}` of "
                 f"{', '.join(map(repr, changed))}, by which rows are compared with the DMS."
             )
-            if named or len(changed) == len(streams):
-                msg += " Name other streams with --stream."
-                raise ConfigError(msg)
-            logger.warning("Not compared: %s", msg)
+            advice = "Name other streams with --stream."
+            _leave_out(msg, advice, refused=named or len(changed) == len(streams))
         return [stream for stream in streams if stream.name not in changed]
 
     def _outcome(
@@ -284,3 +280,11 @@ def _changes(maps: Mapping[str, t.Any], stream: ResourceStream) -> bool:
         if isinstance(definition, dict) and fnmatch.fnmatch(stream.name, pattern)
         for name in (*stream.primary_keys, REPLICATION_KEY)
     )
+
+
+def _leave_out(why: str, advice: str, *, refused: bool) -> None:
+    """Say that streams are not compared; refuse them where somebody named them, or none is left."""
+    if refused:
+        msg = f"{why} {advice}"
+        raise ConfigError(msg)
+    logger.warning("Not compared: %s", why)
