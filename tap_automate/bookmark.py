@@ -155,10 +155,6 @@ class Bookmark:
         self._note_late(fresh)
         return fresh
 
-    def take(self, row: Row) -> bool:
-        """Tell whether one row is still to be emitted, and remember it, as `fresh` does."""
-        return bool(self.fresh((row,)))
-
     def advance(self, window: Window) -> None:
         """Move to the end of a certified window whose rows have been emitted; never back."""
         if self._seen_from is None:

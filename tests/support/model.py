@@ -200,10 +200,9 @@ class ModelTap:
         for certified in read_together(
             self.api, start, end, in_flight=self.in_flight, chance=self._chance
         ):
-            for row in certified.rows:
-                if bookmark.take(row):
-                    self.emitted[row.key[0]] = row.updated
-                    self.messages.append((row.key[0], row.updated))
+            for row in bookmark.fresh(certified.rows):
+                self.emitted[row.key[0]] = row.updated
+                self.messages.append((row.key[0], row.updated))
             bookmark.advance(certified.window)
             self.state = bookmark.to_state("updatedAt")
             yield self.state["replication_key_value"]

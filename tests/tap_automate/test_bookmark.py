@@ -28,7 +28,7 @@ def bookmark(state: dict[str, t.Any] | None = None, overlap: int = 60) -> Bookma
 def after(rows: list[Row], end: int, overlap: int = 60) -> dict[str, t.Any]:
     mark = bookmark(overlap=overlap)
     for each in rows:
-        assert mark.take(each)
+        assert mark.fresh((each,))
     mark.advance(Window(0, end))
     state: dict[str, t.Any] = json.loads(json.dumps(mark.to_state("updatedAt")))
     return state
@@ -42,17 +42,17 @@ def test_state_has_the_fields_that_singer_users_know() -> None:
 
 def test_a_row_of_the_overlap_is_emitted_once_over_two_runs() -> None:
     state = after([row("a", NOON - 5)], NOON)
-    assert not bookmark(state).take(row("a", NOON - 5))
+    assert not bookmark(state).fresh((row("a", NOON - 5),))
 
 
 def test_a_row_that_became_visible_late_is_emitted() -> None:
     state = after([row("a", NOON - 5)], NOON)
-    assert bookmark(state).take(row("late", NOON - 7))
+    assert bookmark(state).fresh((row("late", NOON - 7),))
 
 
 def test_the_same_key_with_a_later_change_is_emitted() -> None:
     state = after([row("a", NOON - 5)], NOON)
-    assert bookmark(state).take(row("a", NOON - 4))
+    assert bookmark(state).fresh((row("a", NOON - 4),))
 
 
 def test_rows_before_the_overlap_are_not_kept_in_state() -> None:
@@ -65,8 +65,8 @@ def test_state_holds_no_more_digests_than_agreed_and_they_are_the_newest() -> No
     state = after(rows, NOON)
     assert len(state["seen"]) == MOST_SEEN
     again = bookmark(state)
-    assert again.take(rows[0])
-    assert not again.take(rows[-1])
+    assert again.fresh((rows[0],))
+    assert not again.fresh((rows[-1],))
 
 
 def test_what_an_earlier_run_has_seen_survives_a_run_that_ends_within_the_overlap() -> None:
@@ -75,14 +75,14 @@ def test_what_an_earlier_run_has_seen_survives_a_run_that_ends_within_the_overla
     second.advance(Window(NOON - 60, NOON - 30))
     third = bookmark(second.to_state("updatedAt"))
     assert third.second == NOON
-    assert not third.take(row("a", NOON - 5))
+    assert not third.fresh((row("a", NOON - 5),))
 
 
 def test_runs_that_end_within_a_dense_overlap_do_not_let_the_state_grow() -> None:
     state = after([row(f"new{n}", NOON - 5) for n in range(MOST_SEEN)], NOON)
     second = bookmark(state)
     for number in range(MOST_SEEN):
-        second.take(row(f"old{number}", NOON - 50))
+        second.fresh((row(f"old{number}", NOON - 50),))
     second.advance(Window(NOON - 60, NOON - 30))
     assert second.to_state("updatedAt")["seen"] == state["seen"]
 

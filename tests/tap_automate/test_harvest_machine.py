@@ -118,9 +118,8 @@ class Extraction(RuleBasedStateMachine):
         assert self.harvest is not None
         try:
             while (window := self.harvest.take()) is not None:
-                for row in window.rows:
-                    if self.bookmark.take(row):
-                        self.tap.emitted[row.key[0]] = row.updated
+                for row in self.bookmark.fresh(window.rows):
+                    self.tap.emitted[row.key[0]] = row.updated
                 self.bookmark.advance(window.window)
                 self.tap.state = self.bookmark.to_state("updatedAt")
                 self.marks.append(self.tap.state["replication_key_value"])
