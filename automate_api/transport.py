@@ -18,6 +18,7 @@ import requests
 import requests.adapters
 import requests.auth
 import urllib3.exceptions
+from requests.cookies import extract_cookies_to_jar
 
 from automate_api import exact_json, network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
@@ -137,13 +138,12 @@ class Transport:
         self._verify: str | bool = str(config.ca_bundle) if config.ca_bundle else True
         self._http = requests.Session()
         self._http.trust_env = not config.is_loopback
-        self._http.cookies = cookies
         self._http.headers["Accept"] = "application/json"
         version = importlib.metadata.version("automate-dms")
         self._http.headers["User-Agent"] = f"automate-dms/{version}"
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=POOL_SIZE)
-        self._http.mount("https://", adapter)
-        self._http.mount("http://", adapter)
+        self._connections = requests.adapters.HTTPAdapter(
+            pool_connections=1, pool_maxsize=POOL_SIZE
+        )
 
     @property
     def stats(self) -> Stats:
@@ -227,13 +227,14 @@ class Transport:
         """
         place = self._take_turn(request)
         try:
-            response = self._http.send(
-                self._prepared(request),
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._environment,
+            prepared = self._prepared(request)
+            # `Session.send` would look for the target of a redirect, which nobody follows.
+            response = self._connections.send(prepared, timeout=self._timeout, **self._environment)
+            extract_cookies_to_jar(  # type: ignore[no-untyped-call]  # its stub has no types
+                self.cookies, prepared, response.raw
             )
-            content = _content(response)
+            # `content` reads pieces of 10 KB, and after each of them threads wait for one another.
+            content: bytes = response.raw.read(decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
@@ -254,7 +255,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connections.close()
 
     @functools.cached_property
     def _environment(self) -> Mapping[str, t.Any]:
@@ -320,18 +321,6 @@ class Transport:
             self._pacer.throttled(place)
         elif trouble is None:
             self._pacer.succeeded(place)
-
-
-def _content(response: requests.Response) -> bytes:
-    """Read the body at once.
-
-    requests itself reads pieces of 10 KB, and after each of them threads wait for one another. The
-    body of a redirect it has read already.
-    """
-    if response.is_redirect:
-        return response.content
-    content: bytes = response.raw.read(decode_content=True)
-    return content
 
 
 @functools.lru_cache(maxsize=64)

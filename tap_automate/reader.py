@@ -69,8 +69,9 @@ class Reader:
 
         def rows_of(records: Sequence[t.Any], request_id: str | None) -> list[Row]:
             rows = self._rows(records, request_id)
-            outside = sum([not earliest <= row.updated < latest for row in rows])
-            if outside:
+            times = [row.updated for row in rows]
+            if times and not earliest <= min(times) <= max(times) < latest:
+                outside = sum(not earliest <= time < latest for time in times)
                 msg = (
                     f"GET {self._path}: {outside} of {len(rows)} rows lie outside the "
                     "`updatedFrom` and `updatedTo` that were asked for. The server does not apply "
