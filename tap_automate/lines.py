@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import typing as t
 
@@ -17,6 +18,15 @@ if t.TYPE_CHECKING:
 
     from tap_automate.codec import Codec
     from tap_automate.shapes import Shape
+    from tap_automate.streams import Lines
+
+POSITION: t.Final = "position"
+"""Field that the tap numbers lines in, from 1, where the API gives them no id of their own."""
+
+POSITION_SCHEMA: t.Final[Mapping[str, t.Any]] = {
+    "type": "integer",
+    "description": "Place of the line in its parent, from 1: the API gives it no id of its own.",
+}
 
 
 class Cutter:
@@ -27,18 +37,19 @@ class Cutter:
     from its parent stays behind in a warehouse.
     """
 
-    def __init__(self, field: str, inherited: tuple[str, ...], position: str | None) -> None:
+    def __init__(self, lines: Lines, inherited: tuple[str, ...], *, numbered: bool) -> None:
         """Say what the rows are made of.
 
         Args:
-            field: The parent's array that holds the lines.
+            lines: Where the parent holds the lines.
             inherited: Parent's fields that each line carries: its key and its rooftop.
-            position: Field to number the lines in, from 1, where the API gives them no id of their
-                own.
+            numbered: Whether they are told apart by their position.
         """
-        self._field = field
+        self._path = lines.field.split(".")
+        self._field = lines.field
+        self._single = lines.single
         self._inherited = inherited
-        self._position = position
+        self._numbered = numbered
         self._compiled: dict[type, Callable[[Sequence[t.Any]], list[t.Any]]] = {}
 
     def cut(self, parents: Sequence[t.Any], codec: Codec | None = None) -> list[t.Any]:
@@ -49,7 +60,7 @@ class Cutter:
             codec: What has read the structs.
 
         Returns:
-            A struct or a dict for each line, new at its top level.
+            A struct or a dict for each line, new at its top level; none for a null.
 
         Raises:
             ProtocolError: When an array is none, or holds something that is no line.
@@ -62,21 +73,21 @@ class Cutter:
         return self._compiled[kind](parents)
 
     def _compile(self, shape: Shape | None) -> Callable[[Sequence[t.Any]], list[t.Any]]:
-        line = shape.parts.get(self._field) if shape else None
-        added = {PARENT_KEY} | ({self._position} if self._position else set())
-        if line is None or not line.fields.keys().isdisjoint({*self._inherited, *added}):
+        line = functools.reduce(_part, self._path, shape)
+        if shape is None or line is None or not self._can_hold(shape, line):
             return self._cut_dicts
-        names = [*self._inherited, *line.fields, *([self._position] if self._position else [])]
+        position = [POSITION] if self._numbered else []
+        names = [*self._inherited, *line.fields, *position, PARENT_KEY]
         row = msgspec.defstruct(
             "Line",
-            [(f"_{number}", t.Any) for number in range(len(names) + 1)],
-            rename={f"_{number}": name for number, name in enumerate([*names, PARENT_KEY])},
+            [(f"_{number}", t.Any) for number in range(len(names))],
+            rename={f"_{number}": name for number, name in enumerate(names)},
             gc=False,
         )
-        lines_of = operator.attrgetter(self._field)
+        lines_of = self._lines_getter(shape)
         head_of = operator.attrgetter(*self._inherited, REPLICATION_KEY)
         own_of = _values_of(list(line.fields.values()))
-        numbered = self._position is not None
+        numbered = self._numbered
 
         def cut(parents: Sequence[t.Any]) -> list[t.Any]:
             rows: list[t.Any] = []
@@ -89,6 +100,7 @@ class Cutter:
                     rows += [
                         row(*head, *own_of(line), number, updated)
                         for number, line in enumerate(lines, 1)
+                        if line is not None
                     ]
                 else:
                     rows += [row(*head, *own_of(line), updated) for line in lines]
@@ -96,23 +108,77 @@ class Cutter:
 
         return cut
 
-    def _cut_dicts(self, parents: Sequence[t.Any]) -> list[t.Any]:
-        return [row for parent in parents for row in self._lines_of(plain(parent))]
+    def _can_hold(self, shape: Shape, line: Shape) -> bool:
+        """Tell whether one type of rows can hold every line of these parents."""
+        single = shape.parts.get(self._single) if self._single else line
+        added = {*self._inherited, PARENT_KEY, POSITION if self._numbered else PARENT_KEY}
+        return (
+            single is not None
+            and single.fields == line.fields
+            and line.fields.keys().isdisjoint(added)
+        )
 
-    def _lines_of(self, parent: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
-        lines = parent.get(self._field) or []
-        if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-            msg = (
-                f"Expected `{self._field}` of every record to be a list of objects, one has "
-                "something else."
-            )
-            raise ProtocolError(msg)
+    def _lines_getter(self, shape: Shape) -> Callable[[t.Any], Sequence[t.Any] | None]:
+        """Return what finds the lines of a struct."""
+        attributes = []
+        part: Shape | None = shape
+        for name in self._path:
+            assert part is not None  # noqa: S101 - `_compile` has followed the path
+            attributes.append(part.fields[name])
+            part = part.parts.get(name)
+        single = shape.fields[self._single] if self._single else None
+        if len(attributes) == 1 and single is None:
+            return operator.attrgetter(*attributes)
+
+        def lines_of(parent: t.Any) -> Sequence[t.Any] | None:  # noqa: ANN401 - a struct
+            value = parent
+            for attribute in attributes:
+                value = getattr(value, attribute)
+                if not value:
+                    break
+            if value or single is None:
+                return value or None
+            alone = getattr(parent, single)
+            return [alone] if alone else None
+
+        return lines_of
+
+    def _cut_dicts(self, parents: Sequence[t.Any]) -> list[t.Any]:
+        return [row for parent in parents for row in self._rows_of(plain(parent))]
+
+    def _rows_of(self, parent: Mapping[str, t.Any]) -> Iterator[dict[str, t.Any]]:
         head = {name: parent.get(name) for name in self._inherited}
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(self._lines_of(parent), 1):
+            if line is None and self._numbered:
+                continue
+            if not isinstance(line, dict):
+                raise self._unexpected()
             row = {**head, **line, PARENT_KEY: parent[REPLICATION_KEY]}
-            if self._position is not None:
-                row[self._position] = number
+            if self._numbered:
+                row[POSITION] = number
             yield row
+
+    def _lines_of(self, parent: Mapping[str, t.Any]) -> list[t.Any]:
+        value: t.Any = parent
+        for name in self._path:
+            if value is not None and not isinstance(value, dict):
+                raise self._unexpected()
+            value = (value or {}).get(name)
+        if value and not isinstance(value, list):
+            raise self._unexpected()
+        alone = parent.get(self._single) if self._single else None
+        return value or ([alone] if alone else [])
+
+    def _unexpected(self) -> ProtocolError:
+        msg = (
+            f"Expected `{self._field}` of every record to be a list of objects, one has "
+            "something else."
+        )
+        return ProtocolError(msg)
+
+
+def _part(shape: Shape | None, name: str) -> Shape | None:
+    return shape.parts.get(name) if shape else None
 
 
 def _values_of(attributes: list[str]) -> Callable[[t.Any], tuple[t.Any, ...]]:

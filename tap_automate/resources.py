@@ -20,7 +20,7 @@ from automate_api.errors import (
 from tap_automate.blocks import blocks_of
 from tap_automate.codec import Codec
 from tap_automate.instants import from_seconds
-from tap_automate.lines import Cutter
+from tap_automate.lines import POSITION, POSITION_SCHEMA, Cutter
 from tap_automate.load import Load
 from tap_automate.reader import Reader
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
@@ -159,12 +159,14 @@ class LineStream(RowStream):
         """Put the parent's key and rooftop before the line's own fields."""
         parent = tap.contract.resource(self.parent_stream_type.declaration.path)
         lines = parent.lines(self.declaration.field)
-        inherited = (*parent.key, "rooftopId")
+        inherited = tuple(dict.fromkeys((*parent.key, "rooftopId")))
+        numbered = lines.key == (POSITION,)
         parent_fields = parent.record_schema["properties"]
         schema = {
             "type": "object",
             "properties": {
                 **{name: parent_fields[name] for name in inherited},
+                **({POSITION: POSITION_SCHEMA} if numbered else {}),
                 **lines.schema["properties"],
                 PARENT_KEY: parent_fields[REPLICATION_KEY],
             },
@@ -177,8 +179,7 @@ class LineStream(RowStream):
         )
         self.primary_keys = key
         self.replication_key = PARENT_KEY
-        position = lines.key[0] if lines.key == ("position",) else None
-        self._cutter = Cutter(self.declaration.field, inherited, position)
+        self._cutter = Cutter(self.declaration, inherited, numbered=numbered)
 
     partitions = ResourceStream.partitions
 

@@ -23,11 +23,14 @@ class Lines:
 
     Attributes:
         name: The stream.
-        field: The parent's array that holds the lines.
+        field: The parent's array that holds the lines, dotted where it is within an object.
+        single: A field of the parent that some tenants send instead, an object, when the array has
+            nothing.
     """
 
     name: str
     field: str
+    single: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,15 +52,32 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
     Declaration("vehicles", "/vehicles"),
     Declaration("lots", "/lots"),
     Declaration("customers", "/customers"),
-    Declaration("deals", "/deals"),
+    Declaration(
+        "deals",
+        "/deals",
+        lines=(
+            Lines("deal_fees", "fees"),
+            Lines("deal_products", "finance.products"),
+            Lines("deal_trade_ins", "tradeIns", single="tradeIn"),
+        ),
+    ),
+    Declaration("deal_recaps", "/deals/recaps"),
     Declaration("service_appointments", "/service/appointments"),
     Declaration(
         "repair_orders", "/service/repair-orders", lines=(Lines("repair_order_lines", "lines"),)
     ),
+    Declaration("op_codes", "/service/op-codes"),
+    Declaration("parts", "/parts"),
+    Declaration("parts_tickets", "/parts/tickets"),
     Declaration("gl_accounts", "/accounting/gl-accounts"),
     Declaration("gl_entries", "/accounting/gl-entries", lines=(Lines("gl_entry_lines", "lines"),)),
+    Declaration("receipts", "/accounting/receipts"),
+    Declaration("deposits", "/accounting/deposits"),
+    Declaration("accounting_periods", "/accounting/periods"),
     Declaration("users", "/users"),
     Declaration("rooftops", "/rooftops"),
+    Declaration("attachments", "/attachments"),
+    Declaration("events", "/events"),
 )
 
 

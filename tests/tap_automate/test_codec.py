@@ -19,6 +19,7 @@ from tap_automate.codec import MOST_LOOSE, Codec, plain
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
 from tap_automate.records import BEHIND_SENTINELS, SENTINEL_DATES, Normaliser, kinds_of
+from tap_automate.streams import Lines
 
 CONTRACT = contract.load()
 KEY = "a key of sixteen characters"
@@ -133,32 +134,37 @@ def test_typed_records_and_counts_are_those_of_the_slow_way(
 
 
 @pytest.mark.parametrize(
-    ("path", "key", "position"),
+    ("path", "lines", "numbered"),
     [
-        ("/service/repair-orders", "repairOrderId", None),
-        ("/accounting/gl-entries", "journalEntryId", None),
-        ("/accounting/gl-entries", "journalEntryId", "position"),
+        ("/service/repair-orders", Lines("ro", "lines"), False),
+        ("/accounting/gl-entries", Lines("gl", "lines"), False),
+        ("/accounting/gl-entries", Lines("gl", "lines"), True),
+        ("/deals", Lines("fees", "fees"), True),
+        ("/deals", Lines("products", "finance.products"), True),
+        ("/deals", Lines("trades", "tradeIns", single="tradeIn"), True),
     ],
+    ids=str,
 )
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_lines_of_typed_records_are_those_of_the_slow_way(
-    path: str, key: str, position: str | None, data: st.DataObject
+    path: str, lines: Lines, *, numbered: bool, data: st.DataObject
 ) -> None:
     made = codec(path)
-    schema = CONTRACT.resource(path).record_schema["properties"]
-    some = st.fixed_dictionaries(
-        {}, optional={"rooftopId": st.just("r"), "lines": values(schema["lines"])}
-    )
+    resource = CONTRACT.resource(path)
+    (key,) = resource.key
+    fields = {lines.field.split(".")[0], *([lines.single] if lines.single else [])}
+    held = {name: values(resource.record_schema["properties"][name]) for name in sorted(fields)}
+    some = st.fixed_dictionaries({}, optional={"rooftopId": st.just("r"), **held})
     records = [{key: "k", "updatedAt": "2026-01-20T13:45:00Z", **data.draw(some)} for _ in range(2)]
     body = {"items": records, "page": 1, "pageSize": 50, "total": 2}
     for record in made.normalise(made.decode(_encoder.encode(body)).items):
-        expected = outcome([plain(record)], cutter(key, position))
-        assert outcome([record], cutter(key, position), made) == expected
+        expected = outcome([plain(record)], cutter(lines, key, numbered=numbered))
+        assert outcome([record], cutter(lines, key, numbered=numbered), made) == expected
 
 
-def cutter(key: str, position: str | None) -> Cutter:
-    return Cutter("lines", (key, "rooftopId"), position)
+def cutter(lines: Lines, key: str, *, numbered: bool) -> Cutter:
+    return Cutter(lines, (key, "rooftopId"), numbered=numbered)
 
 
 def outcome(parents: list[t.Any], cutter: Cutter, made: Codec | None = None) -> list[t.Any] | str:

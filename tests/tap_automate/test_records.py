@@ -13,6 +13,7 @@ from automate_api.errors import ConfigError, ProtocolError
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
 from tap_automate.records import Normaliser
+from tap_automate.streams import Lines
 
 CONTRACT = contract.load()
 KEY = "a key of sixteen characters"
@@ -27,9 +28,14 @@ def normaliser(path: str, **treatment: str) -> Normaliser:
 
 
 def cut(
-    parent: dict[str, t.Any], field: str, inherited: tuple[str, ...], position: str | None = None
+    parent: dict[str, t.Any],
+    field: str,
+    inherited: tuple[str, ...],
+    *,
+    single: str | None = None,
+    numbered: bool = False,
 ) -> list[t.Any]:
-    return Cutter(field, inherited, position).cut([parent])
+    return Cutter(Lines("lines", field, single), inherited, numbered=numbered).cut([parent])
 
 
 @pytest.mark.parametrize("sentinel", ["1000-01-01", "0001-01-01", "1910-01-01"])
@@ -166,13 +172,51 @@ def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
 
 def test_a_parent_without_lines_has_none() -> None:
     parent = {"dealId": "d", "updatedAt": "2026-01-20T13:45:00Z", "fees": None}
-    assert cut(parent, "fees", ("dealId",), "position") == []
+    assert cut(parent, "fees", ("dealId",), numbered=True) == []
 
 
 def test_lines_without_an_id_are_numbered() -> None:
     parent = {"dealId": "d", "updatedAt": "u", "fees": [{"code": "DOC"}, {"code": "REG"}]}
-    rows = cut(parent, "fees", ("dealId",), "position")
+    rows = cut(parent, "fees", ("dealId",), numbered=True)
     assert [row["position"] for row in rows] == [1, 2]
+
+
+def test_a_null_among_lines_without_an_id_is_none_and_keeps_its_place() -> None:
+    parent = {"dealId": "d", "updatedAt": "u", "fees": [None, {"code": "REG"}]}
+    (row,) = cut(parent, "fees", ("dealId",), numbered=True)
+    assert (row["position"], row["code"]) == (2, "REG")
+
+
+@pytest.mark.parametrize("finance", [None, {}, {"products": None}, {"products": []}])
+def test_lines_within_an_object_are_none_where_the_object_has_none(finance: object) -> None:
+    parent = {"dealId": "d", "updatedAt": "u", "finance": finance}
+    assert cut(parent, "finance.products", ("dealId",), numbered=True) == []
+
+
+def test_lines_within_an_object_are_found() -> None:
+    parent = {"dealId": "d", "updatedAt": "u", "finance": {"products": [{"code": "VSC"}]}}
+    (row,) = cut(parent, "finance.products", ("dealId",), numbered=True)
+    assert row == {"dealId": "d", "code": "VSC", "parentUpdatedAt": "u", "position": 1}
+
+
+@pytest.mark.parametrize(
+    ("trades", "vins"),
+    [
+        ({"tradeIn": {"vin": "1"}}, ["1"]),
+        ({"tradeIn": {"vin": "1"}, "tradeIns": None}, ["1"]),
+        ({"tradeIn": {"vin": "1"}, "tradeIns": []}, ["1"]),
+        ({"tradeIn": {"vin": "1"}, "tradeIns": [{"vin": "1"}, {"vin": "2"}]}, ["1", "2"]),
+        ({"tradeIn": None, "tradeIns": [{"vin": "1"}]}, ["1"]),
+        ({"tradeIn": None}, []),
+        ({}, []),
+    ],
+)
+def test_one_line_in_a_field_of_its_own_is_as_good_as_an_array_of_one(
+    trades: dict[str, t.Any], vins: list[str]
+) -> None:
+    parent = {"dealId": "d", "updatedAt": "u", **trades}
+    rows = cut(parent, "tradeIns", ("dealId",), single="tradeIn", numbered=True)
+    assert [(row["position"], row["vin"]) for row in rows] == list(enumerate(vins, 1))
 
 
 @pytest.mark.parametrize("lines", [[None], ["a line"], {"lineId": "1"}, "text", 7])
