@@ -11,12 +11,12 @@ from automate_sandbox import contract_file
 from automate_sandbox.money import Record, encode
 from automate_sandbox.payloads import read_payload
 from automate_sandbox.problems import Problem
-from automate_sandbox.resources import Resource, resources
+from automate_sandbox.resources import JOINT, Resource, resources
 from automate_sandbox.sessions import COOKIE, bearer
 from automate_sandbox.writing import HANDLERS, Writer
 
 if t.TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
@@ -107,7 +107,8 @@ class Api:
     def _detail(self, resource: Resource) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             self._admit(request, resource.entitlements)
-            row = self._view(resource).rows.get(request.path_params["id"])
+            table = self._view(resource)
+            row = table.rows.get(_key(table, request.path_params["id"], request.query_params))
             if row is None:
                 raise Problem(
                     404, f"There is no such record in {resource.path}.", "record_not_found"
@@ -140,6 +141,23 @@ class Api:
             raise Problem(501, f"This tenant does not offer {operation.method} {operation.path}.")
 
         return endpoint
+
+
+def _key(table: Table, first: str, parameters: Mapping[str, str]) -> str:
+    """Find out which record a detail call names: its path has the first field of the key.
+
+    Raises:
+        Problem: 400 when several records have it, and the query does not say which.
+    """
+    _, *others = table.resource.key
+    if not others:
+        return first
+    if all(name in parameters for name in others):
+        return JOINT.join([first, *(parameters[name] for name in others)])
+    known = [key for key in table.rows if key.startswith(first + JOINT)]
+    if len(known) > 1:
+        raise Problem.invalid(400, others[0], "several records have this id; say which")
+    return known[0] if known else first
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:

@@ -62,19 +62,6 @@ def operations() -> tuple[Operation, ...]:
     )
 
 
-def listing(path: str) -> Operation:
-    """Find the list call of a path.
-
-    Raises:
-        LookupError: The contract has no such list.
-    """
-    for operation in operations():
-        if operation.path == path and operation.method == "GET" and operation.record:
-            return operation
-    message = f"the contract has no list at {path}"
-    raise LookupError(message)
-
-
 def record_key(schema_name: str) -> tuple[str, ...]:
     """Name the fields that identify a record."""
     return tuple(document()["components"]["schemas"][schema_name]["x-key"])

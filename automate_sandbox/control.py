@@ -192,10 +192,10 @@ class Control:
         content, ledger = await _body(request), self._sandbox.ledger
         resource, records = self._table(content).resource, content.get("records")
         if not isinstance(records, list) or not all(
-            isinstance(record, dict) and record.keys() >= {resource.key, "updatedAt"}
+            isinstance(record, dict) and record.keys() >= {*resource.key, "updatedAt"}
             for record in records
         ):
-            expected = f"expected objects with {resource.key} and updatedAt"
+            expected = f"expected objects with {', '.join(resource.key)} and updatedAt"
             raise Problem.invalid(422, "records", expected)
         imported = [(resource.stream, record) for record in records]
         try:

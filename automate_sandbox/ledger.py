@@ -34,7 +34,7 @@ class Row(t.NamedTuple):
     """The current version of a record.
 
     Attributes:
-        key: Its id.
+        key: Its id, or the parts of its key joined.
         updated: `updatedAt` in milliseconds since 1970.
         body: The record as JSON.
         values: What the resource's filters look at.
@@ -128,7 +128,7 @@ class Table:
         """Make the row of a record."""
         resource, text = self.resource, record["updatedAt"]
         updated = UNDATED if text is None else parse(text)
-        return Row(record[resource.key], updated, body, resource.values(record))
+        return Row(resource.key_of(record), updated, body, resource.values(record))
 
     def load(self, rows: Iterable[Row]) -> None:
         """Take many rows at once; of several with one key the last counts."""

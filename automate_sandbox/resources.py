@@ -1,9 +1,10 @@
-"""The table of resources that the sandbox serves, and how their filters look at a record."""
+"""The resources that the sandbox serves: the contract's lists, and how filters look at a record."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import sys
 import typing as t
 
@@ -13,21 +14,8 @@ from automate_sandbox.instants import parse
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from automate_sandbox.contract_file import Operation
     from automate_sandbox.money import Record
-
-PATHS: t.Final = {
-    "rooftops": "/rooftops",
-    "users": "/users",
-    "lots": "/lots",
-    "vehicles": "/vehicles",
-    "customers": "/customers",
-    "deals": "/deals",
-    "service_appointments": "/service/appointments",
-    "repair_orders": "/service/repair-orders",
-    "gl_accounts": "/accounting/gl-accounts",
-    "gl_entries": "/accounting/gl-entries",
-}
-"""Stream to its path. Everything else of the resource stands in the contract."""
 
 FIELDS: t.Final = {
     ("vehicles", "lotId"): "lot.lotId",
@@ -42,6 +30,8 @@ FIELDS: t.Final = {
     ("gl_entries", "accounting"): "accountingDate",
     ("gl_entries", "accountNumber"): "lines.accountNumber",
     ("gl_entries", "controlNumber"): "lines.controlNumber",
+    ("receipts", "dealId"): "appliedTo.id",
+    ("events", "occurred"): "occurredAt",
 }
 """Where a filter looks when the field has not its name; a range `xFrom`, `xTo` is named `x`."""
 
@@ -49,6 +39,9 @@ DATES: t.Final = frozenset({"accountingDate"})
 """Ranges over bare dates; the others are over instants."""
 
 COMMON: t.Final = frozenset({"updatedFrom", "updatedTo", "page", "pageSize"})
+
+JOINT: t.Final = "|"
+"""Between the parts of a composite key where it is one text; no part has it."""
 
 Value = str | int | tuple[str, ...] | None
 
@@ -75,10 +68,10 @@ class Resource:
     """A list of the API with its details.
 
     Attributes:
-        stream: The project's name of it.
+        stream: `op_codes` of `listOpCodes`.
         path: After the integration's prefix.
         schema: Name of the record's schema in the contract.
-        key: The field that identifies a record.
+        key: The fields that identify a record together; the first is the `{id}` of its detail call.
         entitlements: One of them is needed, unless there are none.
         filters: Query parameter to what it compares, beyond the common ones.
         fields: Dotted paths of the values that filters look at, in the order of `Row.values`.
@@ -87,10 +80,19 @@ class Resource:
     stream: str
     path: str
     schema: str
-    key: str
+    key: tuple[str, ...]
     entitlements: frozenset[str]
     filters: Mapping[str, Filter]
     fields: tuple[str, ...]
+
+    def key_of(self, record: Record) -> str:
+        """Make the one text that a record is known by within the sandbox.
+
+        Raises:
+            KeyError: A field of the key is missing.
+            TypeError: One is no text.
+        """
+        return JOINT.join([record[field] for field in self.key])
 
     def values(self, record: Record) -> tuple[Value, ...]:
         """Take from a record what its filters look at."""
@@ -99,12 +101,13 @@ class Resource:
 
 @functools.cache
 def resources() -> dict[str, Resource]:
-    """Stream to resource, as the contract and the table above say."""
-    return {stream: _resource(stream, path) for stream, path in PATHS.items()}
+    """Stream to resource, one for each list of the contract, in its order."""
+    found = [_resource(each) for each in contract_file.operations() if each.record]
+    return {resource.stream: resource for resource in found}
 
 
-def _resource(stream: str, path: str) -> Resource:
-    operation = contract_file.listing(path)
+def _resource(operation: Operation) -> Resource:
+    stream = _snake_case(operation.operation_id.removeprefix("list"))
     schema = str(operation.record)
     fields: list[str] = []
     filters = {}
@@ -120,13 +123,17 @@ def _resource(stream: str, path: str) -> Resource:
         filters[name] = Filter(fields.index(field), bound, field in DATES, allowed)
     return Resource(
         stream=stream,
-        path=path,
+        path=operation.path,
         schema=schema,
-        key=contract_file.record_key(schema)[0],
+        key=contract_file.record_key(schema),
         entitlements=operation.entitlements,
         filters=filters,
         fields=tuple(fields),
     )
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _value(record: Record, field: str) -> Value:

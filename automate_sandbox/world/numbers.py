@@ -12,11 +12,19 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIXES: t.Final = {
+    "accounting_periods": "per",
+    "attachments": "att",
     "customers": "cust",
+    "deal_recaps": "recap",
     "deals": "deal",
+    "deposits": "dep",
+    "events": "evt",
     "gl_accounts": "gla",
     "gl_entries": "je",
     "lots": "lot",
+    "parts": "part",
+    "parts_tickets": "tick",
+    "receipts": "rcpt",
     "repair_orders": "ro",
     "rooftops": "rt",
     "service_appointments": "appt",

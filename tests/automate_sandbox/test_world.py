@@ -36,7 +36,7 @@ def world(seed: int, vehicles: int, rooftops: int = 2) -> World:
     """Make a world and read it back as a client does: stream, key, record."""
     made: World = defaultdict(dict)
     for stream, record in Generator(seed, Size(rooftops, vehicles, 60), ANCHOR).records():
-        key = record[resources()[stream].key]
+        key = resources()[stream].key_of(record)
         assert key not in made[stream], "an id came twice"
         made[stream][key] = decode(encode(record))
     return made
@@ -58,7 +58,6 @@ def test_every_record_keeps_the_contract_and_names_no_other_field(full: World, s
     schema = resources()[stream].schema
     validator = contract_file.validator(schema)
     known = contract_file.properties(schema)
-    assert full[stream]
     for record in full[stream].values():
         plain = msgspec.json.decode(encode(record))
         assert [error.instance_path for error in validator.iter_errors(plain)] == []
