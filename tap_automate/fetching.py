@@ -7,7 +7,6 @@ that emits. What is read ahead is bounded, so memory does not grow with the data
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
 import time
@@ -47,8 +46,6 @@ class Parallelism:
 
     RECENT: t.ClassVar[int] = 16
     SMOOTHING: t.ClassVar[float] = 0.2
-    WORTH: t.ClassVar[float] = 0.25
-    """Share of the work that has to fit into a wait for one more thread to be worth it."""
 
     def __init__(self, most: int) -> None:
         self.limit = 1
@@ -67,7 +64,7 @@ class Parallelism:
         before = worked if self._work is None else self._work
         self._work = before + self.SMOOTHING * (worked - before)
         fitting = min(self._waits) / max(self._work, 1e-6)
-        self.limit = max(1, min(self._most, 1 + math.ceil(fitting - self.WORTH)))
+        self.limit = max(1, min(self._most, 1 + int(fitting)))
 
 
 class Fetching:
