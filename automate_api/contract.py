@@ -62,6 +62,23 @@ class Resource:
     record_schema: Schema
     parameters: frozenset[str]
 
+    def field(self, path: str) -> Schema:
+        """Give the JSON Schema of a field.
+
+        Args:
+            path: Its place in the record, dotted; not through arrays.
+
+        Raises:
+            LookupError: The records have no such field.
+        """
+        schema: Schema = self.record_schema
+        for name in path.split("."):
+            schema = schema.get("properties", {}).get(name, {})
+        if not schema:
+            msg = f"The records of {self.path} have no field {path!r}."
+            raise LookupError(msg)
+        return schema
+
     def lines(self, field: str) -> Lines:
         """Describe the lines that the records carry in an array.
 
@@ -71,10 +88,7 @@ class Resource:
         Raises:
             LookupError: The records have no such array, or its items have no key.
         """
-        schema: Schema = self.record_schema
-        for name in field.split("."):
-            schema = schema.get("properties", {}).get(name, {})
-        line = schema.get("items", {})
+        line = self.field(field).get("items", {})
         if "x-key" not in line:
             msg = f"The records of {self.path} have no lines with a key at {field!r}."
             raise LookupError(msg)
@@ -134,6 +148,24 @@ class Contract:
             record_schema=record,
             parameters=frozenset(self._resolve(p)["name"] for p in operation["parameters"]),
         )
+
+    def parameter(self, path: str, name: str) -> Schema:
+        """Give the JSON Schema of a query parameter of a list, with its description.
+
+        Args:
+            path: The list's path.
+            name: The parameter.
+
+        Raises:
+            LookupError: The contract has no list there, or it takes no such parameter.
+        """
+        operation = self._operation("get", path)
+        for parameter in map(self._resolve, operation["parameters"]):
+            if parameter["name"] == name:
+                schema = self._inline(parameter["schema"], parameter["x-origin"])
+                return schema | {"description": parameter.get("description", "")}
+        msg = f"The contract has no parameter {name!r} of GET {path}."
+        raise LookupError(msg)
 
     def write(self, operation_id: str) -> Write:
         """Describe a call that takes a body.

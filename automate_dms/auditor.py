@@ -20,8 +20,9 @@ from tap_automate.audit_findings import Findings, Span
 from tap_automate.audit_fixes import StreamFixes
 from tap_automate.audit_source import Source
 from tap_automate.bookmark import Bookmark
+from tap_automate.filters import active
 from tap_automate.instants import from_seconds, to_microseconds
-from tap_automate.streams import REPLICATION_KEY, STREAMS
+from tap_automate.streams import REPLICATION_KEY, ROOFTOP, STREAMS
 from tap_automate.windows import MICROSECONDS, UncertifiableError
 from target_warehouse.holdings import Holdings
 from target_warehouse.layout import Layout, TablePlace
@@ -47,8 +48,6 @@ COLUMNS: t.Final = (
     "vanished",
     "requests",
 )
-
-ROOFTOP: t.Final = "rooftopId"
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +180,22 @@ class Auditor:
         return [t.cast("ResourceStream", self._tap.streams[name]) for name in dict.fromkeys(chosen)]
 
     def _comparable(self, streams: list[ResourceStream], *, named: bool) -> list[ResourceStream]:
-        """Leave those out whose stream maps change what rows are told apart by."""
+        """Leave those out that cannot be compared.
+
+        Of a filtered stream, a row that has left the filter looks like one that was deleted, and
+        the table may hold what was loaded without the filter or with another.
+        """
+        settings = {stream.name: active(stream.declaration, self._tap.config) for stream in streams}
+        filtered = [name for name, found in settings.items() if found]
+        if filtered:
+            names = [f"`{each}`" for name in filtered for each in settings[name]]
+            msg = (
+                f"{' and '.join(names)} leave rows of {', '.join(map(repr, filtered))} out, and a "
+                "row that has come to be left out cannot be told from one that was deleted."
+            )
+            advice = "Audit without the setting, or name other streams with --stream."
+            _leave_out(msg, advice, refused=named or len(filtered) == len(streams))
+            streams = [stream for stream in streams if stream.name not in filtered]
         maps = self._tap.config.get("stream_maps") or {}
         changed = [stream.name for stream in streams if _changes(maps, stream)]
         if changed:

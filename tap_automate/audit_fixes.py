@@ -11,8 +11,8 @@ import typing as t
 
 from automate_api.exact_json import encode
 from automate_singer.tombstones import DELETED
+from tap_automate.cuts import CutStream
 from tap_automate.records import Normaliser
-from tap_automate.resources import LineStream
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,7 +99,7 @@ class Messages:
         properties = {
             name: declared.get(name, schema) for name, schema in self._layout.schemas.items()
         }
-        if self._layout.column(DELETED) is None and not isinstance(self._stream, LineStream):
+        if self._layout.column(DELETED) is None and not isinstance(self._stream, CutStream):
             instant = {"type": ["string", "null"], "format": "date-time"}
             properties[self._layout.styled(DELETED)] = instant
         return properties
@@ -133,7 +133,7 @@ class StreamFixes:
         self._lines = [
             (child, Messages(child, layouts[child.name], write, now))
             for child in stream.child_streams
-            if isinstance(child, LineStream) and child.name in layouts
+            if isinstance(child, CutStream) and child.name in layouts
         ]
         self._deleted = layouts[stream.name].styled(DELETED)
         self._versions = versions

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import typing as t
 
-from tap_automate import batch_setting
+from tap_automate import batch_setting, filters
 from tap_automate.batch_setting import BATCH_SETTING
+from tap_automate.filters import filter_settings
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS
 
@@ -42,6 +43,7 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
             "its history. Rows without a rooftop are not among them."
         ),
     },
+    **filter_settings(),
     "page_size": {
         "type": "integer",
         "minimum": 1,
@@ -114,6 +116,7 @@ def problems(values: Mapping[str, t.Any], streams: Collection[str]) -> Iterator[
         A sentence for each problem, without the value.
     """
     yield from _date_problems(values)
+    yield from filters.problems(values)
     yield from _map_problems(values.get("stream_maps"), streams)
     if setting := values.get("batch_config"):
         yield from batch_setting.problems(setting)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from tap_automate import lateness, metrics, probes
+from tap_automate import filters, lateness, metrics, probes
 from tap_automate.blocks import blocks_of
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import LEAST_COOLDOWN
@@ -113,12 +113,8 @@ class Load:
         finally:
             self._tell_of_late_rows()
         if self._context and is_first and not self._found:
-            self._stream.logger.warning(
-                "Stream '%s': the DMS has no rows of rooftop %s. Where it should, compare "
-                "`rooftop_ids` with the stream 'rooftops'.",
-                name,
-                self._context["rooftopId"],
-            )
+            asked = filters.described(self._stream.declaration, self._context)
+            self._stream.logger.warning("Stream '%s': the DMS has no rows %s", name, asked)
 
     def _span(self, now: int) -> tuple[int, int]:
         """Return the seconds to read from and to; nothing is new where they are none."""

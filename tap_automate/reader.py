@@ -16,6 +16,8 @@ if t.TYPE_CHECKING:
 
     from automate_api.client import Client
 
+    Check: t.TypeAlias = Callable[[Sequence[t.Any], str | None], None]
+
 UNDATED: t.Final = -(2**62)
 """The time of a row whose `updatedAt` is null, in microseconds: before any that can be written."""
 
@@ -37,6 +39,7 @@ class Reader:
         page_size: int,
         parameters: Mapping[str, str],
         decode: Callable[[bytes], t.Any] | None = None,
+        check: Check | None = None,
     ) -> None:
         """Remember what every request has in common.
 
@@ -48,11 +51,13 @@ class Reader:
             parameters: Further query parameters, such as the rooftop.
             decode: As `Client.list_page` takes it; a record that is no dict must have its key and
                 `updatedAt` in attributes of these names, of the right types.
+            check: Raises a `ProtocolError` when the server did not apply the parameters.
         """
         self._client = client
         self._path = path
         self._key = key
         self._decode = decode
+        self._check: Check = check or (lambda _records, _request_id: None)
         self._parameters: dict[str, str | int] = {**parameters, "pageSize": page_size}
 
     def fetch(self, window: Window, page: int) -> Page:
@@ -61,7 +66,7 @@ class Reader:
         Raises:
             NotOfferedError: When the server does not know the path.
             ProtocolError: When the answer is no page, or another one, or a row has no key, no
-                `updatedAt`, or lies outside the window.
+                `updatedAt`, lies outside the window, or fails the check.
             AutomateError: As `Client.list_page`.
         """
         earliest = window.start * MICROSECONDS - TOLERANCE
@@ -116,6 +121,7 @@ class Reader:
         """
         parameters = {**self._parameters, "pageSize": rows, "page": 1}
         answer = self._client.list_page(self._path, parameters)
+        self._check(answer.items, answer.request_id)
         return self._rows_of_any_time(answer.items[:rows], answer.request_id)
 
     def _page(
@@ -140,6 +146,7 @@ class Reader:
             msg = f"GET {self._path}: asked for page {number}, the answer is page {answer.page}."
             raise ProtocolError(msg, request_id=answer.request_id)
         rows = rows_of(answer.items, answer.request_id)
+        self._check(answer.items, answer.request_id)
         return Page(rows=rows, size=answer.page_size, total=answer.total)
 
     def _rows(self, records: Sequence[t.Any], request_id: str | None) -> list[Row]:

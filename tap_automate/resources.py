@@ -1,8 +1,8 @@
-"""A resource of the API as a Singer stream, and the line streams cut from its records.
+"""A resource of the API as a Singer stream.
 
 From request to message: `plan` cuts time into windows, `harvest` knows which of their pages to ask
 for, `fetching` has threads ask, `reader` and `codec` make rows of the answers, `windows` certifies
-them, `bookmark` leaves out what was emitted before, `load` ties these together, `lines` and
+them, `bookmark` leaves out what was emitted before, `load` ties these together, `cuts` and
 `blocks` make what is written, and `sdk_seams` writes it, then state.
 """
 
@@ -17,20 +17,21 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
+from tap_automate import filters
 from tap_automate.blocks import blocks_of
 from tap_automate.codec import Codec
+from tap_automate.cuts import HistoryStream, LineStream
 from tap_automate.instants import from_seconds
-from tap_automate.lines import POSITION, POSITION_SCHEMA, Cutter
 from tap_automate.load import Load
 from tap_automate.reader import Reader
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
-from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Declaration, Lines
+from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Lines
 from tap_automate.windows import UncertifiableError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
 
     from automate_api.contract import Resource
     from tap_automate.tap import TapAutomate
@@ -57,9 +58,8 @@ class ResourceStream(FamilyStream):
 
     @property
     def partitions(self) -> list[dict[str, t.Any]] | None:
-        """One partition, with a bookmark of its own, for each rooftop that was asked for."""
-        rooftops = self.config.get("rooftop_ids")
-        return [{"rooftopId": each} for each in dict.fromkeys(rooftops)] if rooftops else None
+        """One, with a bookmark of its own, for each rooftop and for what filters ask for."""
+        return filters.partitions(self.declaration, self.config)
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return nothing: the end of a certified window is the limit of the bookmark."""
@@ -140,6 +140,7 @@ class ResourceStream(FamilyStream):
             page_size=self.config["page_size"],
             parameters=dict(context or {}),
             decode=codec.decode,
+            check=filters.check(self.declaration, self.path, context),
         )
 
     def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
@@ -149,62 +150,18 @@ class ResourceStream(FamilyStream):
         return Step(blocks_of(sample, fresh, codec), lambda: None)
 
 
-class LineStream(RowStream):
-    """The lines within the records of another stream, cut in its loop without a further request."""
-
-    declaration: t.ClassVar[Lines]
-    parent_stream_type: type[ResourceStream]
-
-    def __init__(self, tap: TapAutomate) -> None:
-        """Put the parent's key and rooftop before the line's own fields."""
-        parent = tap.contract.resource(self.parent_stream_type.declaration.path)
-        lines = parent.lines(self.declaration.field)
-        inherited = tuple(dict.fromkeys((*parent.key, "rooftopId")))
-        numbered = lines.key == (POSITION,)
-        parent_fields = parent.record_schema["properties"]
-        schema = {
-            "type": "object",
-            "properties": {
-                **{name: parent_fields[name] for name in inherited},
-                **({POSITION: POSITION_SCHEMA} if numbered else {}),
-                **lines.schema["properties"],
-                PARENT_KEY: parent_fields[REPLICATION_KEY],
-            },
-        }
-        key = (*parent.key, *lines.key)
-        super().__init__(
-            tap,
-            name=self.declaration.name,
-            schema=tap.privacy.schema(stream_schema(schema, key=(*key, PARENT_KEY))),
-        )
-        self.primary_keys = key
-        self.replication_key = PARENT_KEY
-        self._cutter = Cutter(self.declaration, inherited, numbered=numbered)
-
-    partitions = ResourceStream.partitions
-
-    def cut(self, records: Sequence[t.Any], codec: Codec | None = None) -> Sequence[t.Any]:
-        """Return the lines of records."""
-        return self._cutter.cut(records, codec)
-
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield nothing: the parent writes the lines."""
-        del context
-        return iter(())
-
-
 def stream_types() -> list[type[RowStream]]:
-    """Return a class for each stream: the SDK ties line streams to their parent by class."""
+    """Return a class for each stream: the SDK ties those cut from another to it by class."""
     types: list[type[RowStream]] = []
     for declaration in STREAMS:
         parent = type(f"{declaration.name}_stream", (ResourceStream,), {"declaration": declaration})
         types.append(parent)
         types.extend(
             type(
-                f"{lines.name}_stream",
-                (LineStream,),
-                {"declaration": lines, "parent_stream_type": parent},
+                f"{cut.name}_stream",
+                (LineStream if isinstance(cut, Lines) else HistoryStream,),
+                {"declaration": cut, "parent_stream_type": parent},
             )
-            for lines in declaration.lines
+            for cut in declaration.cuts
         )
     return types

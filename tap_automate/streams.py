@@ -13,6 +13,9 @@ import typing as t
 REPLICATION_KEY: t.Final = "updatedAt"
 """The field that every record of the API is dated by."""
 
+ROOFTOP: t.Final = "rooftopId"
+"""The field, and the query parameter, of the store that a record belongs to."""
+
 PARENT_KEY: t.Final = "parentUpdatedAt"
 """The same of a line's parent, which every line carries."""
 
@@ -34,6 +37,37 @@ class Lines:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class History:
+    """A stream of the versions of another stream's records, one row each, that only grows.
+
+    Attributes:
+        name: The stream.
+        fields: What of a record may change and is kept, beside its key and its time; dotted where
+            it is within an object, and then named by the last part.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filter:
+    """A setting by which the server leaves records of a stream out.
+
+    Attributes:
+        setting: The tap's setting; its type, closed list and description are the parameter's.
+        parameter: The query parameter of the list call.
+        field: What of a record it is about, dotted; what the parameter is called, unless given.
+        holds: How a record's field stands to the setting's value.
+    """
+
+    setting: str
+    parameter: str
+    field: str | None = None
+    holds: t.Literal["equal", "from", "to"] = "equal"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Declaration:
     """A stream of one list call.
 
@@ -41,17 +75,52 @@ class Declaration:
         name: The stream.
         path: The list call, as in the contract.
         lines: Line streams that are cut from its records.
+        history: The stream of their versions, if one is kept.
+        filters: What the server may be asked to leave out.
     """
 
     name: str
     path: str
     lines: tuple[Lines, ...] = ()
+    history: History | None = None
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def cuts(self) -> tuple[Lines | History, ...]:
+        """The streams that are cut from its records."""
+        return (*self.lines, *([self.history] if self.history else []))
 
 
 STREAMS: t.Final[tuple[Declaration, ...]] = (
-    Declaration("vehicles", "/vehicles"),
+    Declaration(
+        "vehicles",
+        "/vehicles",
+        history=History(
+            "vehicle_status_history",
+            (
+                "vin",
+                "stockNumber",
+                "status",
+                "condition",
+                "listPrice",
+                "salePrice",
+                "msrp",
+                "cost",
+                "isWholesale",
+                "lot.lotId",
+            ),
+        ),
+        filters=(
+            Filter("vehicle_status", "status"),
+            Filter("vehicle_condition", "condition"),
+            Filter("vehicle_make", "make"),
+            Filter("vehicle_model", "model"),
+            Filter("vehicle_vin", "vin"),
+            Filter("vehicle_lot_id", "lotId", field="lot.lotId"),
+        ),
+    ),
     Declaration("lots", "/lots"),
-    Declaration("customers", "/customers"),
+    Declaration("customers", "/customers", filters=(Filter("customer_type", "customerType"),)),
     Declaration(
         "deals",
         "/deals",
@@ -70,7 +139,15 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
     Declaration("parts", "/parts"),
     Declaration("parts_tickets", "/parts/tickets"),
     Declaration("gl_accounts", "/accounting/gl-accounts"),
-    Declaration("gl_entries", "/accounting/gl-entries", lines=(Lines("gl_entry_lines", "lines"),)),
+    Declaration(
+        "gl_entries",
+        "/accounting/gl-entries",
+        lines=(Lines("gl_entry_lines", "lines"),),
+        filters=(
+            Filter("gl_accounting_from", "accountingFrom", "accountingDate", holds="from"),
+            Filter("gl_accounting_to", "accountingTo", "accountingDate", holds="to"),
+        ),
+    ),
     Declaration("receipts", "/accounting/receipts"),
     Declaration("deposits", "/accounting/deposits"),
     Declaration("accounting_periods", "/accounting/periods"),
@@ -82,9 +159,9 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
 
 
 def stream_names() -> list[str]:
-    """Return the name of every stream, line streams behind their parent."""
+    """Return the name of every stream, those cut from another behind it."""
     return [
         name
         for declaration in STREAMS
-        for name in (declaration.name, *(lines.name for lines in declaration.lines))
+        for name in (declaration.name, *(cut.name for cut in declaration.cuts))
     ]

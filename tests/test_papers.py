@@ -55,6 +55,8 @@ def described_streams() -> list[list[str]]:
         for lines in stream.lines:
             key = resource.lines(lines.field).key
             rows.append([lines.name, *resource.key, *key, entitlement])
+        if stream.history:
+            rows.append([stream.history.name, *resource.key, "updatedAt", entitlement])
     return rows
 
 
@@ -64,6 +66,25 @@ def test_the_table_of_streams_is_that_of_the_tap() -> None:
         of_lines = origin.startswith("its ")
         found.append([*code(name), *code(key), entitlement, *([] if of_lines else [origin])])
     assert found == described_streams()
+
+
+def test_the_stream_that_contributing_adds_is_there_by_nothing_but_these_lines() -> None:
+    shown = readme_section("To add a stream", "CONTRIBUTING.md")
+    files = re.findall(r"^--- (.+)\n((?:[ +].*\n)+)", shown, re.MULTILINE)
+    assert [name for name, _ in files] == ["automate_api/openapi.yaml", "tap_automate/streams.py"]
+    for name, lines in files:
+        text = (ROOT / name).read_text("utf-8")
+        blocks = re.findall(r"(?:^\+.*\n)+", lines, re.MULTILINE)
+        assert blocks
+        for block in blocks:
+            assert re.sub(r"^\+", "", block, flags=re.MULTILINE) in text
+    mentions = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("automate_api", "automate_singer", "tap_automate")
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".py", ".yaml"} and re.search(r"\blots\b", path.read_text("utf-8"))
+    }
+    assert mentions == {name for name, _ in files}
 
 
 def test_the_table_of_sinks_is_that_of_the_target() -> None:

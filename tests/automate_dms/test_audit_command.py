@@ -415,6 +415,22 @@ def test_a_stream_whose_key_or_time_a_map_changes_is_not_compared(audited: Audit
     assert "│ users" not in done.out
 
 
+def test_a_stream_of_which_a_filter_leaves_rows_out_is_not_compared(audited: Audited) -> None:
+    warehouse = audited.dealer.directory / "loaded.duckdb"
+    named = ("--stream", "vehicles", "--stream", "rooftops")
+    filters = {"vehicle_status": "in_stock", "vehicle_make": "Honda", "customer_type": "lead"}
+    done = audited.audit(warehouse, *named, **filters)
+    assert (done.code, done.out) == (2, "")
+    assert "`vehicle_status` and `vehicle_make` leave rows of 'vehicles' out" in done.err
+    assert "Audit without the setting" in done.err
+    done = audited.audit(warehouse, **filters)
+    assert "leave rows of 'vehicles', 'customers' out" in done.err
+    assert counts(done, "rooftops")["differing"] == 0
+    assert "│ vehicles" not in done.out
+    done = audited.audit(warehouse, "--stream", "rooftops", **filters)
+    assert (done.code, done.err) == (0, "")
+
+
 def test_what_is_no_warehouse_ends_with_2(audited: Audited, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database")
     for path in (tmp_path / "nothing", tmp_path / "text", tmp_path):
