@@ -10,6 +10,7 @@ from collections import deque
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import Record
+from automate_sandbox.office import Office
 from automate_sandbox.world import appointments, deals, service
 from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.customers import edit_customer, make_customer
@@ -53,6 +54,7 @@ class Live:
         self._sandbox = sandbox
         self._rng = random.Random(f"live/{sandbox.seed}")  # noqa: S311 - no secret
         self._source = Source(self._rng, sandbox.numbers)
+        self._office = Office(sandbox, self._source, self._pick)
         self._delivered: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         self._task: asyncio.Task[None] | None = None
         self._actions: dict[t.Callable[[int], Changes], int] = {
@@ -66,6 +68,10 @@ class Live:
             self._change_appointment: 3,
             self._write_up: 5,
             self._advance_order: 8,
+            self._office.deposit: 2,
+            self._office.pay_account: 1,
+            self._office.revise_recap: 1,
+            self._office.back_date: 1,
         }
 
     def set_rate(self, rate: int) -> None:
@@ -84,7 +90,7 @@ class Live:
             How many records it changed.
         """
         now = self._sandbox.clock.now()
-        changes: Changes = []
+        changes = self._office.turn_month(now // SECOND)
         while not changes:
             action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
             changes = action(now // SECOND)
@@ -169,10 +175,16 @@ class Live:
             deals.lose(deal, at)
         elif deal["status"] == "penciled":
             deals.contract(deal, rooftop, at)
+            return [("deals", deal), *self._office.contract(deal, vehicle["cost"], at)]
         else:
             sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
             self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
-            return [("deals", deal), ("vehicles", vehicle), ("gl_entries", sale.entry)]
+            return [
+                ("deals", deal),
+                ("vehicles", vehicle),
+                ("gl_entries", sale.entry),
+                *self._office.deliver(deal, vehicle["cost"], at),
+            ]
         return [("deals", deal)]
 
     def _unwind_deal(self, at: int) -> Changes:
@@ -192,6 +204,7 @@ class Live:
             ("vehicles", vehicle),
             ("gl_entries", entry),
             ("gl_entries", reversal),
+            *self._office.unwind(deal, at),
         ]
 
     def _visitor(self) -> tuple[Rooftop, service.Car] | None:
@@ -243,5 +256,6 @@ class Live:
             rooftop = self._sandbox.rooftop(order["rooftopId"])
             pay_type = service.open_pay_types(order)[0]
             entry = service.close(self._sandbox.numbers, rooftop, order, pay_type, at)
-            return [("repair_orders", order), ("gl_entries", entry)]
+            paid = self._office.collect(order, at) if pay_type == "customer_pay" else []
+            return [("repair_orders", order), ("gl_entries", entry), *paid]
         return [("repair_orders", order)]

@@ -42,6 +42,10 @@ class Calendar:
             instant = self._noons[days_ago] = int(noon.timestamp())
         return instant
 
+    def begins(self, day: date) -> int:
+        """Instant of midnight before a business date, by the rooftop's wall clock."""
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp())
+
     def date_of(self, instant: int) -> date:
         """Business date of an instant: the date on the rooftop's wall."""
         return datetime.fromtimestamp(instant, self.zone).date()

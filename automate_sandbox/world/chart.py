@@ -80,6 +80,10 @@ CHART: t.Final = {
     "interest_income": Account("0901", "Interest income", "other_income"),
     "interest": Account("0951", "Floor plan interest", "other_expense"),
     "units": Account("9001", "Units sold", "statistical", "new"),
+    "customer_deposits": Account(
+        "0325", "Customer deposits", "liability", control="customer", schedule="25"
+    ),
+    "over_short": Account("0818", "Cash over and short", "expense"),
 }
 """Role in a journal to the account."""
 

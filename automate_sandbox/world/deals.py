@@ -119,6 +119,25 @@ def contract(deal: Record, rooftop: Rooftop, at: int) -> None:
     _step(deal, at, status="contracted", contractDate=signed, fundingStatus=funding)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """When a deal takes its steps, in seconds since 1970.
+
+    Attributes:
+        penciled: Written down.
+        contracted: Signed.
+        delivered: Handed over.
+        until: Steps from here on are still to come.
+        unwound: Taken back; None when the sale holds.
+    """
+
+    penciled: int
+    contracted: int
+    delivered: int
+    until: int
+    unwound: int | None = None
+
+
 @dataclasses.dataclass
 class Sale:
     """A deal with what it moves: the vehicle, and once delivered the journal entry."""
@@ -170,14 +189,17 @@ def deliver(
 
 
 def sale_postings(deal: Record, cost: Decimal) -> list[Posting]:
-    """Derive the journal of a delivered deal; products and fees have lines on the same account."""
+    """Derive the journal of a delivered deal; products and fees have lines on the same account.
+
+    The cash down has come in, or will, by receipts: here it only leaves the customer's deposits.
+    """
     pricing, finance, stock = deal["pricing"], deal["finance"], deal["vehicle"]["stockNumber"]
     side = "new" if deal["saleClass"] == "new" else "used"
-    customer = deal["customerId"]
+    customer, number = deal["customerId"], deal["dealNumber"]
     price = pricing["salePrice"] - pricing["discounts"] + pricing["accessories"]
     lines = [
         Posting("contracts", finance["amountFinanced"], "Contract in transit", stock, customer),
-        Posting("cash", finance["cashDown"], "Cash down", None, customer),
+        Posting("customer_deposits", finance["cashDown"], "Cash down", customer, number),
         Posting("rebates", pricing["rebates"], "Factory rebate", stock),
         Posting(f"{side}_sales", -price, "Vehicle sale", stock, units=1),
         Posting(f"{side}_cost", cost, "Cost of vehicle", stock),

@@ -5,23 +5,24 @@ from __future__ import annotations
 import dataclasses
 import random
 import typing as t
-from datetime import date, timedelta
+from datetime import timedelta
 
 from automate_sandbox.instants import SECOND, render
-from automate_sandbox.money import cents, dollars
-from automate_sandbox.world import appointments, deals, service
+from automate_sandbox.world import appointments, deals, recaps, receipts, service
 from automate_sandbox.world.calendar import DAY, HOUR
+from automate_sandbox.world.cashbook import Cashbook
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.chart import build_accounts
 from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
-from automate_sandbox.world.journals import Header, Posting, post
+from automate_sandbox.world.general import build_general_journal
 from automate_sandbox.world.numbers import Numbers, Source
+from automate_sandbox.world.periods import build_periods
 from automate_sandbox.world.rooftops import Rooftop, build_rooftops
 from automate_sandbox.world.vehicles import make_vehicle, reprice
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
+    from datetime import date
 
     from automate_sandbox.money import Record
 
@@ -88,9 +89,14 @@ class Generator:
         self.source = Source(self.rng, self.numbers)
         # Of its own, so that the calendar of the shop decides nothing else.
         self.bookings = random.Random(f"bookings/{seed}")  # noqa: S311 - a world, not a secret
+        # So does the office: the recaps and the cashier decide nothing that they write about.
+        office = random.Random(f"office/{seed}")  # noqa: S311 - a world, not a secret
+        self.office = Source(office, self.numbers)
         self.rooftops: list[Rooftop] = []
         self.buyers: list[list[Buyer]] = []
         self.cars: list[list[service.Car]] = []
+        self.payments: list[list[receipts.Payment]] = []
+        self.on_account: set[str] = set()
         self.feeds = [
             anchor - 2 * HOUR - self.rng.randrange(size.days * DAY)
             for _ in range(max(1, size.vehicles * FATES["fed"] // 100 // SAME_SECOND))
@@ -108,7 +114,12 @@ class Generator:
             rooftop = self.rooftops[index % len(self.rooftops)]
             yield "service_appointments", self._appointment(rooftop)
         for rooftop in self.rooftops:
-            yield from self._general_journal(rooftop)
+            for entry in build_general_journal(self.rng, self.numbers, rooftop, self.size.days):
+                yield "gl_entries", entry
+        for rooftop in self.rooftops:
+            yield from Cashbook(self.office, rooftop).records(self.payments[rooftop.index])
+            for period in build_periods(self.numbers, rooftop, self.size.days):
+                yield "accounting_periods", period
 
     def _organization(self) -> Iterator[Produced]:
         made = build_rooftops(self.rng, self.numbers, self.size.rooftops, self.anchor)
@@ -118,6 +129,7 @@ class Generator:
                 self.rooftops.append(rooftop)
                 self.buyers.append([])
                 self.cars.append([])
+                self.payments.append([])
         for rooftop in self.rooftops:
             for account in build_accounts(self.numbers, rooftop, self.anchor):
                 yield "gl_accounts", account
@@ -140,6 +152,8 @@ class Generator:
             survivor = rng.choice(buyers) if buyers else None
             if survivor and survivor.active and not first and happens(rng, 2):
                 merge_customer(customer, survivor.customer_id, max(moment, created))
+            if customer["arAccountNumber"]:
+                self.on_account.add(customer["customerId"])
             if customer["customerType"] != "lead":
                 buyers.append(
                     Buyer(
@@ -207,7 +221,7 @@ class Generator:
         )
         deal["previousDealId"] = previous["dealId"] if previous else None
         entries: list[Record] = []
-        unwound_at = 0
+        unwound_at: int | None = None
         contracted = at + rng.randrange(HOUR, DAY)
         delivered = contracted + rng.randrange(HOUR, 2 * DAY)
         if contracted < self.anchor:
@@ -233,9 +247,21 @@ class Generator:
         yield "deals", deal
         for entry in entries:
             yield "gl_entries", entry
-        again = unwound_at + 2 * DAY
+        if contracted < self.anchor:
+            course = deals.Course(at, contracted, delivered, self.anchor, unwound_at)
+            yield from self._recaps(rooftop, deal, vehicle, course)
+        again = (unwound_at or self.anchor) + 2 * DAY
         if unwound_at and previous is None and again < self.anchor and happens(rng, 60):
             yield from self._sale(rooftop, vehicle, again, deal)
+
+    def _recaps(
+        self, rooftop: Rooftop, deal: Record, vehicle: Record, course: deals.Course
+    ) -> Iterator[Produced]:
+        """Recap a deal, and remember for the cashbook what came in for it."""
+        payments = receipts.of_deal(self.office.rng, deal, course)
+        self.payments[rooftop.index] += payments
+        for recap in recaps.of_deal(self.office, deal, vehicle["cost"], course, payments):
+            yield "deal_recaps", recap
 
     def _back_date(self, rooftop: Rooftop, at: int) -> date | None:
         """Choose, for one entry in thirty, the last day of the month before."""
@@ -286,11 +312,14 @@ class Generator:
         rng, numbers = self.rng, self.numbers
         entries = []
         at = completed
+        charged: int | None = None
         for pay_type in service.open_pay_types(order):
             is_claim = pay_type in service.CLAIMED
             at += service.warranty_wait(rng) if is_claim else rng.randrange(300, 4 * HOUR)
             if at < self.anchor:
                 entries.append(service.close(numbers, rooftop, order, pay_type, at))
+                if pay_type == "customer_pay":
+                    charged = at
         reopened = at + rng.randrange(DAY, 5 * DAY)
         if order["status"] == "closed" and reopened < self.anchor and happens(rng, 3):
             entries += service.reopen(numbers, rooftop, order, entries, reopened)
@@ -298,41 +327,17 @@ class Generator:
                 closed_again = reopened + rng.randrange(HOUR, DAY)
                 if closed_again < self.anchor:
                     entries.append(service.close(numbers, rooftop, order, pay_type, closed_again))
+        if charged is not None:
+            self._collect(rooftop, order, charged)
         return entries
 
-    def _general_journal(self, rooftop: Rooftop) -> Iterator[Produced]:
-        """Monthly expenses, the 13th period of last year, an unposted and a voided entry."""
-        rng, calendar = self.rng, rooftop.calendar
-        for days_ago in range(0, self.size.days, 15):
-            at = calendar.noon(days_ago)
-            if at < self.anchor:
-                amount = cents(rng.randrange(40_000, 900_000))
-                yield "gl_entries", self._general(rooftop, at, amount, "utilities")
-        year_end = date(calendar.today.year - 1, 12, 31)
-        at = calendar.moment(rng, self.size.days)
-        for _ in range(3):
-            amount = cents(rng.randrange(100_000, 5_000_000))
-            yield "gl_entries", self._general(rooftop, at, amount, "interest", year_end)
-        for status in ("unposted", "voided"):
-            entry = self._general(
-                rooftop, calendar.moment(rng, self.size.days), dollars(120), "policy"
-            )
-            entry["status"] = status
-            if status == "unposted":
-                entry["postedAt"] = None
-            yield "gl_entries", entry
-
-    def _general(
-        self, rooftop: Rooftop, at: int, amount: Decimal, role: str, year_end: date | None = None
-    ) -> Record:
-        header = Header(
-            code="090",
-            journal_type="general",
-            module="accounting",
-            document=None,
-            posted=at,
-            accounting_date=year_end,
-            adjusting=year_end is not None,
-        )
-        lines = [Posting(role, amount, "Monthly entry"), Posting("bank", -amount, "Monthly entry")]
-        return post(self.numbers, rooftop, header, lines)
+    def _collect(self, rooftop: Rooftop, order: Record, charged: int) -> None:
+        """Let a customer pay for an order; a later reopening leaves what is paid as it is."""
+        on_account = order["customerId"] in self.on_account
+        for payment in receipts.of_order(self.office.rng, order, charged, on_account=on_account):
+            if payment.at >= self.anchor:
+                continue
+            self.payments[rooftop.index].append(payment)
+            service.receive(order, payment.amount, payment.at)
+            if payment.returned is not None and payment.returned < self.anchor:
+                service.receive(order, -payment.amount, payment.returned)

@@ -8,6 +8,7 @@ import typing as t
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO
 from automate_sandbox.world.chart import CHART
+from automate_sandbox.world.periods import ADJUSTING_PERIOD, fiscal_month, period_status
 from automate_sandbox.world.rooftops import Rooftop, stamp
 
 if t.TYPE_CHECKING:
@@ -17,8 +18,6 @@ if t.TYPE_CHECKING:
 
     from automate_sandbox.money import Record
     from automate_sandbox.world.numbers import Numbers
-
-ADJUSTING_PERIOD: t.Final = 13
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Header:
         code: Journal code, a string with leading zeros.
         journal_type: What the journal is for.
         module: Where in the DMS the entry comes from.
-        document: `{type, id, number}` of the deal or repair order behind it.
+        document: `{type, id, number}` of the deal, repair order, receipt or deposit behind it.
         posted: Seconds since 1970.
         accounting_date: Business date that it counts for; the posting's own date unless back-dated.
         adjusting: Whether it belongs to the 13th period.
@@ -81,6 +80,7 @@ def post(numbers: Numbers, rooftop: Rooftop, header: Header, postings: Iterable[
         message = f"entry {entry_id}: debits {debit}, credits {credit}"
         raise UnbalancedError(message)
     kind = document.get("type")
+    fiscal_year, fiscal_period = fiscal_month(rooftop, counted_on)
     return {
         "journalEntryId": entry_id,
         "companyId": rooftop.company_id,
@@ -91,10 +91,10 @@ def post(numbers: Numbers, rooftop: Rooftop, header: Header, postings: Iterable[
         "documentDate": posted_on.isoformat(),
         "accountingDate": counted_on.isoformat(),
         "postedAt": render(header.posted * SECOND),
-        "fiscalYear": counted_on.year,
-        "fiscalPeriod": ADJUSTING_PERIOD if header.adjusting else counted_on.month,
+        "fiscalYear": fiscal_year,
+        "fiscalPeriod": ADJUSTING_PERIOD if header.adjusting else fiscal_period,
         "isAdjustingPeriod": header.adjusting,
-        "periodStatus": _period_status(counted_on, rooftop.calendar.today),
+        "periodStatus": _period_status(rooftop, counted_on, posted_on),
         "status": "posted",
         "reversesJournalEntryId": None,
         "reversedByJournalEntryId": None,
@@ -102,7 +102,7 @@ def post(numbers: Numbers, rooftop: Rooftop, header: Header, postings: Iterable[
         "sourceDocument": header.document,
         "dealId": document["id"] if kind == "deal" else None,
         "repairOrderId": document["id"] if kind == "repair_order" else None,
-        "receiptId": None,
+        "receiptId": document["id"] if kind == "receipt" else None,
         "totalDebit": debit,
         "totalCredit": credit,
         "lines": lines,
@@ -121,6 +121,7 @@ def reverse(numbers: Numbers, rooftop: Rooftop, entry: Record, posted: int) -> R
     """
     _, entry_id = numbers.take("gl_entries")
     posted_on = rooftop.calendar.date_of(posted)
+    fiscal_year, fiscal_period = fiscal_month(rooftop, posted_on)
     entry |= {
         "status": "reversed",
         "reversedByJournalEntryId": entry_id,
@@ -131,10 +132,10 @@ def reverse(numbers: Numbers, rooftop: Rooftop, entry: Record, posted: int) -> R
         "documentDate": posted_on.isoformat(),
         "accountingDate": posted_on.isoformat(),
         "postedAt": render(posted * SECOND),
-        "fiscalYear": posted_on.year,
-        "fiscalPeriod": posted_on.month,
+        "fiscalYear": fiscal_year,
+        "fiscalPeriod": fiscal_period,
         "isAdjustingPeriod": False,
-        "periodStatus": _period_status(posted_on, rooftop.calendar.today),
+        "periodStatus": _period_status(rooftop, posted_on, posted_on),
         "status": "posted",
         "reversesJournalEntryId": entry["journalEntryId"],
         "reversedByJournalEntryId": None,
@@ -154,8 +155,9 @@ def reverse(numbers: Numbers, rooftop: Rooftop, entry: Record, posted: int) -> R
     }
 
 
-def _period_status(counted_on: date, today: date) -> str:
-    return "open" if (counted_on.year, counted_on.month) >= (today.year, today.month) else "closed"
+def _period_status(rooftop: Rooftop, counted_on: date, posted_on: date) -> str:
+    """Tell it as of the day that the world is made on, or of a later posting."""
+    return period_status(rooftop, counted_on, max(posted_on, rooftop.calendar.today))
 
 
 def _line(sequence: int, posting: Posting, reference: str) -> Record:

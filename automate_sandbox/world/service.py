@@ -22,12 +22,13 @@ from automate_sandbox.world.vin import make_vin
 if t.TYPE_CHECKING:
     import random
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from automate_sandbox.money import Record
     from automate_sandbox.world.numbers import Numbers
 
 PAYERS: t.Final = {
-    "customer_pay": ("cash", "labor_customer", "060"),
+    "customer_pay": ("receivable", "labor_customer", "060"),
     "warranty": ("warranty_claims", "labor_warranty", "061"),
     "internal": ("reconditioning", "labor_internal", "062"),
     "service_contract": ("contract_claims", "labor_warranty", "061"),
@@ -133,6 +134,9 @@ def open_pay_types(order: Record) -> list[str]:
 def close(numbers: Numbers, rooftop: Rooftop, order: Record, pay_type: str, at: int) -> Record:
     """Close one pay type of an order and post its journal.
 
+    What the factory or an insurer pays stays open as a claim, and what the customer pays until it
+    is received; the dealer's own work is settled by the journal itself.
+
     Args:
         numbers: Gives the entry's id.
         rooftop: Whose shop it is.
@@ -144,9 +148,11 @@ def close(numbers: Numbers, rooftop: Rooftop, order: Record, pay_type: str, at: 
         The journal entry.
     """
     state = next(item for item in order["payTypeStatuses"] if item["payType"] == pay_type)
-    claimed = pay_type in CLAIMED
     state |= {"status": "closed", "closedAt": render(at * SECOND)}
-    state["balance"] = state["amount"] if claimed else ZERO
+    if pay_type in CLAIMED:
+        state["balance"] = state["amount"]
+    elif pay_type != "customer_pay":
+        state["balance"] = ZERO
     is_last = not open_pay_types(order)
     changes = {
         "status": "closed" if is_last else "partially_closed",
@@ -178,7 +184,10 @@ def closing_postings(order: Record, pay_type: str) -> Iterable[Posting]:
     amount = next(
         item["amount"] for item in order["payTypeStatuses"] if item["payType"] == pay_type
     )
-    yield Posting(payer, amount, f"RO {number} {pay_type}", number)
+    if pay_type == "customer_pay":
+        yield Posting(payer, amount, f"RO {number} {pay_type}", order["customerId"], number)
+    else:
+        yield Posting(payer, amount, f"RO {number} {pay_type}", number)
     lines = [line for line in order["lines"] if line["payType"] == pay_type]
     parts = [part for line in lines for part in line["parts"]]
     labor_cost = sum((line["laborCost"] for line in lines), ZERO)
@@ -200,10 +209,34 @@ def closing_postings(order: Record, pay_type: str) -> Iterable[Posting]:
         yield Posting("sales_tax", -totals["tax"], "Sales tax", number)
 
 
+def customer_balance(order: Record) -> Decimal:
+    """Tell what the customer still has to pay for their part of an order."""
+    return sum(
+        (p["balance"] for p in order["payTypeStatuses"] if p["payType"] == "customer_pay"), ZERO
+    )
+
+
+def receive(order: Record, amount: Decimal, at: int) -> None:
+    """Apply money to what the customer owes for an order.
+
+    Args:
+        order: With a part that the customer pays; changed in place.
+        amount: Negative when a payment comes to nothing.
+        at: Seconds since 1970.
+    """
+    for state in order["payTypeStatuses"]:
+        if state["payType"] == "customer_pay":
+            state["balance"] -= amount
+    _settle(order)
+    order["updatedAt"] = max(order["updatedAt"], render(at * SECOND))
+
+
 def reopen(
     numbers: Numbers, rooftop: Rooftop, order: Record, entries: Iterable[Record], at: int
 ) -> list[Record]:
     """Reopen a closed order: its journals are reversed, to be posted again.
+
+    What the customer has paid stays paid.
 
     Args:
         numbers: Gives the ids of the reversals.
@@ -216,7 +249,9 @@ def reopen(
         The reversing entries.
     """
     for state in order["payTypeStatuses"]:
-        state |= {"status": "open", "closedAt": None, "balance": state["amount"]}
+        state |= {"status": "open", "closedAt": None}
+        if state["payType"] != "customer_pay":
+            state["balance"] = state["amount"]
     _settle(order)
     _step(
         order,

@@ -1,0 +1,269 @@
+"""The office as time goes on: recaps, receipts, deposits, back-dated entries, ends of months."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import timedelta
+
+from automate_sandbox.instants import SECOND
+from automate_sandbox.money import ZERO, Record, cents
+from automate_sandbox.world import deposits, periods, recaps, receipts, service
+from automate_sandbox.world.calendar import DAY
+from automate_sandbox.world.cashbook import draw_over
+from automate_sandbox.world.chance import happens
+from automate_sandbox.world.general import Expense, spend
+from automate_sandbox.world.rooftops import stamp
+
+if t.TYPE_CHECKING:
+    from decimal import Decimal
+
+    from automate_sandbox.sandbox import Sandbox
+    from automate_sandbox.world.numbers import Source
+    from automate_sandbox.world.receipts import Payment
+    from automate_sandbox.world.rooftops import Rooftop
+
+Changes = list[tuple[str, Record]]
+"""Stream and new version."""
+
+Pick = t.Callable[[str, str, frozenset[str]], Record | None]
+"""Chooses a record of a stream, among those whose filter value is wanted."""
+
+UNDEPOSITED_DAYS: t.Final = 3
+"""No receipt of the world's past waits longer for its deposit."""
+
+TRIES: t.Final = 5
+SIGNED_PERCENT: t.Final = 60
+"""Down payments that are made with the contract; the others come with the delivery."""
+
+
+class Office:
+    """Does the accounting of what happens to deals and repair orders, and its own work."""
+
+    def __init__(self, sandbox: Sandbox, source: Source, pick: Pick) -> None:
+        """Take over the drawers as the world has left them.
+
+        Args:
+            sandbox: Whose books these are.
+            source: Gives ids, numbers and chances.
+            pick: Chooses what is worked on.
+        """
+        self._sandbox = sandbox
+        self._source = source
+        self._pick = pick
+        self._drawers: dict[str, list[str]] | None = None
+        self._prepared: list[str] = []
+        self._month_ends = 0
+
+    def contract(self, deal: Record, cost: Decimal, at: int) -> Changes:
+        """Recap a contract that was just signed; most buyers pay the cash down now."""
+        changes: Changes = []
+        due = deal["finance"]["cashDown"] - self._received(deal)
+        if due > ZERO and happens(self._source.rng, SIGNED_PERCENT):
+            changes += self._take(receipts.deal_payment(deal, "down_payment", due, at), deal)
+            due = ZERO
+        paid = deal["finance"]["cashDown"] - due
+        recap = recaps.draft(self._source.numbers, deal, cost, paid, at)
+        return [*changes, ("deal_recaps", recap)]
+
+    def deliver(self, deal: Record, cost: Decimal, at: int) -> Changes:
+        """Recap a delivery, for which the rest of the cash down comes in."""
+        changes: Changes = []
+        total = deal["finance"]["cashDown"]
+        due = total - self._received(deal)
+        if due:
+            kind = "down_payment" if due > ZERO else "refund"
+            changes += self._take(receipts.deal_payment(deal, kind, due, at), deal)
+        drafted = self._newest_recap(deal["dealId"])
+        if drafted is None:
+            drafted = recaps.draft(self._source.numbers, deal, cost, total, at)
+            changes.append(("deal_recaps", drafted))
+        recap = recaps.finish(self._source, deal, drafted, total, at)
+        return [*changes, ("deal_recaps", recap)]
+
+    def unwind(self, deal: Record, at: int) -> Changes:
+        """Take a deal's recap back, and give the buyer back what they have paid."""
+        changes: Changes = []
+        paid = self._received(deal)
+        if paid > ZERO:
+            changes += self._take(receipts.deal_payment(deal, "refund", -paid, at), deal)
+        recap = self._newest_recap(deal["dealId"])
+        if recap is not None and recap["recapStatus"] in {"final", "revised"}:
+            reversal = recaps.reverse(self._source.numbers, recap, at)
+            changes.append(("deal_recaps", reversal))
+        return changes
+
+    def collect(self, order: Record, at: int) -> Changes:
+        """Let a customer pay for an order whose part of it was just closed, unless on account.
+
+        Args:
+            order: Changed in place.
+            at: Seconds since 1970.
+        """
+        customer = self._sandbox.ledger.record("customers", order["customerId"] or "")
+        if customer is not None and customer["arAccountNumber"]:
+            return []
+        return self._pay(order, at)
+
+    def pay_account(self, at: int) -> Changes:
+        """Let a customer with an account pay for a closed order."""
+        for _ in range(TRIES):
+            wanted = frozenset({"closed", "partially_closed"})
+            order = self._pick("repair_orders", "status", wanted)
+            changes = self._pay(order, at) if order else []
+            if order and changes:
+                return [("repair_orders", order), *changes]
+        return []
+
+    def deposit(self, at: int) -> Changes:
+        """Bring a deposit to the bank: a prepared one, or what is in a drawer of one day."""
+        drawers = self._open_drawers()
+        numbers, ledger = self._source.numbers, self._sandbox.ledger
+        deposit = ledger.record("deposits", self._prepared.pop(0)) if self._prepared else None
+        if deposit is not None:
+            found = [ledger.record("receipts", key) for key in deposit["receiptIds"]]
+            counted = [receipt for receipt in found if receipt]
+            rooftop = self._sandbox.rooftop(deposit["rooftopId"])
+        else:
+            filled = [key for key, keys in drawers.items() if keys]
+            if not filled:
+                return []
+            rooftop = self._sandbox.rooftop(self._source.rng.choice(filled))
+            counted = self._empty(drawers[rooftop.rooftop_id])
+            if not counted:
+                return []
+            deposit = deposits.prepare(numbers, rooftop, counted, at)
+        over = draw_over(self._source.rng, deposit)
+        entry = deposits.bank(numbers, rooftop, deposit, counted, (at, over))
+        return [
+            ("deposits", deposit),
+            ("gl_entries", entry),
+            *(("receipts", receipt) for receipt in counted),
+        ]
+
+    def back_date(self, at: int) -> Changes:
+        """Post an expense into the month before, which is closed."""
+        rng = self._source.rng
+        rooftop = rng.choice(list(self._sandbox.rooftops.values()))
+        counted_on = rooftop.calendar.date_of(at).replace(day=1) - timedelta(days=1)
+        expense = Expense("utilities", cents(rng.randrange(5_000, 90_000)), counted_on)
+        return [("gl_entries", spend(self._source.numbers, rooftop, at, expense))]
+
+    def revise_recap(self, at: int) -> Changes:
+        """Recap a deal anew whose sale holds."""
+        for _ in range(TRIES):
+            recap = self._pick("deal_recaps", "", frozenset())
+            if recap and recap["recapStatus"] == "final":
+                newest = self._newest_recap(recap["dealId"])
+                if newest and newest["dealRecapId"] == recap["dealRecapId"]:
+                    return [("deal_recaps", recaps.revise(self._source, recap, at))]
+        return []
+
+    def turn_month(self, at: int) -> Changes:
+        """Close the periods that are over, and open those that have begun."""
+        if at < self._month_ends:
+            return []
+        changes: Changes = []
+        ends = []
+        table = self._sandbox.ledger.tables["accounting_periods"]
+        records = [self._sandbox.ledger.record("accounting_periods", key) for key in table.rows]
+        known = {
+            (period["companyId"], period["fiscalYear"], period["fiscalPeriod"]): period
+            for period in records
+            if period
+        }
+        for rooftop in self._sandbox.rooftops.values():
+            today = rooftop.calendar.date_of(at)
+            for span in periods.spans(rooftop, rooftop.calendar.today, today):
+                period = known.get((rooftop.company_id, span.year, span.period))
+                if period is None:
+                    period = periods.make_period(self._source.numbers, rooftop, span, today, at)
+                    changes.append(("accounting_periods", period | stamp(at)))
+                elif span.end < today and period["periodStatus"] == "open":
+                    periods.close_period(period, at)
+                    changes.append(("accounting_periods", period))
+                if span.end >= today:
+                    ends.append(periods.closing(rooftop, span))
+        self._month_ends = min(ends)
+        return changes
+
+    def _take(self, payment: Payment, record: Record) -> Changes:
+        """Write the receipt of a payment for a deal or an order."""
+        rooftop = self._sandbox.rooftop(record["rooftopId"])
+        drawers = self._open_drawers()
+        receipt, entry = receipts.take(self._source, rooftop, payment)
+        if receipt["status"] == "open":
+            drawers[rooftop.rooftop_id].append(receipt["receiptId"])
+        return [("receipts", receipt), ("gl_entries", entry)]
+
+    def _pay(self, order: Record, at: int) -> Changes:
+        closed = {p["payType"] for p in order["payTypeStatuses"] if p["status"] == "closed"}
+        if "customer_pay" not in closed or service.customer_balance(order) <= ZERO:
+            return []
+        payment = receipts.order_payment(order, at)
+        service.receive(order, payment.amount, at)
+        return self._take(payment, order)
+
+    def _received(self, deal: Record) -> Decimal:
+        """Sum what has come in for a deal."""
+        ledger = self._sandbox.ledger
+        found = (
+            ledger.record("receipts", key)
+            for key in ledger.tables["receipts"].find("dealId", deal["dealId"])
+        )
+        return sum(
+            (
+                item["amount"]
+                for receipt in found
+                if receipt and receipt["status"] != "voided"
+                for item in receipt["appliedTo"]
+                if item["id"] == deal["dealId"]
+            ),
+            ZERO,
+        )
+
+    def _newest_recap(self, deal_id: str) -> Record | None:
+        ledger = self._sandbox.ledger
+        keys = ledger.tables["deal_recaps"].find("dealId", deal_id)
+        found = (ledger.record("deal_recaps", key) for key in keys)
+        return max((recap for recap in found if recap), key=_version, default=None)
+
+    def _open_drawers(self) -> dict[str, list[str]]:
+        """Rooftop to the receipts that wait for their deposit; looked up once."""
+        if self._drawers is None:
+            self._drawers = {key: [] for key in self._sandbox.rooftops}
+            for receipt in self._recent("receipts"):
+                if receipt["status"] == "open":
+                    rooftop: Rooftop = self._sandbox.rooftop(receipt["rooftopId"])
+                    self._drawers[rooftop.rooftop_id].append(receipt["receiptId"])
+            self._prepared = [
+                deposit["depositId"]
+                for deposit in self._recent("deposits")
+                if deposit["status"] == "prepared"
+            ]
+        return self._drawers
+
+    def _recent(self, stream: str) -> list[Record]:
+        """Read what has changed in the last days of the world's past or later, oldest first."""
+        since = (int(self._sandbox.facts["anchor"]) - UNDEPOSITED_DAYS * DAY) * SECOND
+        table = self._sandbox.ledger.tables[stream]
+        found: list[Record] = []
+        for updated, key in reversed(table.by_time):
+            if updated < since:
+                break
+            record = self._sandbox.ledger.record(stream, key)
+            if record:
+                found.append(record)
+        return found[::-1]
+
+    def _empty(self, drawer: list[str]) -> list[Record]:
+        """Take the receipts of the oldest business date out of a drawer."""
+        found = [self._sandbox.ledger.record("receipts", key) for key in drawer]
+        waiting = [receipt for receipt in found if receipt and receipt["status"] == "open"]
+        day = min((receipt["businessDate"] for receipt in waiting), default=None)
+        drawer[:] = [r["receiptId"] for r in waiting if r["businessDate"] != day]
+        return [receipt for receipt in waiting if receipt["businessDate"] == day]
+
+
+def _version(recap: Record) -> int:
+    version: int = recap["version"]
+    return version
