@@ -199,10 +199,11 @@ class ApiConfig:
     @property
     def is_loopback(self) -> bool:
         """Whether the API is on this machine."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as an address names it, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -240,7 +241,7 @@ def _url_problems(url: str) -> list[str]:
     if parts.scheme not in {"https", "http"} or not host:
         return ["`api_url` must be an address such as `https://api.supergood.ai`"]
     found = []
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         found.append("`api_url` must be https; plain http is accepted for loopback addresses alone")
     if parts.username is not None or parts.query or parts.fragment:
         found.append("`api_url` must have no user, query or fragment")

@@ -25,7 +25,7 @@ from singer_sdk.singerlib import (
 from automate_singer.writer import BlockWriter
 from tap_automate.batch_rows import BatchRows, JsonLines
 from tap_automate.batch_setting import BATCH_SETTING, COMPRESSIONS
-from tap_automate.batch_storage import Storage
+from tap_automate.storage import Storage
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

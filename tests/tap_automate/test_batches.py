@@ -32,10 +32,10 @@ from support.singer import Loader
 from automate_api import redaction
 from automate_api.errors import AutomateError, ConfigError, UnreachableError
 from automate_singer.writer import BlockWriter
-from tap_automate import batch_storage, batches
+from tap_automate import batches, storage
 from tap_automate.batch_setting import problems
-from tap_automate.batch_storage import Storage
 from tap_automate.batches import MOST_SECONDS, BatchWriter
+from tap_automate.storage import Storage
 from tap_automate.tap import TapAutomate
 
 if t.TYPE_CHECKING:
@@ -615,7 +615,7 @@ def test_a_store_is_checked_and_nothing_stays_in_it(monkeypatch: pytest.MonkeyPa
         def _strip_protocol(cls, path: str) -> str:
             return str(super()._strip_protocol(path.replace("lasting://", "memory://")))
 
-    monkeypatch.setattr(batch_storage, "MemoryFileSystem", type(None))
+    monkeypatch.setattr(storage, "MemoryFileSystem", type(None))
     fsspec.register_implementation("lasting", Lasting, clobber=True)
     Storage("lasting://checked", {}).check()
     assert fsspec.filesystem("memory").ls("/checked") == []

@@ -1,0 +1,99 @@
+"""Which files are still to be fetched, as Singer state has it.
+
+Pure. A row goes out without its file when the file cannot be had, and its bookmark moves on, so the
+state has to remember the row. It does so by key, for as many as fit; beyond that by time: from
+`since` on, rows are read again.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from automate_api.errors import ConfigError
+from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.windows import MICROSECONDS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Key: t.TypeAlias = str
+
+MOST_KEYS: t.Final = 1_000
+"""Keys that the state has at most."""
+
+
+class Unfetched:
+    """Rows whose files are to be tried again.
+
+    Attributes:
+        rows: Key to second of `updatedAt`.
+        since: Second from which on further rows lack files; None when none do.
+    """
+
+    def __init__(self, rows: Mapping[Key, int] | None = None, since: int | None = None) -> None:
+        """Start from what a state holds."""
+        self.rows = dict(rows or {})
+        self.since = since
+
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self.rows) or self.since is not None
+
+    def add(self, key: Key, second: int) -> None:
+        """Remember a row.
+
+        Args:
+            key: Its key.
+            second: Of its `updatedAt`.
+        """
+        if key in self.rows or len(self.rows) < MOST_KEYS:
+            self.rows[key] = second
+        else:
+            self.look_since(second)
+
+    def look_since(self, second: int) -> None:
+        """Have rows read again from a second on."""
+        self.since = second if self.since is None else min(self.since, second)
+
+    def discard(self, key: Key) -> None:
+        """Forget a row: its files are there, or are not to be had."""
+        self.rows.pop(key, None)
+
+    def to_state(self) -> dict[str, t.Any]:
+        """Return what Singer state holds; empty when nothing is to be tried again."""
+        state: dict[str, t.Any] = {}
+        if self.rows:
+            state["rows"] = {key: from_seconds(self.rows[key]) for key in sorted(self.rows)}
+        if self.since is not None:
+            state["since"] = from_seconds(self.since)
+        return state
+
+    @classmethod
+    def from_state(cls, state: object, *, name: str) -> Unfetched:
+        """Read what a stream's (or partition's) state holds.
+
+        Args:
+            state: As `to_state` made it; None where there is none.
+            name: The stream, for the message.
+
+        Raises:
+            ConfigError: When it is something else.
+        """
+        try:
+            known = state or {}
+            if not isinstance(known, dict):
+                raise TypeError  # noqa: TRY301 - said below, with what else may be wrong
+            rows = {str(key): _second(text) for key, text in known.get("rows", {}).items()}
+            since = known.get("since")
+            return cls(rows, None if since is None else _second(since))
+        except (AttributeError, TypeError, ValueError):
+            msg = (
+                f"State of stream '{name}': `files` must be as this version of tap-automate writes "
+                "it. Use the version that wrote the state, or remove `files`: then the files that "
+                "could not be fetched so far are not tried again."
+            )
+            raise ConfigError(msg) from None
+
+
+def _second(text: str) -> int:
+    return to_microseconds(text) // MICROSECONDS
