@@ -60,7 +60,6 @@ class TestSettings:
         ("setting", "value", "said"),
         [
             ("vehicle_status", "sold", "one of in_stock"),
-            ("vehicle_status", None, "vehicle_status"),
             ("vehicle_make", "", "not empty"),
             ("gl_accounting_from", "yesterday", "a date such as"),
             ("gl_accounting_from", "2026-1-5", "a date such as"),
@@ -69,7 +68,7 @@ class TestSettings:
         ],
     )
     def test_a_value_that_cannot_be_sent_is_refused(
-        self, make_tap: Callable[..., TapAutomate], setting: str, value: str | None, said: str
+        self, make_tap: Callable[..., TapAutomate], setting: str, value: str, said: str
     ) -> None:
         with pytest.raises(ConfigError, match=rf"`{setting}`.*{said}"):
             make_tap(**{setting: value})
