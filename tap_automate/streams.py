@@ -68,6 +68,57 @@ class Filter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Open:
+    """States in which a record may change without a new `updatedAt`.
+
+    Attributes:
+        values: The states.
+        parameter: The field, and the query parameter of the list call.
+    """
+
+    values: tuple[str, ...]
+    parameter: str = "status"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ahead:
+    """The same for records of what has not happened yet.
+
+    Attributes:
+        field: The instant at which it does.
+        parameter: The query parameter for records from an instant on.
+    """
+
+    field: str
+    parameter: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Files:
+    """Files that records name, and that the setting `download_to` has fetched.
+
+    Attributes:
+        url: The field with a file's address.
+        within: The record's array of which every element names a file; None where the record does.
+        name: The field with its name; without one, the place in the array is its name.
+        content_type: The field with its media type.
+        size: The field with its length in bytes.
+        sha256: The field with the digest of its bytes.
+        ends: The field with the instant at which the address ends.
+        setting: The setting, a boolean, that has these files left out when false.
+    """
+
+    url: str
+    within: str | None = None
+    name: str | None = None
+    content_type: str | None = None
+    size: str | None = None
+    sha256: str | None = None
+    ends: str | None = None
+    setting: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Declaration:
     """A stream of one list call.
 
@@ -77,6 +128,9 @@ class Declaration:
         lines: Line streams that are cut from its records.
         history: The stream of their versions, if one is kept.
         filters: What the server may be asked to leave out.
+        reread: Which of its records are read again by every run.
+        periods: The stream of the accounting periods by which its records are, if they are.
+        files: Where its records name files, if they do.
     """
 
     name: str
@@ -84,6 +138,9 @@ class Declaration:
     lines: tuple[Lines, ...] = ()
     history: History | None = None
     filters: tuple[Filter, ...] = ()
+    reread: Open | Ahead | None = None
+    periods: str | None = None
+    files: Files | None = None
 
     @property
     def cuts(self) -> tuple[Lines | History, ...]:
@@ -118,6 +175,7 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
             Filter("vehicle_vin", "vin"),
             Filter("vehicle_lot_id", "lotId", field="lot.lotId"),
         ),
+        files=Files("url", within="photos", setting="download_photos"),
     ),
     Declaration("lots", "/lots"),
     Declaration("customers", "/customers", filters=(Filter("customer_type", "customerType"),)),
@@ -129,11 +187,31 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
             Lines("deal_products", "finance.products"),
             Lines("deal_trade_ins", "tradeIns", single="tradeIn"),
         ),
+        reread=Open(("penciled", "pending", "contracted", "delivered")),
     ),
     Declaration("deal_recaps", "/deals/recaps"),
-    Declaration("service_appointments", "/service/appointments"),
     Declaration(
-        "repair_orders", "/service/repair-orders", lines=(Lines("repair_order_lines", "lines"),)
+        "service_appointments",
+        "/service/appointments",
+        reread=Ahead("appointmentTime", "appointmentFrom"),
+    ),
+    Declaration(
+        "repair_orders",
+        "/service/repair-orders",
+        lines=(Lines("repair_order_lines", "lines"),),
+        reread=Open(
+            (
+                "estimate",
+                "open",
+                "in_progress",
+                "on_hold",
+                "waiting_parts",
+                "waiting_authorization",
+                "completed",
+                "invoiced",
+                "partially_closed",
+            )
+        ),
     ),
     Declaration("op_codes", "/service/op-codes"),
     Declaration("parts", "/parts"),
@@ -147,13 +225,25 @@ STREAMS: t.Final[tuple[Declaration, ...]] = (
             Filter("gl_accounting_from", "accountingFrom", "accountingDate", holds="from"),
             Filter("gl_accounting_to", "accountingTo", "accountingDate", holds="to"),
         ),
+        periods="accounting_periods",
     ),
     Declaration("receipts", "/accounting/receipts"),
     Declaration("deposits", "/accounting/deposits"),
     Declaration("accounting_periods", "/accounting/periods"),
     Declaration("users", "/users"),
     Declaration("rooftops", "/rooftops"),
-    Declaration("attachments", "/attachments"),
+    Declaration(
+        "attachments",
+        "/attachments",
+        files=Files(
+            "downloadUrl",
+            name="fileName",
+            content_type="contentType",
+            size="size",
+            sha256="sha256",
+            ends="urlExpiresAt",
+        ),
+    ),
     Declaration("events", "/events"),
 )
 
