@@ -33,6 +33,58 @@ EXIT_SIGINT: t.Final = 130
 EXIT_SIGTERM: t.Final = 143
 
 
+class ExitCode(t.NamedTuple):
+    """What an exit code says to a person, and to what starts programs.
+
+    Attributes:
+        meaning: In a few words.
+        remedy: What to do; empty when there is nothing.
+        again: Whether the same command may be started again without a person having looked.
+    """
+
+    meaning: str
+    remedy: str
+    again: bool = False
+
+
+MEANINGS: t.Final = {
+    EXIT_DONE: ExitCode("done", "", again=True),
+    EXIT_UNEXPECTED: ExitCode(
+        "unexpected error",
+        "The message says what was expected and what came. `automate-dms audit` ends so when "
+        "warehouse and DMS differ: load what its `--output` has written.",
+    ),
+    EXIT_USAGE: ExitCode(
+        "configuration or usage",
+        "Correct the setting, catalog, state or option that the message names.",
+    ),
+    EXIT_REJECTS: ExitCode(
+        "too many records rejected",
+        "`automate-dms push rejects list` says why; correct the source, or replay. All other "
+        "records were delivered.",
+    ),
+    EXIT_UNSETTLED: ExitCode(
+        "writes parked or unknown",
+        "`automate-dms push parked list`, look in the DMS, then `automate-dms push parked settle`.",
+    ),
+    EXIT_AUTHENTICATION: ExitCode(
+        "authentication refused",
+        "Correct the login; where it is locked, have the DMS administrator unlock it. Then "
+        "`automate-dms login --reset`.",
+    ),
+    EXIT_TRY_LATER: ExitCode(
+        "try later", "Run it again later; it continues where it was.", again=True
+    ),
+    EXIT_SIGINT: ExitCode(
+        "stopped by Ctrl-C, state written", "Run it again; it continues.", again=True
+    ),
+    EXIT_SIGTERM: ExitCode(
+        "stopped by SIGTERM, state written", "Run it again; it continues.", again=True
+    ),
+}
+"""Exit code to what it says, for the reference."""
+
+
 class AutomateError(Exception):
     """Base of the tree.
 

@@ -16,6 +16,10 @@ GROUPS: t.Final = {
     ),
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),
     "push": ("target_automate.push:push", "Plan, approve and settle what is written to the DMS."),
+    "reference": (
+        "automate_dms.reference:reference",
+        "Write the pages about streams, settings and exit codes.",
+    ),
     "sandbox": ("automate_sandbox.cli:sandbox", "A dealership on loopback: serve, up, down."),
     "warehouse": ("target_warehouse.cli:warehouse", "Look at the DuckDB warehouse."),
 }

@@ -84,19 +84,9 @@ class LineStream(CutStream):
     def __init__(self, tap: TapAutomate) -> None:
         """Put the parent's key and rooftop before the line's own fields."""
         parent = _parent(tap, self)
-        lines = parent.lines(self.declaration.field)
-        inherited = tuple(dict.fromkeys((*parent.key, ROOFTOP)))
-        numbered = lines.key == (POSITION,)
-        super().__init__(
-            tap,
-            key=(*parent.key, *lines.key),
-            fields={
-                **{name: parent.record_schema["properties"][name] for name in inherited},
-                **({POSITION: POSITION_SCHEMA} if numbered else {}),
-                **lines.schema["properties"],
-            },
-            cutter=Cutter(self.declaration, inherited, numbered=numbered),
-        )
+        key, fields = line_fields(parent, self.declaration)
+        cutter = Cutter(self.declaration, _inherited(parent), numbered=POSITION in key)
+        super().__init__(tap, key=key, fields=fields, cutter=cutter)
 
 
 class HistoryStream(CutStream):
@@ -107,11 +97,43 @@ class HistoryStream(CutStream):
     def __init__(self, tap: TapAutomate) -> None:
         """Put the record's key, its time and its rooftop before what may change."""
         parent = _parent(tap, self)
-        key = (*parent.key, REPLICATION_KEY)
-        paths = tuple(dict.fromkeys((*key, ROOFTOP, *self.declaration.fields)))
-        fields = {path.rpartition(".")[2]: parent.field(path) for path in paths}
-        fields[REPLICATION_KEY] |= {"description": VERSION}
-        super().__init__(tap, key=key, fields=fields, cutter=Versions(paths))
+        key, fields = version_fields(parent, self.declaration)
+        cutter = Versions(_version_paths(parent, self.declaration))
+        super().__init__(tap, key=key, fields=fields, cutter=cutter)
+
+
+def line_fields(parent: Resource, declaration: Lines) -> tuple[tuple[str, ...], Schema]:
+    """Describe the rows of a line stream.
+
+    Args:
+        parent: The records that the lines are cut from.
+        declaration: The stream.
+
+    Returns:
+        The fields of the key, and each field with its schema in the contract, but for the parent's
+        time.
+    """
+    lines = parent.lines(declaration.field)
+    fields = {name: parent.record_schema["properties"][name] for name in _inherited(parent)}
+    if lines.key == (POSITION,):
+        fields[POSITION] = POSITION_SCHEMA
+    return (*parent.key, *lines.key), {**fields, **lines.schema["properties"]}
+
+
+def version_fields(parent: Resource, declaration: History) -> tuple[tuple[str, ...], Schema]:
+    """Describe the rows of a history, as `line_fields` those of lines."""
+    paths = _version_paths(parent, declaration)
+    fields = {path.rpartition(".")[2]: parent.field(path) for path in paths}
+    fields[REPLICATION_KEY] |= {"description": VERSION}
+    return (*parent.key, REPLICATION_KEY), fields
+
+
+def _inherited(parent: Resource) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*parent.key, ROOFTOP)))
+
+
+def _version_paths(parent: Resource, declaration: History) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*parent.key, REPLICATION_KEY, ROOFTOP, *declaration.fields)))
 
 
 def _parent(tap: TapAutomate, stream: CutStream) -> Resource:

@@ -63,7 +63,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.tables",
         "automate_singer",
     },
-    "automate_dms": {"automate_api", "automate_singer", "tap_automate", "target_warehouse"},
+    # The reference lists the settings of every program.
+    "automate_dms": {
+        "automate_api",
+        "automate_singer",
+        "tap_automate",
+        "tap_outbox.tap",
+        "target_automate.results_tap",
+        "target_automate.target",
+        "target_warehouse",
+    },
 }
 """Package to what it may import of the others: packages or modules."""
 

@@ -29,6 +29,9 @@ PAPERS = (
     "docs/batches.md",
     "docs/performance.md",
     "docs/pushing.md",
+    "docs/reference/exit-codes.md",
+    "docs/reference/settings.md",
+    "docs/reference/streams.md",
     "docs/watching.md",
 )
 OURS: dict[str, click.Command] = {
