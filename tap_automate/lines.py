@@ -14,7 +14,7 @@ from tap_automate.codec import plain
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_automate.codec import Codec
     from tap_automate.shapes import Shape
@@ -129,6 +129,7 @@ class Cutter:
         single = shape.fields[self._single] if self._single else None
         if len(attributes) == 1 and single is None:
             return operator.attrgetter(*attributes)
+        own_of = _values_of(list(part.fields.values())) if part else None
 
         def lines_of(parent: t.Any) -> Sequence[t.Any] | None:  # noqa: ANN401 - a struct
             value = parent
@@ -136,10 +137,10 @@ class Cutter:
                 value = getattr(value, attribute)
                 if not value:
                     break
-            if value or single is None:
+            if value or single is None or own_of is None:
                 return value or None
             alone = getattr(parent, single)
-            return [alone] if alone else None
+            return [alone] if alone and _says_something(own_of(alone)) else None
 
         return lines_of
 
@@ -167,7 +168,9 @@ class Cutter:
         if value and not isinstance(value, list):
             raise self._unexpected()
         alone = parent.get(self._single) if self._single else None
-        return value or ([alone] if alone else [])
+        if value or not alone:
+            return value or []
+        return [alone] if not isinstance(alone, dict) or _says_something(alone.values()) else []
 
     def _unexpected(self) -> ProtocolError:
         msg = (
@@ -179,6 +182,10 @@ class Cutter:
 
 def _part(shape: Shape | None, name: str) -> Shape | None:
     return shape.parts.get(name) if shape else None
+
+
+def _says_something(values: Iterable[t.Any]) -> bool:
+    return any(value is not None and value is not UNSET for value in values)
 
 
 def _values_of(attributes: list[str]) -> Callable[[t.Any], tuple[t.Any, ...]]:

@@ -208,6 +208,8 @@ def test_lines_within_an_object_are_found() -> None:
         ({"tradeIn": {"vin": "1"}, "tradeIns": [{"vin": "1"}, {"vin": "2"}]}, ["1", "2"]),
         ({"tradeIn": None, "tradeIns": [{"vin": "1"}]}, ["1"]),
         ({"tradeIn": None}, []),
+        ({"tradeIn": {}}, []),
+        ({"tradeIn": {"vin": None, "acv": None}, "tradeIns": []}, []),
         ({}, []),
     ],
 )

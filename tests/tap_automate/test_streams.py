@@ -93,7 +93,7 @@ def test_a_new_stream_is_a_path_and_a_schema_of_the_contract_and_a_line_of_the_t
     found = list(t.cast("t.Any", stream).get_records(None))
     tap.client.close()
 
-    assert (entry["key_properties"], entry["replication_key"]) == (["keyTagId"], "updatedAt")
+    assert (entry["key_properties"], entry["replication_key"]) == (("keyTagId",), "updatedAt")
     assert entry["schema"]["properties"]["hook"] == {"type": ["integer", "null"]}
     assert found == [{"keyTagId": "k", "rooftopId": "rt_1", "hook": 7, "updatedAt": NOON}]
     assert stream.get_context_state(None)["replication_key_value"] > NOON
