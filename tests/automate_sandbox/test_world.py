@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -11,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.worlds import ANCHOR, World, seeds, some_worlds, world
 
 from automate_sandbox import contract_file
 from automate_sandbox.instants import parse
-from automate_sandbox.money import decode, encode
+from automate_sandbox.money import encode
 from automate_sandbox.resources import resources
 from automate_sandbox.world.chart import CHART
 from automate_sandbox.world.generate import Generator, Size
@@ -25,32 +25,12 @@ from automate_sandbox.world.vin import check_digit
 if t.TYPE_CHECKING:
     from automate_sandbox.money import Record
 
-ANCHOR: t.Final = parse("2026-03-18T17:30:00Z") // 1000
 ZERO: t.Final = Decimal(0)
-
-World = dict[str, dict[str, dict[str, t.Any]]]
-
-
-@functools.lru_cache(maxsize=32)
-def world(seed: int, vehicles: int, rooftops: int = 2) -> World:
-    """Make a world and read it back as a client does: stream, key, record."""
-    made: World = defaultdict(dict)
-    for stream, record in Generator(seed, Size(rooftops, vehicles, 60), ANCHOR).records():
-        key = resources()[stream].key_of(record)
-        assert key not in made[stream], "an id came twice"
-        made[stream][key] = decode(encode(record))
-    return made
 
 
 @pytest.fixture(scope="module")
 def full() -> World:
     return world(7, 2000)
-
-
-seeds = st.integers(0, 11)
-"""Few, so that the tests share their worlds."""
-
-some_worlds = settings(max_examples=12, deadline=None)
 
 
 @pytest.mark.parametrize("stream", sorted(resources()))
