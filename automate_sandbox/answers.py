@@ -26,6 +26,11 @@ class Answer:
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
     @classmethod
     def of_problem(cls, problem: Problem, request_id: str) -> Answer:
         """Make the error envelope."""

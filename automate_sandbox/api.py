@@ -99,8 +99,8 @@ class Api:
     def _list(self, resource: Resource) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             self._admit(request, resource.entitlements)
-            table = self._view(resource)
-            return Response(self._sandbox.pager.page(table, request.query_params), media_type=JSON)
+            page = self._sandbox.pager.page(self._view(resource), request.query_params)
+            return self._shown(resource, page, request)
 
         return endpoint
 
@@ -113,9 +113,15 @@ class Api:
                 raise Problem(
                     404, f"There is no such record in {resource.path}.", "record_not_found"
                 )
-            return Response(row.body, media_type=JSON)
+            return self._shown(resource, row.body, request)
 
         return endpoint
+
+    def _shown(self, resource: Resource, body: bytes, request: Request) -> Response:
+        """Answer with a record or a page of records."""
+        host = request.headers.get("host") or "{}:{}".format(*request.scope["server"])
+        body = self._sandbox.links.fill(resource.stream, body, host)
+        return Response(body, media_type=JSON)
 
     def _view(self, resource: Resource) -> Table:
         return self._sandbox.ledger.view(resource.stream, self._sandbox.clock.now())

@@ -43,12 +43,13 @@ def sandbox() -> None:
 
 def _world_options(command: Callable[..., None]) -> Callable[..., None]:
     for name, text in (
+        ("huge_file_bytes", "Size of the one attachment that is larger than any limit."),
         ("days", "Days of history that changes are spread over."),
         ("vehicles", "Vehicles over all rooftops; everything else grows with them."),
         ("rooftops", "Dealerships of the group."),
     ):
         option = click.option(
-            f"--{name}", type=POSITIVE, help=f"{text} [default: {DEFAULTS[name]}]"
+            f"--{name.replace('_', '-')}", type=POSITIVE, help=f"{text} [default: {DEFAULTS[name]}]"
         )
         command = option(command)
     seed = click.option(
@@ -175,7 +176,9 @@ def serve_command(**options: t.Any) -> None:  # noqa: ANN401 - what click read
 )
 def up(folder: Path, idle_minutes: int, **world: int | None) -> None:
     """Start the demo's sandbox in the background; says so if it is up already."""
-    arguments = [f"--{name}={value}" for name, value in world.items() if value is not None]
+    arguments = [
+        f"--{name.replace('_', '-')}={value}" for name, value in world.items() if value is not None
+    ]
     try:
         click.echo(daemon.up(folder, _demo_port(), idle_minutes * 60, arguments))
     except daemon.DaemonError as error:

@@ -1,14 +1,16 @@
 """What a test or a person may ask of the sandbox itself: no part of the contract.
 
 All below `/__sandbox__`. Only loopback peers that name a loopback host are served, so that no
-page in a browser can reach it.
+page in a browser can reach it. Records are given as they are stored: links to files as `links.py`
+keeps them. A composite key is one text here, its parts joined by `|`; `downloads` counts the
+credentials that came with links to files, which need none.
 
 | call | what it does |
 |---|---|
 | `GET info` | which world, how large, pid, store |
 | `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests by path, logins, tokens, keys, what was rejected, live changes, faults |
+| `GET stats` | requests by path, logins, tokens, keys, downloads, what was rejected, live changes |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
@@ -31,6 +33,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
+from automate_sandbox.downloads import CREDENTIALS
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import decode, encode
 from automate_sandbox.problems import Problem
@@ -124,6 +127,10 @@ class Control:
                     for name in ("replayed", "reused", "in_flight")
                 },
                 "requests": dict(self._sandbox.requests),
+                "downloads": {
+                    name: self._sandbox.downloads[name]
+                    for name in ("requests", "bytes", *CREDENTIALS)
+                },
                 "live": {"rate": self._live.rate, "changed": self._live.changed},
                 "lastSeq": len(self._sandbox.ledger.history),
                 "faults": [

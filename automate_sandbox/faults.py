@@ -27,6 +27,9 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 | unknown_enum | records have a `status` that the contract does not know | |
 | malformed | the answer is broken | `form`: see below |
 | status | the error envelope, nothing is processed | `status`: 404; `code`: the status's own |
+| slow_body | a file comes in pieces, each after a wait | `milliseconds`: 100 |
+| wrong_bytes | a file has other bytes than it should, as many | |
+| expired_url | the link to a file has expired | |
 
 - A connection is cut before the request is processed, after that but without an answer
   (unanswered), in the middle of the answer (during), or after a whole one.
@@ -36,6 +39,7 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 - `accepted`: `GET /operations/{id}` says how it goes; a refusal by anything but the contract's
   schema is told there. It is queued for half of its time, then running.
 - The times of `delayed` and `accepted` pass by the sandbox's clock, which `POST clock` moves.
+- Files lie below `/files`; of the other kinds those strike them that do without JSON or a session.
 - `malformed`: `no_total`, `text_total` and `items_object` break a list's envelope; `truncated`
   (half of it), `empty` (nothing) and `array` (an array of it) break every answer that went well.
 """
@@ -72,6 +76,9 @@ FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
         "form": ("no_total", "text_total", "items_object", "truncated", "empty", "array")
     },
     "status": {"status": 404, "code": ""},
+    "slow_body": {"milliseconds": 100},
+    "wrong_bytes": {},
+    "expired_url": {},
 }
 """Kind to its fields: the default number or text, or the allowed values with the default first."""
 

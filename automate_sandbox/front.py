@@ -13,7 +13,9 @@ from email.utils import formatdate
 from starlette.exceptions import HTTPException
 
 from automate_sandbox.answers import Answer
+from automate_sandbox.downloads import Download, Downloads, Faulty
 from automate_sandbox.instants import SECOND
+from automate_sandbox.links import PREFIX
 from automate_sandbox.problems import Problem
 from automate_sandbox.sessions import bearer
 from automate_sandbox.spoiling import instead, spoil
@@ -21,6 +23,8 @@ from automate_sandbox.transport import connection
 from automate_sandbox.writing import Handling
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from automate_sandbox.api import Api
@@ -52,6 +56,7 @@ class Front:
         self._sandbox = sandbox
         self._api = api
         self._control = control
+        self._downloads = Downloads(sandbox)
         self._prefix = f"/integrations/{sandbox.rules.integration_id}"
         # A store outlives this process; its request ids must not come again.
         self._run_id = secrets.token_hex(4)
@@ -82,8 +87,8 @@ class Front:
         scope["app"] = self
         path: str = scope["path"]
         if path.startswith(CONTROL + "/"):
-            answer = await self._run(self._control, scope, receive)
-            await self._send(answer, request_id, scope, send)
+            said = await self._run(self._control, scope, receive)
+            await self._send(said, scope, send)
             return
         # Once the body is here the request is processed, whether or not the client waits for it.
         body = await _whole(receive)
@@ -94,25 +99,36 @@ class Front:
         strikes = self._sandbox.faults.strike(method, path)
         if self._sandbox.rules.latency:
             await asyncio.sleep(self._sandbox.rules.latency / 1000)
-        answer_or_none = await self._before(strikes, scope, request_id)
+        refusal = await self._before(strikes, scope, request_id)
         cut = next((rule.fields["when"] for rule in strikes if rule.kind == "cut"), "")
-        delayed = next((rule for rule in strikes if rule.kind == "delayed"), None)
         if cut == "before":
             await _cut(scope, receive)
             return
-        if delayed and answer_or_none is None:
-            answer_or_none = await self._delay(delayed, scope, receive, body)
-            if answer_or_none is None:
+        if path.startswith(PREFIX + "/"):
+            self._downloads.count(scope)
+            answer = refusal or self._downloads.answer(scope, strikes)
+        else:
+            found = refusal or await self._call(strikes, scope, receive, body)
+            if found is None:
                 return
-        answer = answer_or_none or await self._run(self._api.router, scope, _again(body, receive))
+            answer = found
         for rule in strikes:
-            answer = spoil(rule, answer, request_id)
+            answer = _spoiled(rule, answer, request_id)
         if cut == "unanswered":
             await _cut(scope, receive)
-        else:
-            await self._send(answer, request_id, scope, send, half=cut == "during")
-            if cut in {"during", "after"}:
-                await _cut(scope, receive, written=True)
+            return
+        await self._send(answer, scope, send, strikes)
+        if cut in {"during", "after"}:
+            await _cut(scope, receive, written=True)
+
+    async def _call(
+        self, strikes: list[Rule], scope: Scope, receive: Receive, body: bytes
+    ) -> Answer | None:
+        """Let the API answer; None when the connection has ended without an answer."""
+        delayed = next((rule for rule in strikes if rule.kind == "delayed"), None)
+        if delayed:
+            return await self._delay(delayed, scope, receive, body)
+        return await self._run(self._api.router, scope, _again(body, receive))
 
     async def _delay(
         self, rule: Rule, scope: Scope, receive: Receive, body: bytes
@@ -141,6 +157,8 @@ class Front:
 
     def _template(self, path: str) -> str:
         """Name a path without its id, so that requests can be counted by what they ask for."""
+        if path.startswith(PREFIX + "/"):
+            return f"{PREFIX}/{path.split('/')[2]}/{{id}}"
         if path in self._api.paths:
             return path
         base = path.rsplit("/", 1)[0]
@@ -194,19 +212,36 @@ class Front:
                 self._sandbox.sessions.expire(bearer(value.decode("latin-1")))
 
     async def _send(
-        self, answer: Answer, request_id: str, scope: Scope, send: Send, *, half: bool = False
+        self, answer: Answer | Download, scope: Scope, send: Send, strikes: Sequence[Rule] = ()
     ) -> None:
-        headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
-        headers += [
-            (b"content-length", b"%d" % len(answer.body)),
-            (b"date", formatdate(self._sandbox.clock.now() // SECOND, usegmt=True).encode()),
-            (b"x-request-id", request_id.encode()),
-        ]
+        faulty = Faulty.of(strikes)
+        headers = self._headers(answer, scope)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = answer.body[: len(answer.body) // 2] if half else answer.body
+        if isinstance(answer, Download):
+            await self._downloads.send_bytes(answer, faulty, scope, send)
+            return
+        body = answer.body[: len(answer.body) // 2] if faulty.halved else answer.body
         if scope["method"] == "HEAD":
             body = b""
-        await send({"type": "http.response.body", "body": body, "more_body": half})
+        await send({"type": "http.response.body", "body": body, "more_body": faulty.halved})
+
+    def _headers(self, answer: Answer | Download, scope: Scope) -> list[tuple[bytes, bytes]]:
+        now = self._sandbox.clock.now() // SECOND
+        return [
+            *((name, value) for name, value in answer.headers if name != b"content-length"),
+            (b"content-length", b"%d" % answer.length),
+            (b"date", formatdate(now, usegmt=True).encode()),
+            (b"x-request-id", scope["request_id"].encode()),
+        ]
+
+
+def _spoiled(rule: Rule, answer: Answer | Download, request_id: str) -> Answer | Download:
+    """Let a fault change an answer; of a file, which is no JSON, it leaves all or nothing."""
+    if isinstance(answer, Answer):
+        return spoil(rule, answer, request_id)
+    blank = Answer(answer.status, [], b"")
+    spoiled = spoil(rule, blank, request_id)
+    return answer if spoiled is blank else spoiled
 
 
 def _without_bounds(query: bytes) -> bytes:

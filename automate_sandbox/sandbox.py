@@ -11,6 +11,7 @@ from automate_sandbox.faults import Faults
 from automate_sandbox.idempotency import KeyRules, Keys
 from automate_sandbox.instants import SECOND, Clock, render
 from automate_sandbox.ledger import Ledger
+from automate_sandbox.links import Links
 from automate_sandbox.operations import Operations
 from automate_sandbox.pages import PageOrder, Pager
 from automate_sandbox.resources import resources
@@ -35,12 +36,14 @@ class World:
         rooftops: Dealerships.
         vehicles: Over all rooftops.
         days: Of history.
+        huge_file_bytes: Of the one attachment that is larger than any limit.
     """
 
     seed: int | None = None
     rooftops: int | None = None
     vehicles: int | None = None
     days: int | None = None
+    huge_file_bytes: int | None = None
 
 
 DEFAULTS: t.Final = {"seed": 7, **dataclasses.asdict(Size())}
@@ -107,6 +110,8 @@ class Sandbox:
         self.keys = Keys(rules.keys, clock)
         self.operations = Operations()
         self.requests: Counter[str] = Counter()
+        self.downloads: Counter[str] = Counter()
+        self.links = Links(clock)
         self.store = Store(store_path) if store_path else None
         facts = self.store.facts() if self.store else {}
         chosen = _choose(world, facts, store_path)

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 APPLICATION_ID: t.Final = 0x41444D53
 """`ADMS` in SQLite's header: the mark of our files."""
 
-FORMAT: t.Final = 1
+FORMAT: t.Final = 2
 LOCK_SECONDS: t.Final = 0.5
 
 

@@ -13,6 +13,7 @@ from automate_sandbox.world.calendar import DAY, HOUR
 from automate_sandbox.world.cashbook import Cashbook
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.chart import build_accounts
+from automate_sandbox.world.consequences import Consequences
 from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
 from automate_sandbox.world.general import build_general_journal
 from automate_sandbox.world.numbers import Numbers, Source
@@ -54,11 +55,13 @@ class Size:
         rooftops: Dealerships of the group.
         vehicles: Vehicles over all rooftops, sold ones included.
         days: Days that the changes of all records are spread over.
+        huge_file_bytes: Size of the one attachment that is larger than any limit.
     """
 
     rooftops: int = 2
     vehicles: int = 2000
     days: int = 60
+    huge_file_bytes: int = 200 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Generator:
         # So does the office: the recaps and the cashier decide nothing that they write about.
         office = random.Random(f"office/{seed}")  # noqa: S311 - a world, not a secret
         self.office = Source(office, self.numbers)
+        self.consequences = Consequences(seed, size, anchor, self.numbers)
         self.rooftops: list[Rooftop] = []
         self.buyers: list[list[Buyer]] = []
         self.cars: list[list[service.Car]] = []
@@ -104,6 +108,14 @@ class Generator:
 
     def records(self) -> Iterator[Produced]:
         """Make every record in its last version, each once."""
+        for stream, record in self._course():
+            yield stream, record
+            yield from self.consequences.of(stream, record)
+        yield from self.consequences.op_codes(self.rooftops)
+        yield from self.consequences.shelves(self.rooftops)
+
+    def _course(self) -> Iterator[Produced]:
+        """Let things happen; what follows from a record comes later."""
         yield from self._organization()
         yield from self._customers()
         for index in range(self.size.vehicles):
@@ -322,6 +334,7 @@ class Generator:
                     charged = at
         reopened = at + rng.randrange(DAY, 5 * DAY)
         if order["status"] == "closed" and reopened < self.anchor and happens(rng, 3):
+            self.consequences.note("repair_orders", order)
             entries += service.reopen(numbers, rooftop, order, entries, reopened)
             for pay_type in service.open_pay_types(order):
                 closed_again = reopened + rng.randrange(HOUR, DAY)

@@ -6,8 +6,8 @@ import typing as t
 from datetime import timedelta
 
 from automate_sandbox.instants import SECOND, render
+from automate_sandbox.links import link
 from automate_sandbox.money import ZERO, dollars, percent_of
-from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.names import COLORS, ENGINES, INTERIORS, MODELS, TRIMS
 from automate_sandbox.world.rooftops import Rooftop, stamp
 from automate_sandbox.world.vin import make_vin
@@ -24,7 +24,6 @@ CERTIFIED_SHARE: t.Final = 0.12
 SENTINEL_SHARE: t.Final = 0.004
 SENTINEL_DATE: t.Final = "0001-01-01"
 MILES_A_YEAR: t.Final = 12_400
-PHOTO_URL: t.Final = "https://photos.example.com/{}/{}.jpg?expires={}"
 
 
 def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquired: int) -> Record:
@@ -76,8 +75,7 @@ def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquire
         "agingDays": (rooftop.calendar.today - today).days,
         "lot": rng.choice(rooftop.lots),
         "photos": [
-            {"url": PHOTO_URL.format(vehicle_id, shot, acquired + 30 * DAY)}
-            for shot in range(rng.randrange(4))
+            {"url": link(f"/vehicles/{vehicle_id}/{shot}.jpg")} for shot in range(rng.randrange(4))
         ],
         "fuelType": fuel,
         "transmission": transmission,

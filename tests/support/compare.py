@@ -13,6 +13,8 @@ from decimal import Decimal
 
 import duckdb
 
+from support.links import settled
+
 if t.TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,7 +47,7 @@ def expected(dealership: Dealership) -> dict[str, Rows]:
     """Return what a warehouse should hold, by table and key."""
     tables: dict[str, Rows] = {}
     for stream, key in KEYS.items():
-        records = [_emitted(record) for record in dealership.records(stream)]
+        records = [settled(_emitted(record)) for record in dealership.records(stream)]
         tables[stream] = {tuple(record[name] for name in key): record for record in records}
     for stream, (parent, key_field) in LINES.items():
         tables[stream] = {
@@ -107,7 +109,7 @@ def _loaded(connection: duckdb.DuckDBPyConnection, table: str) -> Rows:
         for row in cursor.fetchall()
     ]
     key = KEYS.get(table) or (LINES[table][1], "lineId")
-    result = {tuple(row[name] for name in key): row for row in rows}
+    result = {tuple(row[name] for name in key): settled(row) for row in rows}
     assert len(result) == len(rows), f"{table}: a key stands there twice"
     return result
 

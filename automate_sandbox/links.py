@@ -1,0 +1,115 @@
+"""Signed links to files: written into answers as they leave, and checked when they are followed.
+
+A record is stored with places for what changes with each answer, so that a link's new signature is
+no change of the record and a page stays a join of bodies that were encoded once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import typing as t
+
+from automate_sandbox.instants import SECOND, render
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automate_sandbox.instants import Clock
+
+PREFIX: t.Final = "/files"
+"""Path below which files are served; they are outside of any integration."""
+
+LIFE_SECONDS: t.Final = 15 * 60
+
+BASE: t.Final = "@files@"
+SIGNED: t.Final = "@signed@"
+EXPIRES: t.Final = "1970-01-01T00:00:00.900Z"
+"""Places in a stored record for the server's address, for a link's signature, for its end.
+
+The last is an instant, so that a stored record keeps the contract; no other field has it.
+"""
+
+PLACES: t.Final[Mapping[str, tuple[str, ...]]] = {
+    "vehicles": (BASE, SIGNED),
+    "attachments": (BASE, SIGNED, EXPIRES),
+}
+"""Stream to the places that its records have."""
+
+
+def link(path: str) -> str:
+    """Make the stored form of a link to a file.
+
+    Args:
+        path: `/vehicles/veh_28f93a/0.jpg`, below `PREFIX`.
+    """
+    return f"{BASE}{path}?object={_object(path)}&{SIGNED}"
+
+
+class Links:
+    """Fills in and checks links."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Take a key that no other process has: links end with the server that made them.
+
+        Args:
+            clock: That they expire by.
+        """
+        self._clock = clock
+        self._key = secrets.token_bytes(16)
+        self._filled: tuple[tuple[int, str], dict[str, bytes]] = ((0, ""), {})
+
+    def fill(self, stream: str, body: bytes, host: str) -> bytes:
+        """Make the links of a record, or of a page of records, ones that can be followed.
+
+        Args:
+            stream: Of the records.
+            body: JSON, as stored.
+            host: Name and port by which the client knows this server.
+        """
+        for place in PLACES.get(stream, ()):
+            body = body.replace(place.encode(), self._filling(host)[place])
+        return body
+
+    def refusal(self, path: str, query: Mapping[str, str]) -> str:
+        """Look at a link that is being followed.
+
+        Args:
+            path: Below `PREFIX`.
+            query: Of the request.
+
+        Returns:
+            Why it is none; nothing when it is good.
+        """
+        expires = query.get("expires", "")
+        signature = self._signature(expires)
+        is_ours = hmac.compare_digest(
+            signature.encode(), query.get("signature", "").encode()
+        ) and hmac.compare_digest(_object(path).encode(), query.get("object", "").encode())
+        if not is_ours:
+            return "SignatureDoesNotMatch"
+        return "" if self._clock.now() < int(expires) * SECOND else "AccessDenied"
+
+    def _filling(self, host: str) -> dict[str, bytes]:
+        """Say what goes into the places; the same for all answers of a second."""
+        now = self._clock.now() // SECOND
+        if self._filled[0] != (now, host):
+            expires = now + LIFE_SECONDS
+            signed = f"expires={expires}&signature={self._signature(str(expires))}"
+            texts = {
+                BASE: f"http://{host}{PREFIX}",
+                SIGNED: signed,
+                EXPIRES: render(expires * SECOND),
+            }
+            filled = {place: text.encode() for place, text in texts.items()}
+            self._filled = (now, host), filled
+        return self._filled[1]
+
+    def _signature(self, expires: str) -> str:
+        return hashlib.blake2b(expires.encode(), key=self._key, digest_size=12).hexdigest()
+
+
+def _object(path: str) -> str:
+    """Bind a link to its path: with another one it is not a link of this server's."""
+    return hashlib.blake2b(path.encode(), digest_size=8).hexdigest()
