@@ -14,6 +14,7 @@ import typing as t
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from automate_api import exact_json
 from automate_api.client import ListBody
@@ -181,6 +182,12 @@ def _can_name_a_field(name: str) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def value_of(record: t.Any, name: str) -> t.Any:  # noqa: ANN401 - a struct or a dict, and any value
+    """Return a field of a record by its name in the contract; None where it has none."""
+    value = record.get(name) if isinstance(record, dict) else getattr(record, name, None)
+    return None if value is UNSET else value
 
 
 def plain(record: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct or a dict

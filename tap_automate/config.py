@@ -83,6 +83,25 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
             "rows are later than half of it."
         ),
     },
+    "reread_open": {
+        "type": "boolean",
+        "default": True,
+        "title": "Read open rows again",
+        "description": (
+            "Whether every run looks through older repair orders and deals that are not finished, "
+            "and appointments ahead, for changes that did not move updatedAt."
+        ),
+    },
+    "gl_restatement": {
+        "type": "boolean",
+        "default": True,
+        "title": "Compare accounting periods",
+        "description": (
+            "Whether every run adds up the journal entries of the open periods, the last two "
+            "closed ones and the newest 13th, and writes a period again whose sums do not follow "
+            "from those of the run before."
+        ),
+    },
     "pii": {
         "type": "object",
         "additionalProperties": {"enum": ["keep", "drop", "hash"]},

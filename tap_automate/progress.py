@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import threading
 import typing as t
 
@@ -102,7 +103,7 @@ class Report:
         self._retries = 0
         self._waited = 0.0
         self._rows = self._certified = self._windows = 0
-        self._before = self._now = _Answers()
+        self._answers: dict[Harvest, _Answers] = {}
         self._bookmarks: dict[str, int] = {}
         self._newest: int | None = None
 
@@ -116,7 +117,6 @@ class Report:
         with self._lock:
             self._reads = True
             self._begun = (self._clock.monotonic(), stats)
-            self._before, self._now = self._before.plus(self._now), _Answers()
         try:
             yield
         finally:
@@ -132,10 +132,12 @@ class Report:
         """Count an answer.
 
         Args:
-            harvest: Which has just taken it; one for each block.
+            harvest: Which has just taken it.
         """
         with self._lock:
-            self._now = _Answers(harvest.expected, harvest.pages, harvest.pages_certified)
+            self._answers[harvest] = _Answers(
+                harvest.expected, harvest.pages, harvest.pages_certified
+            )
 
     def window(self, certified: Certified) -> None:
         """Count a certified window that is about to be emitted."""
@@ -167,7 +169,7 @@ class Report:
         stats = self._stats()
         with self._lock:
             seconds, retries, waited = self._since_begun(stats)
-            answers = self._before.plus(self._now)
+            answers = functools.reduce(_Answers.plus, self._answers.values(), _Answers())
             return Figures(
                 stream=self._stream,
                 reads=self._reads,

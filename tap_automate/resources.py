@@ -2,8 +2,9 @@
 
 From request to message: `plan` cuts time into windows, `harvest` knows which of their pages to ask
 for, `fetching` has threads ask, `reader` and `codec` make rows of the answers, `windows` certifies
-them, `bookmark` leaves out what was emitted before, `load` ties these together, `cuts` and
-`blocks` make what is written, and `sdk_seams` writes it, then state.
+them, `bookmark` leaves out what was emitted before, `load` ties these together, with `passes` for
+what no window shows, `cuts` and `blocks` make what is written, and `sdk_seams` writes it, then
+state.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from automate_api.contract import Resource
+    from tap_automate.partition import Narrowing
     from tap_automate.tap import TapAutomate
 
 
@@ -42,6 +44,7 @@ class ResourceStream(FamilyStream):
 
     declaration: t.ClassVar[Declaration]
     _skipped: bool = False
+    _said: frozenset[str] = frozenset()
 
     def __init__(self, tap: TapAutomate) -> None:
         """Take key and schema from the contract."""
@@ -131,17 +134,33 @@ class ResourceStream(FamilyStream):
         overrides: dict[str, str] = self.config.get("endpoints") or {}
         return overrides.get(self.name, self.declaration.path)
 
-    def reader(self, context: Context | None, codec: Codec) -> Reader:
-        """Make what asks for the pages of a partition."""
+    def reader(
+        self, context: Context | None, codec: Codec, narrowing: Narrowing | None = None
+    ) -> Reader:
+        """Make what asks for the pages of a partition.
+
+        Args:
+            context: The partition.
+            codec: Reads the records.
+            narrowing: What to ask for of it; all of it unless given.
+        """
         return Reader(
             self.tap.client,
             self.path,
             self.resource.key,
             page_size=self.config["page_size"],
-            parameters=dict(context or {}),
+            parameters={**(context or {}), **(narrowing.parameters if narrowing else {})},
             decode=codec.decode,
-            check=filters.check(self.declaration, self.path, context),
+            check=narrowing.check(self.path)
+            if narrowing
+            else filters.check(self.declaration, self.path, context),
         )
+
+    def say_once(self, level: int, sentence: str) -> None:
+        """Log a sentence about the stream, once in a run whatever the number of its partitions."""
+        if sentence not in self._said:
+            self._said |= {sentence}
+            self.logger.log(level, "Stream '%s': %s", self.name, sentence)
 
     def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
         """Return a few rows of the first page, for a connection test; no bookmark moves."""

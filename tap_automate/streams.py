@@ -27,8 +27,8 @@ class Lines:
     Attributes:
         name: The stream.
         field: The parent's array that holds the lines, dotted where it is within an object.
-        single: A field of the parent that some tenants send instead, an object, when the array has
-            nothing.
+        single: A field of the parent that some tenants send instead: one line, where the array has
+            none. An object without any value is none.
     """
 
     name: str

@@ -10,8 +10,8 @@ from support.dealership import Run, run
 from support.dms import Canned, FakeDms
 
 from automate_api.errors import ConfigError
-from tap_automate.load import PENDING
 from tap_automate.probes import PASSES
+from tap_automate.undated import PENDING
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

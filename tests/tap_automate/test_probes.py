@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from support.dealership import Run, dealership, run
 
 from automate_api.errors import ProtocolError
-from tap_automate.load import PENDING
 from tap_automate.probes import (
     BEFORE_ALL,
     DAY,
@@ -24,6 +23,7 @@ from tap_automate.probes import (
     read_beyond,
 )
 from tap_automate.reader import UNDATED
+from tap_automate.undated import PENDING
 from tap_automate.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
@@ -217,7 +217,7 @@ def test_rows_without_a_time_come_last_and_once_without_a_bookmark_of_their_own(
         undated = {**order, "repairOrderId": "ro_undated", "updatedAt": None}
         early = {**order, "repairOrderId": "ro_early", "updatedAt": "1910-01-01T00:00:00Z"}
         dealer.control("import", {"stream": "repair_orders", "records": [undated, early]})
-        config = dealer.config(requests_per_second=500)
+        config = dealer.config(requests_per_second=500, reread_open=False)
         first = run("tap-automate", "--config", config)
         assert first.code == 0, first.err
         assert first.err.count("'repair_orders': 2 rows have no `updatedAt`, or one before") == 1

@@ -90,11 +90,24 @@ def test_pages_windows_rows_and_the_newest_of_them_are_counted(bench: Bench) -> 
 
 
 def test_pages_that_are_in_no_certified_window_were_read_in_vain(bench: Bench) -> None:
-    report = bench.progress.stream("vehicles")
+    report, harvest = bench.progress.stream("vehicles"), Harvest(SPAN.start, SPAN.end)
     with report.reading():
-        read(report, 12, 5, 3)
-        read(report, 12, 6, 3)
+        for pages in (5, 6):
+            harvest.pages, harvest.pages_certified = pages, 3
+            report.answered(harvest)
     assert figures_of(bench.progress, "vehicles").rereads == 3
+
+
+def test_what_is_read_behind_the_windows_counts_as_well(bench: Bench) -> None:
+    report = bench.progress.stream("repair_orders")
+    with report.reading():
+        read(report, 12, 3)
+        read(report, 5, 1)
+        read(report, 0, 1)
+        report.window(Certified(SPAN, rows(*range(100, 105))))
+    figures = figures_of(bench.progress, "repair_orders")
+    assert (figures.expected, figures.pages, figures.rereads) == (17, 5, 0)
+    assert figures.certified == 5
 
 
 def test_a_window_without_rows_has_no_newest(bench: Bench) -> None:
