@@ -173,6 +173,7 @@ class Live:
             deals.finalize(deal, at)
         elif vehicle is None or vehicle["status"] != "in_stock":
             deals.lose(deal, at)
+            return [("deals", deal), *self._office.refund(deal, at)]
         elif deal["status"] == "penciled":
             deals.contract(deal, rooftop, at)
             return [("deals", deal), *self._office.contract(deal, vehicle["cost"], at)]

@@ -80,12 +80,16 @@ class Office:
         recap = recaps.finish(self._source, deal, drafted, total, at)
         return [*changes, ("deal_recaps", recap)]
 
+    def refund(self, deal: Record, at: int) -> Changes:
+        """Give a buyer back what they have paid for a deal that comes to nothing."""
+        paid = self._received(deal)
+        if paid <= ZERO:
+            return []
+        return self._take(receipts.deal_payment(deal, "refund", -paid, at), deal)
+
     def unwind(self, deal: Record, at: int) -> Changes:
         """Take a deal's recap back, and give the buyer back what they have paid."""
-        changes: Changes = []
-        paid = self._received(deal)
-        if paid > ZERO:
-            changes += self._take(receipts.deal_payment(deal, "refund", -paid, at), deal)
+        changes = self.refund(deal, at)
         recap = self._newest_recap(deal["dealId"])
         if recap is not None and recap["recapStatus"] in {"final", "revised"}:
             reversal = recaps.reverse(self._source.numbers, recap, at)

@@ -26,7 +26,7 @@ PREPARED_BEFORE_NOON: t.Final = 5 * HOUR
 DEPOSITED_BEFORE_NOON: t.Final = 2 * HOUR
 DAYS_TO_STATEMENT: t.Final = 4
 VOIDED_PERCENT: t.Final = 1
-OVER_OR_SHORT_PERCENT: t.Final = 8
+OVER_OR_SHORT_PERCENT: t.Final = 10
 MISTAKEN_FOR: t.Final = 5 * 60
 """Seconds until a mistake is seen."""
 

@@ -1,0 +1,172 @@
+"""The office while time goes on: the books tie after any number of live changes."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+import pytest
+from support.books import Books
+from support.worlds import world_of
+
+from automate_sandbox.credentials import random_login
+from automate_sandbox.instants import SECOND, Clock, parse
+from automate_sandbox.live import Live
+from automate_sandbox.money import decode
+from automate_sandbox.sandbox import Rules, Sandbox, World
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from automate_sandbox.money import Record
+
+STEPS: t.Final = 2500
+IN_THE_MORNING: t.Final = parse("2026-03-18T12:30:00Z")
+LAST_OF_MARCH: t.Final = parse("2026-03-31T20:00:00Z")
+MAY_IN_CHICAGO: t.Final = parse("2026-05-01T05:00:00Z")
+
+
+class SetClock(Clock):
+    """A clock that shows what it is set to, and a second more at each look."""
+
+    def __init__(self, instant: int) -> None:
+        super().__init__()
+        self.instant = instant
+
+    def now(self) -> int:
+        self.instant += SECOND
+        return self.instant
+
+
+def opened(instant: int, store: Path | None = None, rooftops: int = 2) -> tuple[Sandbox, SetClock]:
+    clock = SetClock(instant)
+    world = World(7, rooftops, 150, 20)
+    return Sandbox(world, Rules("test"), random_login(), clock, store), clock
+
+
+def go_on(sandbox: Sandbox, steps: int) -> None:
+    live = Live(sandbox)
+    for _ in range(steps):
+        live.step()
+
+
+@pytest.fixture(scope="module")
+def lived() -> Sandbox:
+    sandbox, _ = opened(IN_THE_MORNING)
+    go_on(sandbox, STEPS)
+    return sandbox
+
+
+def changes(sandbox: Sandbox, stream: str) -> list[Record]:
+    """Read the versions that live changes have made."""
+    history = sandbox.ledger.history
+    return [decode(e.body) for e in history if e.cause == "live" and e.stream == stream]
+
+
+def test_the_books_tie_after_thousands_of_changes(lived: Sandbox) -> None:
+    Books(world_of(lived)).hold()
+
+
+def test_the_books_tie_after_each_change() -> None:
+    sandbox, _ = opened(IN_THE_MORNING)
+    live = Live(sandbox)
+    for _ in range(25):
+        for _ in range(12):
+            live.step()
+        Books(world_of(sandbox)).hold()
+
+
+def test_everything_that_the_office_does_is_done(lived: Sandbox) -> None:
+    recaps = Counter(recap["recapStatus"] for recap in changes(lived, "deal_recaps"))
+    assert set(recaps) == {"draft", "final", "revised", "reversed"}
+    kinds = Counter(receipt["receiptType"] for receipt in changes(lived, "receipts"))
+    assert {"payment", "down_payment", "refund"} <= set(kinds)
+    deposited = changes(lived, "deposits")
+    assert len(deposited) > 10
+    assert {deposit["status"] for deposit in deposited} == {"deposited"}
+
+
+def test_what_was_counted_before_the_start_is_brought_to_the_bank_first() -> None:
+    sandbox, _ = opened(IN_THE_MORNING)
+    prepared = {
+        key
+        for key, deposit in world_of(sandbox)["deposits"].items()
+        if deposit["status"] == "prepared"
+    }
+    assert prepared
+    go_on(sandbox, 800)
+    first = [deposit["depositId"] for deposit in changes(sandbox, "deposits")]
+    assert set(first[: len(prepared)]) == prepared
+
+
+def test_some_entries_are_posted_into_the_month_before_which_is_closed(lived: Sandbox) -> None:
+    late = [e for e in changes(lived, "gl_entries") if e["accountingDate"] < e["documentDate"]]
+    assert late
+    for entry in late:
+        assert entry["accountingDate"] == "2026-02-28"
+        assert entry["periodStatus"] == "closed"
+        assert entry["postedAt"] == entry["createdAt"] == entry["updatedAt"]
+        assert entry["totalDebit"] == entry["totalCredit"] > 0
+
+
+def test_customers_on_account_pay_later_and_the_others_at_once(lived: Sandbox) -> None:
+    customers, closings = lived.ledger.tables["customers"], 0
+    paid = {
+        item["id"] for r in changes(lived, "receipts") for item in r["appliedTo"] if r["amount"] > 0
+    }
+    for order in changes(lived, "repair_orders"):
+        parts = [p for p in order["payTypeStatuses"] if p["payType"] == "customer_pay"]
+        just_closed = [p for p in parts if p["closedAt"] == order["updatedAt"]]
+        if just_closed:
+            closings += 1
+            customer = decode(customers.rows[order["customerId"]].body)
+            at_once = just_closed[0]["balance"] == 0
+            assert at_once != bool(customer["arAccountNumber"])
+            assert not at_once or order["repairOrderId"] in paid
+    assert closings > 20
+
+
+def test_a_month_ends_while_it_runs() -> None:
+    sandbox, clock = opened(LAST_OF_MARCH)
+    go_on(sandbox, 20)
+    assert not changes(sandbox, "accounting_periods")
+    clock.instant = MAY_IN_CHICAGO
+    at = clock.instant // SECOND
+    go_on(sandbox, 20)
+    made = changes(sandbox, "accounting_periods")
+    by_month: dict[str, list[Record]] = {}
+    for period in made:
+        by_month.setdefault(period["startDate"], []).append(period)
+    # Phoenix is still in April.
+    assert {month: len(found) for month, found in by_month.items()} == {
+        "2026-03-01": 2,
+        "2026-04-01": 2,
+        "2026-05-01": 1,
+    }
+    assert {p["periodStatus"] for p in by_month["2026-03-01"]} == {"closed"}
+    assert sorted(p["periodStatus"] for p in by_month["2026-04-01"]) == ["closed", "open"]
+    assert {p["periodStatus"] for p in by_month["2026-05-01"]} == {"open"}
+    assert all(parse(period["updatedAt"]) // SECOND >= at for period in made)
+    for entry in changes(sandbox, "gl_entries"):
+        if entry["documentDate"] >= "2026-04-30" and entry["accountingDate"] < "2026-04-01":
+            assert entry["periodStatus"] == "closed"
+
+
+def test_the_office_goes_on_with_the_drawers_of_a_stored_world(tmp_path: Path) -> None:
+    path = tmp_path / "world.db"
+    sandbox, _ = opened(IN_THE_MORNING, path)
+    go_on(sandbox, 100)
+    before = {
+        key
+        for key, receipt in world_of(sandbox)["receipts"].items()
+        if receipt["status"] in {"open", "posted"} and receipt["amount"] > 0
+    }
+    assert before
+    sandbox.close()
+    # Ten days later: nothing of the world's past is recent any more.
+    again, _ = opened(IN_THE_MORNING + 10 * 86_400 * SECOND, path)
+    go_on(again, 900)
+    made = world_of(again)
+    again.close()
+    Books(made).hold()
+    assert {made["receipts"][key]["status"] for key in before} == {"deposited"}
