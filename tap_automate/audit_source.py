@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-import urllib.parse
 
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import NotOfferedError, ProtocolError, RequestRefusedError
 from tap_automate.config import LEAST_COOLDOWN
+from tap_automate.details import read_detail
 from tap_automate.harvest import certified_windows
 from tap_automate.instants import to_microseconds
 from tap_automate.reader import Reader
@@ -91,16 +91,12 @@ class Source:
             RequestRefusedError: When the DMS refuses to say.
             ProtocolError: When the answer is no record.
         """
-        path = f"{self._path}/{urllib.parse.quote(key[0], safe='')}"
         try:
-            body = self._asked(lambda: self._tap.client.get(path).body)
+            body = self._asked(lambda: read_detail(self._tap.client, self._path, key[0]))
         except NotOfferedError as error:
             if error.status != NOT_FOUND:
                 raise
             return None
-        if not isinstance(body, dict):
-            msg = f"GET {self._path}/{{id}}: expected a record, got {type(body).__name__}."
-            raise ProtocolError(msg)
         return body if self.key_of(body) == key else {}
 
     def has_details(self, known: tuple[str, ...]) -> bool:

@@ -102,6 +102,29 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
             "from those of the run before."
         ),
     },
+    "download_to": {
+        "type": "string",
+        "minLength": 1,
+        "title": "Folder for files",
+        "description": (
+            "A folder, or an address that fsspec knows, into which the files of attachments and "
+            "the photos of vehicles are fetched; each row says where they are, in downloadedTo. "
+            "Nothing is fetched unless set."
+        ),
+    },
+    "download_max_bytes": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 104_857_600,
+        "title": "Largest file",
+        "description": "Bytes of a file beyond which it is not fetched.",
+    },
+    "download_photos": {
+        "type": "boolean",
+        "default": True,
+        "title": "Photos of vehicles",
+        "description": "Whether download_to is for the photos of vehicles, too.",
+    },
     "pii": {
         "type": "object",
         "additionalProperties": {"enum": ["keep", "drop", "hash"]},

@@ -12,6 +12,7 @@ TOO_MANY_REDIRECTS: t.Final = "redirected too often"
 HOST_GIVEN_UP: t.Final = "not tried, as files of the same host had no answer"
 OTHER_CONTENT: t.Final = "not with the `sha256` of their record"
 OTHER_SIZE: t.Final = "not with the `size` of their record"
+NOT_TAKEN: t.Final = "not taken by the place that `download_to` names"
 NO_NEW_ADDRESS: t.Final = "at an address that had ended, and the DMS gave no other"
 
 

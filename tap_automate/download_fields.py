@@ -7,8 +7,8 @@ import re
 import typing as t
 
 import msgspec
-from msgspec import UNSET
 
+from tap_automate.codec import value_of
 from tap_automate.instants import to_microseconds
 
 if t.TYPE_CHECKING:
@@ -53,6 +53,18 @@ class Named:
     ends: int | None
 
 
+def wanted(files: Files | None, config: Mapping[str, t.Any]) -> Files | None:
+    """Return where a stream's records name files that the settings want; None where they do not.
+
+    Args:
+        files: What the stream declares.
+        config: The tap's settings.
+    """
+    if files is None or not config.get("download_to"):
+        return None
+    return files if files.setting is None or config.get(files.setting, True) else None
+
+
 def with_place(schema: Mapping[str, t.Any], files: Files) -> dict[str, t.Any]:
     """Add `downloadedTo` to a record's schema from the contract.
 
@@ -87,7 +99,7 @@ def holders(record: object, files: Files) -> list[t.Any]:
     """
     if files.within is None:
         return [record]
-    found = value(record, files.within)
+    found = value_of(record, files.within)
     if not isinstance(found, list):
         return []
     return [each if isinstance(each, dict | msgspec.Struct) else None for each in found]
@@ -104,7 +116,8 @@ def named(holder: object, position: int, files: Files) -> Named | None:
     url = _text(holder, files.url)
     if url is None:
         return None
-    size, sha256 = value(holder, files.size), (_text(holder, files.sha256) or "").lower()
+    size = value_of(holder, files.size) if files.size else None
+    sha256 = (_text(holder, files.sha256) or "").lower()
     return Named(
         position=position,
         url=url,
@@ -124,16 +137,8 @@ def put(holder: object, path: str | None) -> None:
         setattr(holder, DOWNLOADED_TO, path)
 
 
-def value(holder: object, name: str | None) -> t.Any:  # noqa: ANN401 - whatever it has
-    """Return a field of a struct or a dict; None where it has none."""
-    if name is None:
-        return None
-    found = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
-    return None if found is UNSET else found
-
-
 def _text(holder: object, name: str | None) -> str | None:
-    found = value(holder, name)
+    found = value_of(holder, name) if name else None
     return found.strip() or None if isinstance(found, str) else None
 
 

@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
 
 Key: t.TypeAlias = str
 
+STATE: t.Final = "files"
+"""Where a stream's state has the files that are still to be fetched."""
+
 MOST_KEYS: t.Final = 1_000
 """Keys that the state has at most."""
 
@@ -27,20 +30,17 @@ class Unfetched:
 
     Attributes:
         rows: Key to second of `updatedAt`.
-        since: Second from which on further rows lack files; None when none do.
+        since: Second from which on further rows of earlier runs lack files; None when none do.
     """
 
     def __init__(self, rows: Mapping[Key, int] | None = None, since: int | None = None) -> None:
         """Start from what a state holds."""
         self.rows = dict(rows or {})
         self.since = since
-
-    def __bool__(self) -> bool:
-        """Tell whether there are any."""
-        return bool(self.rows) or self.since is not None
+        self._overflow: int | None = None
 
     def add(self, key: Key, second: int) -> None:
-        """Remember a row.
+        """Remember a row for the next run.
 
         Args:
             key: Its key.
@@ -49,11 +49,11 @@ class Unfetched:
         if key in self.rows or len(self.rows) < MOST_KEYS:
             self.rows[key] = second
         else:
-            self.look_since(second)
+            self._overflow = _earlier(self._overflow, second)
 
     def look_since(self, second: int) -> None:
-        """Have rows read again from a second on."""
-        self.since = second if self.since is None else min(self.since, second)
+        """Have rows read again from a second on, in this run yet."""
+        self.since = _earlier(self.since, second)
 
     def discard(self, key: Key) -> None:
         """Forget a row: its files are there, or are not to be had."""
@@ -64,8 +64,8 @@ class Unfetched:
         state: dict[str, t.Any] = {}
         if self.rows:
             state["rows"] = {key: from_seconds(self.rows[key]) for key in sorted(self.rows)}
-        if self.since is not None:
-            state["since"] = from_seconds(self.since)
+        if self.since is not None or self._overflow is not None:
+            state["since"] = from_seconds(_earlier(self.since, self._overflow))
         return state
 
     @classmethod
@@ -93,6 +93,11 @@ class Unfetched:
                 "could not be fetched so far are not tried again."
             )
             raise ConfigError(msg) from None
+
+
+def _earlier(one: int | None, other: int | None) -> int:
+    """Return the earlier of two seconds, one of which may be missing."""
+    return min(each for each in (one, other) if each is not None)
 
 
 def _second(text: str) -> int:

@@ -64,6 +64,7 @@ class Load:
         self._first = to_microseconds(start) if start else 0
         self._last = to_microseconds(end) if end else END_OF_TIME
         self._undated = Undated(self._partition, self._first)
+        self._downloads = self._partition.downloads
         self._passes: list[Pass] = [self._undated]
         self._found = False
 
@@ -84,6 +85,8 @@ class Load:
         if span.end <= span.start:
             return
         self._passes += self._passes_over_notes(now)
+        if self._downloads:
+            self._passes.append(self._downloads)
         report = self._partition.report
         fetching = self._partition.fetching(span.start, span.end)
         try:
@@ -101,6 +104,8 @@ class Load:
                     yield from each.steps(span)
         finally:
             self._tell_of_late_rows()
+            if self._downloads:
+                self._downloads.tell()
         if self._context and span.is_first and not self._found and not self._undated.found:
             asked = filters.described(self._stream.declaration, self._context)
             self._stream.logger.warning(

@@ -1,17 +1,14 @@
 """What the tap measures beside the SDK's own metrics, in the SDK's form of a log line.
 
-`METRIC: {"type": "gauge", "metric": ..., "value": ..., "tags": {...}}`, or `metric_info` where logs
-are structured. How many records were written is the SDK's own `record_count`.
+How many records were written is the SDK's own `record_count`.
 """
 
 from __future__ import annotations
 
 import enum
-import os
 import typing as t
 
-from singer_sdk import metrics
-
+from automate_singer.metrics import log_gauge
 from tap_automate.instants import from_seconds
 
 if t.TYPE_CHECKING:
@@ -29,6 +26,9 @@ class Gauge(enum.Enum):
     SYNC_PROGRESS = "sync_progress"
     """How far a stream is: an object of numbers."""
 
+    FILES = "files"
+    """What came of the files that a stream's records name: an object of numbers."""
+
     LATE_ARRIVAL_SECONDS = "late_arrival_seconds"
     """How far a row lay before the bookmark of the run before, at most."""
 
@@ -41,10 +41,7 @@ def log(gauge: Gauge, value: float | Mapping[str, t.Any], *, stream: str) -> Non
         value: A number, or several by name.
         stream: Which stream it is of.
     """
-    tags = {metrics.Tag.STREAM.value: stream, metrics.Tag.PID.value: os.getpid()}
-    # The SDK names its own metrics in an enumeration that nobody can add to.
-    name = t.cast("metrics.Metric", gauge)
-    metrics.log(metrics.get_metrics_logger(), metrics.Point("gauge", name, value, tags))
+    log_gauge(gauge, value, stream=stream)
 
 
 class Beat:

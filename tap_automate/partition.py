@@ -14,6 +14,7 @@ from collections import deque
 
 from automate_api.errors import ProtocolError, RequestRefusedError
 from tap_automate.blocks import blocks_of
+from tap_automate.downloads import Downloads
 from tap_automate.fetching import Fetching
 from tap_automate.windows import UncertifiableError
 
@@ -76,6 +77,7 @@ class Partition:
         members: The selected streams of the family, the parent first.
         config: The settings.
         report: Counts what is done.
+        downloads: Fetches the files that its records name; None where none are wanted.
     """
 
     def __init__(self, stream: ResourceStream, context: Context | None, codec: Codec) -> None:
@@ -92,6 +94,8 @@ class Partition:
         self.members: list[RowStream] = stream.members()
         self.config: Mapping[str, t.Any] = stream.config
         self.report = stream.tap.progress.stream(stream.name)
+        files = stream.wanted_files()
+        self.downloads = Downloads(self, files) if files else None
 
     def reader(self, narrowing: Narrowing | None = None) -> Reader:
         """Make what asks for its pages.
@@ -183,6 +187,8 @@ class Partition:
             fresh: Stream to those rows that it is to have, the parent first.
         """
         for member, records in blocks_of(rows, fresh, self.codec):
+            if self.downloads and member is self.stream:
+                self.downloads.fetch(records)
             self.stream.tap.progress.stream(member.name).emitted(len(records))
             yield member, records
 

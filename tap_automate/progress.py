@@ -17,8 +17,40 @@ if t.TYPE_CHECKING:
 
     from automate_api.clock import Clock
     from automate_api.transport import Stats
+    from tap_automate.download_store import Outcome
     from tap_automate.harvest import Harvest
     from tap_automate.windows import Certified
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileCounts:
+    """Files that records name.
+
+    Attributes:
+        fetched: Fetched in this run.
+        fetched_bytes: What these have together.
+        kept: There already.
+        failed: Not to be had.
+    """
+
+    fetched: int = 0
+    fetched_bytes: int = 0
+    kept: int = 0
+    failed: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.fetched or self.kept or self.failed)
+
+    def plus(self, other: FileCounts) -> FileCounts:
+        """Return the sum."""
+        return FileCounts(
+            self.fetched + other.fetched,
+            self.fetched_bytes + other.fetched_bytes,
+            self.kept + other.kept,
+            self.failed + other.failed,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +73,7 @@ class Figures:
         bookmark: Second since 1970 that the stream is certified up to, of its rooftops the one
             furthest behind; None without a bookmark.
         newest: Microseconds since 1970 of the newest row read; None without rows.
+        files: Files that its records name, and that are downloaded.
     """
 
     stream: str
@@ -57,6 +90,7 @@ class Figures:
     waited_seconds: float
     bookmark: int | None
     newest: int | None
+    files: FileCounts = FileCounts()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,6 +140,7 @@ class Report:
         self._answers: dict[Harvest, _Answers] = {}
         self._bookmarks: dict[str, int] = {}
         self._newest: int | None = None
+        self._files = FileCounts()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -153,6 +188,25 @@ class Report:
         with self._lock:
             self._rows += rows
 
+    @property
+    def files(self) -> FileCounts:
+        """What was counted of files so far."""
+        with self._lock:
+            return self._files
+
+    def filed(self, outcomes: Sequence[Outcome]) -> None:
+        """Count what came of a record's files."""
+        fetched = [each.fetched for each in outcomes if each.fetched is not None]
+        failed = sum(each.path is None for each in outcomes)
+        counts = FileCounts(
+            fetched=len(fetched),
+            fetched_bytes=sum(fetched),
+            kept=len(outcomes) - len(fetched) - failed,
+            failed=failed,
+        )
+        with self._lock:
+            self._files = self._files.plus(counts)
+
     def advanced(self, second: int | None, part: str = "") -> None:
         """Take note of a bookmark.
 
@@ -185,6 +239,7 @@ class Report:
                 waited_seconds=self._waited + waited,
                 bookmark=min(self._bookmarks.values(), default=None),
                 newest=self._newest,
+                files=self._files,
             )
 
     def _since_begun(self, stats: Stats) -> tuple[float, int, float]:

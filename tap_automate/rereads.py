@@ -56,11 +56,7 @@ _canonical: t.Final = msgspec.json.Encoder(order="sorted", decimal_format="numbe
 
 
 class Digests:
-    """Which open rows, with which content, have been written.
-
-    Attributes:
-        met: Open rows of this run so far.
-    """
+    """Which open rows, with which content, have been written."""
 
     def __init__(self, known: frozenset[str] = frozenset()) -> None:
         """Start from what the runs before have written.
@@ -68,8 +64,8 @@ class Digests:
         Args:
             known: Their digests.
         """
-        self.met: set[str] = set()
         self._known = known
+        self._met: dict[tuple[str, ...], str | None] = {}
 
     @classmethod
     def from_state(cls, state: Mapping[str, t.Any], *, name: str) -> Digests:
@@ -92,11 +88,20 @@ class Digests:
             raise ConfigError(msg)
         return cls(frozenset(known))
 
-    def are_new(self, digest: str) -> bool:
-        """Take note of an open row; tell whether it has not been written with this content."""
-        is_new = digest not in self.met and digest not in self._known
-        self.met.add(digest)
-        return is_new
+    @property
+    def met(self) -> int:
+        """How many open rows this run has met."""
+        return len(self._met)
+
+    def is_new(self, key: tuple[str, ...], digest: str) -> bool:
+        """Take note of an open row; tell whether it has not been written with this content.
+
+        Of a row that changes while the run reads it, nobody knows which content is the later one.
+        No digest of it is kept, so that the next run writes it again.
+        """
+        is_known = digest in self._known or self._met.get(key) == digest
+        self._met[key] = digest if self._met.get(key, digest) == digest else None
+        return not is_known
 
     def settle(self) -> None:
         """Forget what was not met: every open row has been read."""
@@ -107,7 +112,8 @@ class Digests:
 
         Of too many the lowest are kept, which are the same ones in every run.
         """
-        return sorted(self.met | self._known)[:MOST_KNOWN]
+        met = {digest for digest in self._met.values() if digest is not None}
+        return sorted(met | self._known)[:MOST_KNOWN]
 
 
 class Rereads:
@@ -179,12 +185,12 @@ class Rereads:
                 found,
                 changed,
             )
-        if len(self._digests.met) > MOST_KNOWN:
+        if self._digests.met > MOST_KNOWN:
             stream.logger.info(
                 "Stream '%s': of %d open rows the state remembers %d; the others are written by "
                 "every run. Where that is too much, set `reread_open` to false.",
                 stream.name,
-                len(self._digests.met),
+                self._digests.met,
                 MOST_KNOWN,
             )
 
@@ -193,7 +199,7 @@ class Rereads:
         self.written()
 
     def _is_new(self, row: Row) -> bool:
-        return self._digests.are_new(digest_of(row, self._privacy))
+        return self._digests.is_new(row.key, digest_of(row, self._privacy))
 
 
 def narrowings(declared: Open | Ahead, now: int) -> list[Narrowing]:

@@ -9,6 +9,8 @@ state.
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import typing as t
 
 from automate_api.contract import stream_schema
@@ -18,7 +20,7 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
-from tap_automate import filters
+from tap_automate import download_fields, filters
 from tap_automate.blocks import blocks_of
 from tap_automate.codec import Codec
 from tap_automate.cuts import HistoryStream, LineStream
@@ -26,7 +28,7 @@ from tap_automate.instants import from_seconds
 from tap_automate.load import Load
 from tap_automate.reader import Reader
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
-from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Lines
+from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Files, Lines
 from tap_automate.windows import UncertifiableError
 
 if t.TYPE_CHECKING:
@@ -50,6 +52,10 @@ class ResourceStream(FamilyStream):
         """Take key and schema from the contract."""
         self.tap = tap
         self.resource: Resource = tap.contract.resource(self.declaration.path)
+        self.files = download_fields.wanted(self.declaration.files, tap.config)
+        if self.files:
+            schema = download_fields.with_place(self.resource.record_schema, self.files)
+            self.resource = dataclasses.replace(self.resource, record_schema=schema)
         key = (*self.resource.key, REPLICATION_KEY)
         super().__init__(
             tap,
@@ -99,6 +105,21 @@ class ResourceStream(FamilyStream):
         finally:
             for level, line in codec.drift.lines():
                 self.logger.log(level, "Stream '%s': %s", self.name, line)
+
+    def wanted_files(self) -> Files | None:
+        """Return where records name files that are to be fetched; None where they do not."""
+        if self.files is None or not self.selected:
+            return None
+        field = self.files.within or download_fields.DOWNLOADED_TO
+        is_listed = download_fields.has_place(self.effective_schema, self.files)
+        if is_listed and self.mask["properties", field]:
+            return self.files
+        self.say_once(
+            logging.WARNING,
+            "`download_to` is set, and the catalog leaves out where files are put "
+            "(`downloadedTo`), so none is fetched. Discover the catalog anew, or select the field.",
+        )
+        return None
 
     def missing_entitlement(self) -> str | None:
         """Say which entitlement the login lacks for the stream; None when it may read it."""

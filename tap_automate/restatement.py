@@ -249,9 +249,10 @@ class Restatement:
                 )
             elif made.count and period.is_open is False and self._kept.until is not None:
                 stream.logger.info(
-                    "Stream '%s': %d entries were posted back-dated into closed %s.",
+                    "Stream '%s': %d %s posted back-dated into closed %s.",
                     stream.name,
                     made.count,
+                    "entry was" if made.count == 1 else "entries were",
                     shown,
                 )
 

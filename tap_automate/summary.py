@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import sys
 import typing as t
 
@@ -11,7 +12,7 @@ from automate_api import tables
 from tap_automate import terminal
 from tap_automate.instants import EPOCH, from_seconds
 from tap_automate.metrics import BEAT_SECONDS, Beat
-from tap_automate.progress import waited_for_dms
+from tap_automate.progress import FileCounts, waited_for_dms
 from tap_automate.repeating import repeated
 
 if t.TYPE_CHECKING:
@@ -91,10 +92,21 @@ def _row(figures: Figures, now: dt.datetime) -> tuple[t.Any, ...]:
 
 def _total(progress: Progress, streams: t.Sequence[Figures]) -> str:
     rows, seconds, stats = sum(each.rows for each in streams), progress.seconds, progress.stats()
+    files = functools.reduce(FileCounts.plus, (each.files for each in streams))
     return (
         f"{rows:,} rows in {seconds:,.1f} s, {rows / max(seconds, 0.001):,.0f} a second; "
         f"requests: {stats.requests:,}, throttled: {stats.throttled:,}, "
         f"retried: {stats.retries:,}\n"
         f"waited, all threads together: {waited_for_dms(stats):,.1f} s for the DMS, "
         f"{stats.paced_seconds:,.1f} s for `requests_per_second`"
+        f"{_files_text(files)}"
+    )
+
+
+def _files_text(files: FileCounts) -> str:
+    if not files.any:
+        return ""
+    return (
+        f"\nfiles: {files.fetched:,} fetched ({files.fetched_bytes / 1e6:,.1f} MB), "
+        f"{files.kept:,} there already, {files.failed:,} not to be had"
     )

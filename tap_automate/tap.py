@@ -19,8 +19,13 @@ from tap_automate import summary
 from tap_automate.batches import BatchWriter
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
+from tap_automate.controls import Kept
+from tap_automate.download_http import Fetcher
+from tap_automate.download_state import STATE, Unfetched
+from tap_automate.download_store import FileStore
 from tap_automate.privacy import Privacy
 from tap_automate.progress import Progress
+from tap_automate.rereads import Digests
 from tap_automate.resources import stream_types
 from tap_automate.streams import stream_names
 
@@ -75,9 +80,11 @@ class TapAutomate(CommandTap):
         return BatchWriter(setting) if setting else super().make_writer(values)
 
     def start(self) -> None:
-        """Find out whether batch files can be written."""
+        """Find out whether batch files, and files that are downloaded, can be written."""
         if isinstance(self.message_writer, BatchWriter):
             self.message_writer.check()
+        if self.config.get("download_to"):
+            self.file_store.check()
 
     @functools.cached_property
     def api(self) -> ApiConfig:
@@ -93,6 +100,13 @@ class TapAutomate(CommandTap):
     def client(self) -> Client:
         """What sends the requests of all streams."""
         return Client(self.api, self.session, stop=self.stop)
+
+    @functools.cached_property
+    def file_store(self) -> FileStore:
+        """Where `download_to` has files put."""
+        most: int = self.config["download_max_bytes"]
+        fetcher = Fetcher(self.api, most_bytes=most, stop=self.stop)
+        return FileStore(self.config["download_to"], fetcher, most_bytes=most)
 
     @functools.cached_property
     def progress(self) -> Progress:
@@ -126,6 +140,9 @@ class TapAutomate(CommandTap):
         for name in bookmarks.keys() & self.streams.keys():
             for bookmark in (bookmarks[name], *bookmarks[name].get("partitions", ())):
                 Bookmark.from_state(bookmark, overlap_seconds=0, name=name)
+                Digests.from_state(bookmark, name=name)
+                Kept.from_state(bookmark, name=name)
+                Unfetched.from_state(bookmark.get(STATE), name=name)
 
 
 def main() -> t.NoReturn:
