@@ -186,6 +186,43 @@ def test_a_tombstone_whose_record_is_back_is_lifted(audited: Audited) -> None:
     assert audited.audit(warehouse, "--stream", "service_appointments").code == 0
 
 
+def test_of_rows_with_one_code_at_two_rooftops_the_one_that_is_gone_is_marked(
+    audited: Audited,
+) -> None:
+    dealer, warehouse = audited.dealer, audited.warehouse("codes")
+    codes = [(record["opCode"], record["rooftopId"]) for record in dealer.records("op_codes")]
+    gone = codes[0]
+    twins = {each for each in codes if each[0] == gone[0]}
+    assert len(twins) > 1
+    dealer.control("delete", {"stream": "op_codes", "keys": ["|".join(gone)]})
+    done = audited.audit(warehouse, "--stream", "op_codes", "--output", "-")
+    found = counts(done, "op_codes", done.err)
+    assert (done.code, found["vanished"], found["missing"], found["stale"]) == (1, 1, 0, 0)
+    load(warehouse, done.out)
+    marked = "SELECT opCode, rooftopId FROM op_codes WHERE deletedAt IS NOT NULL"
+    assert query(warehouse, marked) == [gone]
+    assert audited.audit(warehouse, "--stream", "op_codes").code == 0
+
+
+def test_a_repaired_row_brings_its_version_of_the_history_along(audited: Audited) -> None:
+    dealer, warehouse = audited.dealer, audited.warehouse("history")
+    lost = dealer.records("vehicles")[-1]
+    with duckdb.connect(str(warehouse)) as connection:
+        for table in ("vehicles", "vehicle_status_history"):
+            sql = f"DELETE FROM {table} WHERE vehicleId = ?"
+            connection.execute(sql, [lost["vehicleId"]]).fetchall()
+    # Another test may have deleted vehicles from the dealership.
+    arguments = ("--stream", "vehicles", "--accept-vanished", "vehicles", "--output", "-")
+    done = audited.audit(warehouse, *arguments)
+    assert counts(done, "vehicles", done.err)["missing"] == 1
+    load(warehouse, done.out)
+    back = f"FROM vehicle_status_history WHERE vehicleId = '{lost['vehicleId']}'"
+    assert query(warehouse, f"SELECT status, vin {back}") == [(lost["status"], lost["vin"])]
+    assert query(warehouse, "SELECT count(*) FROM vehicle_status_history") == query(
+        warehouse, "SELECT count(*) FROM vehicles"
+    )
+
+
 def test_the_messages_hold_no_more_than_the_warehouse_and_the_logs_nothing_personal(
     audited: Audited, tmp_path: Path
 ) -> None:
