@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 import pytest
-from support.compare import KEYS, LINES, differences
+from support.compare import STREAMS, differences
 from support.dealership import Dealership, pipe, run
 
 if t.TYPE_CHECKING:
@@ -42,7 +42,7 @@ def test_files_load_as_messages_do(
     first = pipe(config, tmp_path / "w.duckdb", state)
     assert first.code == 0, first.err
     assert differences(dealer, tmp_path / "w.duckdb") == []
-    assert files_of(first).keys() == {*KEYS, *LINES}
+    assert files_of(first).keys() == {*STREAMS}
     assert len(files_of(first)["vehicles"]) > 1
     assert first.messages("RECORD") == []
     second = pipe(config, tmp_path / "w.duckdb", state)

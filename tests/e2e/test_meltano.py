@@ -9,7 +9,7 @@ import typing as t
 
 import duckdb
 import pytest
-from support.compare import KEYS, LINES, differences, expected
+from support.compare import STREAMS, differences, expected, key_fields, key_of, parent_of
 from support.meltano_project import outside, project
 
 if t.TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_discovery_needs_neither_sandbox_nor_settings(
         found = bare.meltano("--environment", "prod", "invoke", "tap-automate", "--discover")
     assert found.code == 0, found.err
     streams = {stream["tap_stream_id"] for stream in json.loads(found.out)["streams"]}
-    assert streams == {*KEYS, *LINES}
+    assert streams == {*STREAMS}
 
 
 def test_nightly_without_credentials_says_which_are_missing(
@@ -130,7 +130,7 @@ def test_target_jsonl_gets_every_row(tmp_path_factory: pytest.TempPathFactory) -
         for stream, wanted in expected(made.dealer).items():
             lines = (made.folder / "output" / f"{stream}.jsonl").read_text("utf-8").splitlines()
             records = [json.loads(line) for line in lines]
-            assert sorted(_key(stream, record) for record in records) == sorted(wanted), stream
+            assert sorted(key_of(stream, record) for record in records) == sorted(wanted), stream
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_target_postgres_gets_every_row_and_money_exactly(
         count = f"SELECT count(*) FROM dms.{stream}"  # noqa: S608 - our names
         assert _copy(postgres, count) == [(str(len(rows)),)], stream
     for stream, columns in MONEY.items():
-        names = ", ".join(f'"{name}"' for name in (*_key_fields(stream), *columns))
+        names = ", ".join(f'"{name}"' for name in (*key_fields(stream), *columns))
         loaded_rows = _copy(postgres, f"SELECT {names} FROM dms.{stream}")  # noqa: S608 - our names
         money = {
             (*key, *(None if row[name] is None else str(row[name]) for name in columns))
@@ -176,22 +176,15 @@ def _copy(server: PostgresServer, query: str) -> list[tuple[str | None, ...]]:
     ]
 
 
-def _key_fields(stream: str) -> tuple[str, ...]:
-    return KEYS[stream] if stream in KEYS else (LINES[stream][1], "lineId")
-
-
-def _key(stream: str, record: dict[str, t.Any]) -> tuple[str, ...]:
-    return tuple(record[name] for name in _key_fields(stream))
-
-
 def _changed(dealer: Dealership, mark: int) -> Emitted:
     """Keys of what changed after a point of the sandbox's history, and of its lines."""
-    changed: Emitted = {stream: set() for stream in (*KEYS, *LINES)}
+    changed: Emitted = {stream: set() for stream in STREAMS}
     for entry in dealer.control(f"history?since={mark}"):
-        changed[entry["stream"]].add((entry["key"],))
+        changed[entry["stream"]].add(tuple(entry["key"].split("|")))
     current = expected(dealer)
-    for lines, (parent, _) in LINES.items():
-        changed[lines] = {key for key in current[lines] if key[:1] in changed[parent]}
+    for stream in STREAMS:
+        if parent := parent_of(stream):
+            changed[stream] = {key for key in current[stream] if key[:1] in changed[parent]}
     return changed
 
 
@@ -201,10 +194,10 @@ def _emitted_since(made: Project, start: dt.datetime) -> Emitted:
             stream: {
                 tuple(row)
                 for row in connection.execute(
-                    f"SELECT {', '.join(_key_fields(stream))} FROM {stream} "  # noqa: S608 - our names
+                    f"SELECT {', '.join(key_fields(stream))} FROM {stream} "  # noqa: S608 - our names
                     "WHERE _sdc_extracted_at >= ?",
                     [start],
                 ).fetchall()
             }
-            for stream in (*KEYS, *LINES)
+            for stream in STREAMS
         }
