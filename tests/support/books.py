@@ -16,15 +16,23 @@ if t.TYPE_CHECKING:
 
 ZERO: t.Final = Decimal(0)
 DELIVERED: t.Final = frozenset({"delivered", "finalized", "unwound"})
-ADDED: t.Final = (
-    "salePrice",
-    "holdback",
-    "incentives",
-    "accessoriesSale",
-    "docFee",
-    "otherAdjustments",
-)
-TAKEN: t.Final = ("vehicleCost", "pack", "accessoriesCost", "recon", "overAllowance")
+SIGNS: t.Final = {
+    "salePrice": 1,
+    "vehicleCost": -1,
+    "pack": -1,
+    "holdback": 1,
+    "incentives": 1,
+    "accessoriesSale": 1,
+    "accessoriesCost": -1,
+    "recon": -1,
+    "overAllowance": -1,
+    "docFee": 1,
+    "otherAdjustments": 1,
+}
+"""Component of the front-end gross to how it counts."""
+
+COSTS: t.Final = ("vehicleCost", "pack", "accessoriesCost", "recon")
+"""What the books hold as the cost of a sold vehicle."""
 
 
 class Books:
@@ -106,7 +114,7 @@ class Books:
             front, back, totals = standing["frontEnd"], standing["backEnd"], standing["totals"]
             products = back["products"]
             assert booked[f"{side}_sales"] == -(front["salePrice"] + front["accessoriesSale"])
-            cost = sum(front[name] for name in TAKEN if name != "overAllowance")
+            cost = sum(front[name] for name in COSTS)
             assert booked[f"{side}_cost"] == cost == -booked[f"{side}_inventory", -1]
             assert booked["finance_income"] == -back["financeReserve"]
             assert booked["product_sales"] == -sum(each["sale"] for each in products)
@@ -234,8 +242,8 @@ class Books:
 
 def _hold_sums(recap: Record) -> None:
     front, back = recap["frontEnd"], recap["backEnd"]
-    gross = sum(front[name] for name in ADDED) - sum(front[name] for name in TAKEN)
-    assert front["gross"] == gross
+    assert front["gross"] == sum(sign * front[name] for name, sign in SIGNS.items())
+    assert set(front) == {"gross", *SIGNS}
     for product in back["products"]:
         assert product["gross"] == product["sale"] - product["cost"]
     sold = sum((product["gross"] for product in back["products"]), ZERO)
