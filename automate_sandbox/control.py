@@ -35,8 +35,9 @@ from starlette.routing import Mount, Route, Router
 
 from automate_sandbox.downloads import CREDENTIALS
 from automate_sandbox.instants import SECOND, render
-from automate_sandbox.money import decode, encode
+from automate_sandbox.money import Record, decode, encode
 from automate_sandbox.problems import Problem
+from automate_sandbox.world import events
 from automate_sandbox.world.customers import merge_customer
 
 if t.TYPE_CHECKING:
@@ -183,7 +184,9 @@ class Control:
         now = self._sandbox.clock.now()
         merged = customers["from"] or {}
         merge_customer(merged, content["into"], now // SECOND)
-        ledger.commit([("customers", merged)], now, cause="control")
+        changes: list[tuple[str, Record]] = [("customers", merged)]
+        changes += list(events.following(self._sandbox.numbers, changes, ledger.record))
+        ledger.commit(changes, now, cause="control")
         return _json({"lastSeq": len(ledger.history)})
 
     async def _delete(self, request: Request) -> Response:

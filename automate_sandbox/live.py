@@ -11,10 +11,12 @@ from collections import deque
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import Record
 from automate_sandbox.office import Office
-from automate_sandbox.world import appointments, deals, service
+from automate_sandbox.parts_counter import PartsCounter
+from automate_sandbox.world import appointments, attachments, deals, events, service
 from automate_sandbox.world.calendar import DAY
-from automate_sandbox.world.customers import edit_customer, make_customer
+from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
 from automate_sandbox.world.numbers import Source
+from automate_sandbox.world.op_codes import change_op_code
 from automate_sandbox.world.vehicles import age_in_stock, reprice
 
 if t.TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Live:
         self._rng = random.Random(f"live/{sandbox.seed}")  # noqa: S311 - no secret
         self._source = Source(self._rng, sandbox.numbers)
         self._office = Office(sandbox, self._source, self._pick)
+        self._parts = PartsCounter(sandbox, self._source, self._pick)
         self._delivered: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         self._task: asyncio.Task[None] | None = None
         self._actions: dict[t.Callable[[int], Changes], int] = {
@@ -72,6 +75,12 @@ class Live:
             self._office.pay_account: 1,
             self._office.revise_recap: 1,
             self._office.back_date: 1,
+            self._parts.receive: 3,
+            self._parts.sell: 2,
+            self._parts.end: 2,
+            self._merge_customers: 1,
+            self._change_op_code: 1,
+            self._attach: 2,
         }
 
     def set_rate(self, rate: int) -> None:
@@ -94,10 +103,13 @@ class Live:
         while not changes:
             action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
             changes = action(now // SECOND)
+        changes += self._parts.follow(changes, now // SECOND)
+        ledger = self._sandbox.ledger
+        changes += list(events.following(self._sandbox.numbers, changes, ledger.record))
         if self._sandbox.rules.fractional_seconds:
             for _, record in changes:
                 record["updatedAt"] = render(now)
-        self._sandbox.ledger.commit(changes, now, cause="live")
+        ledger.commit(changes, now, cause="live")
         self.changed += len(changes)
         return len(changes)
 
@@ -148,6 +160,16 @@ class Live:
             return []
         edit_customer(self._rng, customer, at)
         return [("customers", customer)]
+
+    def _merge_customers(self, at: int) -> Changes:
+        """Merge two of the dealer's own customers; those of other systems are left to them."""
+        pair = self._pick("customers"), self._pick("customers")
+        ids = {each["customerId"] for each in pair if each and not each["mergedIntoCustomerId"]}
+        merged, survivor = pair
+        if merged is None or survivor is None or len(ids) < len(pair) or merged["externalId"]:
+            return []
+        merge_customer(merged, survivor["customerId"], at)
+        return [("customers", merged)]
 
     def _new_deal(self, at: int) -> Changes:
         vehicle = self._pick("vehicles", "status", frozenset({"in_stock"}))
@@ -207,6 +229,21 @@ class Live:
             ("gl_entries", reversal),
             *self._office.unwind(deal, at),
         ]
+
+    def _change_op_code(self, at: int) -> Changes:
+        op_code = self._pick("op_codes")
+        if op_code is None:
+            return []
+        change_op_code(self._rng, op_code, at)
+        return [("op_codes", op_code)]
+
+    def _attach(self, at: int) -> Changes:
+        stream = self._rng.choice(tuple(attachments.KEYS))
+        record = self._pick(stream)
+        if record is None:
+            return []
+        attached = attachments.attach(self._rng, self._sandbox.numbers, (stream, record), at)
+        return [("attachments", attached)]
 
     def _visitor(self) -> tuple[Rooftop, service.Car] | None:
         """Choose who brings a car, and to which shop."""

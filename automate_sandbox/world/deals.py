@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from datetime import timedelta
 
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.world.calendar import utc_year
@@ -21,6 +22,9 @@ if t.TYPE_CHECKING:
 
 SALES_JOURNALS: t.Final = {"new": "010", "used": "020", "certified": "020"}
 SENTINEL_DATE: t.Final = "1000-01-01"
+AHEAD_DAYS: t.Final = 90
+"""So far ahead of its signing a contract may be dated."""
+
 UNWIND_REASONS: t.Final = ("financing declined", "buyer returned vehicle", "title problem")
 
 
@@ -112,9 +116,10 @@ def numbers_of(deal: Record) -> int:
 
 
 def contract(deal: Record, rooftop: Rooftop, at: int) -> None:
-    """Sign the contract; its date may be a sentinel, as old deals have them."""
-    is_odd = numbers_of(deal) % 97 == 0
-    signed = SENTINEL_DATE if is_odd else rooftop.calendar.date_of(at).isoformat()
+    """Sign the contract; its date may be a sentinel, as old deals have them, or far ahead."""
+    number, today = numbers_of(deal), rooftop.calendar.date_of(at)
+    ahead = timedelta(days=AHEAD_DAYS if number % 19 == 0 else 0)
+    signed = SENTINEL_DATE if number % 97 == 0 else (today + ahead).isoformat()
     funding = "not_applicable" if deal["dealType"] == "cash" else "in_transit"
     _step(deal, at, status="contracted", contractDate=signed, fundingStatus=funding)
 

@@ -44,6 +44,9 @@ ENTITLEMENTS: t.Final = {
     "technician": ["service"],
     "controller": ["inventory", "sales", "service", "accounting"],
 }
+GROUP_ROLE: t.Final = "controller"
+"""Who holds it works at all rooftops of the group."""
+
 YEARS_OPEN: t.Final = 3
 
 
@@ -90,10 +93,10 @@ def build_rooftops(
         Stream, record, and the rooftop that it belongs to (the same object each time).
     """
     opened = anchor - YEARS_OPEN * 365 * DAY
-    for index in range(count):
+    rooftop_ids = [numbers.take("rooftops")[1] for _ in range(count)]
+    for index, rooftop_id in enumerate(rooftop_ids):
         name, zone, franchises = PLACES[index % len(PLACES)]
         round_ = index // len(PLACES)
-        _, rooftop_id = numbers.take("rooftops")
         stamps = stamp(opened + index * DAY)
         record: Record = {
             "rooftopId": rooftop_id,
@@ -120,6 +123,8 @@ def build_rooftops(
         for role, department, heads in STAFF:
             for _ in range(heads):
                 user = _user(rng, numbers, rooftop, role, department)
+                if role == GROUP_ROLE:
+                    user["rooftopIds"] = rooftop_ids
                 rooftop.staff.setdefault(role, []).append(user["userId"])
                 yield "users", user, rooftop
 

@@ -39,6 +39,13 @@ PAYERS: t.Final = {
 CLAIMED: t.Final = frozenset({"warranty", "service_contract"})
 """Closing these leaves a claim open with the factory or the insurer."""
 
+APART: t.Final = 59
+"""So far are the numbers of one rooftop's orders ahead of those of the one before it.
+
+They meet: two to six rooftops that take turns come to the same numbers, so that an order is known
+by rooftop and number only.
+"""
+
 SENTINEL_INSTANT: t.Final = "1910-01-01T00:00:00Z"
 
 
@@ -76,7 +83,7 @@ def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, a
     order: Record = {
         "repairOrderId": order_id,
         "rooftopId": rng.choices((rooftop.rooftop_id, None, ""), (985, 5, 10))[0],
-        "roNumber": f"{number + 10_451:07d}",
+        "roNumber": f"{number + 10_451 + APART * rooftop.index:07d}",
         "status": "open",
         "appointmentId": None,
         "customerId": car.customer_id,
