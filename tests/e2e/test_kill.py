@@ -43,7 +43,7 @@ def test_a_killed_first_load_repeats_no_window_that_was_loaded(
     before = reads(own_dealer) - full
     assert load.run() == (0, 0), load.log
     again = reads(own_dealer) - full - before
-    for finished in ("GET /customers", "GET /deals", "GET /accounting/gl-accounts"):
+    for finished in ("GET /customers", "GET /deals/recaps", "GET /accounting/gl-accounts"):
         assert (full[finished] > 10, again[finished]) == (True, 1)
     entries = "GET /accounting/gl-entries"
     assert again[entries] <= full[entries] - TARGET_PAGES / 2
