@@ -155,7 +155,7 @@ def test_a_month_ends_while_it_runs() -> None:
 def test_the_office_goes_on_with_the_drawers_of_a_stored_world(tmp_path: Path) -> None:
     path = tmp_path / "world.db"
     sandbox, _ = opened(IN_THE_MORNING, path)
-    go_on(sandbox, 100)
+    go_on(sandbox, 300)
     before = {
         key
         for key, receipt in world_of(sandbox)["receipts"].items()
