@@ -9,8 +9,8 @@ from collections import Counter
 
 import pyarrow as pa
 
-from automate_singer.arrow import UnfitValueError, convert
-from automate_singer.columns import BIGINT
+from automate_singer.arrow import INSTANT, UnfitValueError, convert
+from automate_singer.columns import BIGINT, TIMESTAMPTZ
 from automate_singer.errors import UnfitRecordError
 from target_warehouse.adoption import adopted
 from target_warehouse.errors import MissingKeyError
@@ -106,6 +106,23 @@ class Batch:
         self._get: Callable[[Record], tuple[t.Any, ...]] = (
             operator.itemgetter(*fields) if len(fields) > 1 else lambda record: (record[fields[0]],)
         )
+
+    def instants(self, index: int) -> pa.ChunkedArray:
+        """List the values of a column that is declared as an instant.
+
+        Args:
+            index: Its place among the columns.
+
+        Returns:
+            As `timestamp[us, UTC]`; without those of chunks in which they were something else.
+        """
+        arrays = [
+            array
+            for chunk in self.chunks
+            if chunk.types[index] == TIMESTAMPTZ
+            for array in chunk.data.column(index).chunks
+        ]
+        return pa.chunked_array(arrays, INSTANT)
 
     def clear(self) -> None:
         """Forget the records: they are written."""

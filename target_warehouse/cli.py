@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import typing as t
+from decimal import Decimal
 from pathlib import Path
 
 import click
 from rich.text import Text
 
 from automate_api.tables import console, table
+from target_warehouse import freshness as noted
 from target_warehouse.database import connect
 from target_warehouse.show import Inspection
 
+if t.TYPE_CHECKING:
+    from decimal import Decimal
+
 DEFAULT_FILE: t.Final = "output/warehouse.duckdb"
+FRESHNESS: t.Final = (
+    "table",
+    "newest change",
+    "age",
+    "last load",
+    "ago",
+    "loads",
+    "rows",
+    "median delay",
+    "worst delay",
+)
 
 
 @click.group()
@@ -57,3 +73,52 @@ def show(file: Path, schema: str) -> None:
         )
         out.print(Text(f"\n{text}"), soft_wrap=True)
     out.print(Text(f"\nFile: {file}"), soft_wrap=True)
+
+
+@warehouse.command()
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.option("--schema", default="main", show_default=True, help="The schema with the tables.")
+def freshness(file: Path, schema: str) -> None:
+    """Print how long changes took to reach FILE, and how old its newest are."""
+    now = dt.datetime.now(tz=dt.UTC)
+    out = console()
+    connection = connect(file, read_only=True)
+    try:
+        found = noted.read(connection, file, schema)
+    finally:
+        connection.close()
+    if not found:
+        text = (
+            f"Nothing is known of schema {schema!r}: no stream with a time as its replication key "
+            "has been loaded into it."
+        )
+        out.print(Text(text), soft_wrap=True)
+        return
+    rows = [
+        (
+            each.table,
+            each.newest,
+            each.newest and now - each.newest,
+            each.loaded,
+            now - each.loaded,
+            *_delay(each.delay),
+        )
+        for each in found
+    ]
+    out.print(table(FRESHNESS, rows))
+    text = (
+        f"Delay: from the change in the source to its row here, hours:minutes:seconds, over the "
+        f"last {noted.LOADS} loads that brought changes; a first load is not measured."
+    )
+    out.print(Text(f"\n{text}"), soft_wrap=True)
+
+
+def _delay(delay: noted.Delay | None) -> tuple[int, int, str, str] | tuple[None, ...]:
+    if delay is None:
+        return (None,) * 4
+    return delay.loads, delay.rows, _clock(delay.median), _clock(delay.worst)
+
+
+def _clock(seconds: Decimal) -> str:
+    whole = dt.timedelta(seconds=abs(round(seconds)))
+    return f"-{whole}" if seconds < 0 else str(whole)

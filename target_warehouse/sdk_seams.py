@@ -73,6 +73,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
         """
         self._aliases: dict[str, dict[str, t.Any]] = {}
         self._lines: tuple[RecordLines, WarehouseSink] | None = None
+        self._bookmarks: dict[str, list[str]] = {}
         self.file_bytes = 0
         super().__init__(**options)
         self.message_reader.take_lines = self.take_lines
@@ -165,7 +166,7 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
                 )
                 raise ConfigError(msg)
         sink = self.get_sink(alias, schema=shape[0], key_properties=shape[1])
-        t.cast("WarehouseSink", sink).make_table()
+        t.cast("WarehouseSink", sink).make_table(self._bookmarks.get(stream, ()))
 
     def route(self, stream_map: StreamMap) -> WarehouseSink:
         """Find the sink that was made when the stream was opened.
@@ -190,6 +191,14 @@ class SeamedTarget(PipeTarget["WarehouseSink"], abc.ABC):
             context = {"batch_start_time": dt.datetime.now(tz=dt.UTC)}
             sink._add_sdc_metadata_to_record(record, message, context)  # noqa: SLF001 - the seam
         sink.take(record, message.get("version"))
+
+    def _process_schema_message(self, message_dict: Message) -> None:
+        stream, names = message_dict.get("stream"), message_dict.get("bookmark_properties")
+        if isinstance(stream, str):
+            names = [names] if isinstance(names, str) else names
+            known = names if isinstance(names, list) else []
+            self._bookmarks[stream] = [name for name in known if isinstance(name, str)]
+        super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: Message) -> None:
         super()._process_record_message(message_dict)

@@ -8,7 +8,7 @@ import typing as t
 from singer_sdk.sinks import Sink
 
 from automate_api.errors import ConfigError
-from automate_singer.columns import BIGINT, Column
+from automate_singer.columns import BIGINT, TIMESTAMPTZ, Column
 from target_warehouse.batch import Batch
 from target_warehouse.database import OutOfMemoryError
 from target_warehouse.lines import RecordLines, columns
@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
     from target_warehouse.batch import Record
+    from target_warehouse.freshness import Commit
     from target_warehouse.target import TargetWarehouse
     from target_warehouse.warehouse import Warehouse
 
@@ -69,6 +70,8 @@ class WarehouseSink(Sink):
             raise ConfigError(msg)
         self.table = styled(stream_name, style)
         self._warehouse: Callable[[], Warehouse] = target.open_warehouse
+        self._freshness = target.freshness
+        self._changed: int | None = None
         target.claim_table(self.table, stream_name)
         self.keys = self._key_columns()
         self.adds_metadata = self.include_sdc_metadata_properties
@@ -89,18 +92,30 @@ class WarehouseSink(Sink):
         """Leave validation to the conversion into Arrow types."""
         return None
 
-    def make_table(self) -> None:
+    def make_table(self, bookmarks: Sequence[str] = ()) -> None:
         """Make the table fit the SCHEMA, so that an empty stream has its table too.
 
         This is no `setup`: whatever ends that, a signal too, the SDK logs as an error of its own.
 
+        Args:
+            bookmarks: The SCHEMA's `bookmark_properties`; by the first that is an instant the
+                stream's freshness is measured.
+
         Raises:
             AutomateError: When the table cannot be as the SCHEMA has it.
         """
+        instants = {
+            column.field: index
+            for index, column in enumerate(self.columns)
+            if column.type == TIMESTAMPTZ
+        }
+        self._changed = next((instants[name] for name in bookmarks if name in instants), None)
         warehouse = self._warehouse()
         with warehouse.transaction():
             warehouse.refuse_other_keys(self.table, self.keys)
             notes = warehouse.fit(self.table, {column.name: column.type for column in self.columns})
+            if self._changed is not None:
+                self._freshness.expect(warehouse, self.table, self.stream_name)
         self._tell(notes)
 
     def process_record(self, record: Record, context: dict[str, t.Any]) -> None:  # noqa: ARG002 - SDK
@@ -207,10 +222,21 @@ class WarehouseSink(Sink):
         while True:
             try:
                 with warehouse.transaction():
-                    return warehouse.load(self.table, self.columns, self._batch.chunks, self.keys)
+                    loaded = warehouse.load(self.table, self.columns, self._batch.chunks, self.keys)
+                    commit = self._measure(warehouse)
             except OutOfMemoryError:
                 if not warehouse.allow_memory():
                     raise
+            else:
+                if commit is not None:
+                    self._freshness.keep(self.table, commit)
+                return loaded
+
+    def _measure(self, warehouse: Warehouse) -> Commit | None:
+        if self._changed is None:
+            return None
+        changes = self._batch.instants(self._changed)
+        return self._freshness.measure(warehouse, self.table, changes, self._batch.rows)
 
     def activate_version(self, new_version: int) -> None:
         """Delete the rows of older versions, once there are rows of the new one.

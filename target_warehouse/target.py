@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 import typing as t
@@ -22,6 +23,7 @@ from automate_api.errors import ConfigError
 from automate_api.program import run
 from automate_singer import garbage
 from target_warehouse.batch import Tally
+from target_warehouse.freshness import Freshness
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
 from target_warehouse.sdk_seams import SeamedTarget
 from target_warehouse.sink import WarehouseSink
@@ -124,18 +126,21 @@ class TargetWarehouse(SeamedTarget):
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(tz=dt.UTC),
         **options: t.Any,  # noqa: ANN401 - `CommandTarget` names them
     ) -> None:
         """Check the settings; the file is opened with the first SCHEMA.
 
         Args:
             clock: Seconds, for the drain every ten of them.
+            now: The time with its zone, which changes are compared with.
             options: As `CommandTarget` takes them.
 
         Raises:
             ConfigError: When the settings cannot be used.
         """
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self.freshness = Freshness(now)
         self._warehouse: Warehouse | None = None
         self._tables: dict[str, str] = {}
         self._clock = clock
@@ -216,11 +221,13 @@ class TargetWarehouse(SeamedTarget):
         self._drained_at = self._clock()
 
     def process_endofpipe(self) -> None:
-        """Commit the rest, delete older versions, and say which fields were not stored."""
+        """Commit the rest, delete older versions, note how fresh it is and what was not stored."""
         self.commit()
         for sink in self.active_sinks():
             sink.finish()
         super().process_endofpipe()
+        if self._warehouse is not None:
+            self.freshness.finish(self._warehouse)
         for stream, tally in self.tallies.items():
             if fields := tally.unknown_fields:
                 counts = ", ".join(f"{field} ({count})" for field, count in sorted(fields.items()))

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from automate_api.errors import ConfigError
 from automate_singer.columns import JSON, ColumnType, Kind, join, join_all
+from target_warehouse import freshness
 from target_warehouse.batch import ORDINAL
 from target_warehouse.database import MEMORY, connect, explained
 from target_warehouse.dialect import from_sql, recast
@@ -48,15 +49,22 @@ class Warehouse:
             schema: DuckDB schema for all tables; made where there is none.
 
         Raises:
+            ConfigError: When the schema is the one of the loader's own notes.
             AutomateError: When the file cannot be opened, see `database.connect`.
         """
+        if folded(schema) == freshness.SCHEMA:
+            msg = (
+                f"The schema {schema!r} holds what the loader notes of its loads. Choose another "
+                "`schema` for the tables"
+            )
+            raise ConfigError(msg)
         self.path = path
         self.schema = schema
         self._more_memory = iter(MEMORY)
         self._memory: str | None = next(self._more_memory)
         self._connection = connect(path)
         with explained(path):
-            self._run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
+            self.run(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
 
     def close(self) -> None:
         """Close the file; DuckDB then folds its write-ahead log into it."""
@@ -74,7 +82,7 @@ class Warehouse:
         self._memory = next(self._more_memory, None)
         with explained(self.path):
             limit = f"SET memory_limit = '{self._memory}'" if self._memory else "RESET memory_limit"
-            self._run(limit)
+            self.run(limit)
         return True
 
     @contextlib.contextmanager
@@ -85,14 +93,14 @@ class Warehouse:
             WarehouseError: When DuckDB fails, also at the commit.
         """
         with explained(self.path):
-            self._run("BEGIN")
+            self.run("BEGIN")
             try:
                 yield
-                self._run("COMMIT")
+                self.run("COMMIT")
             except BaseException:
                 # A failed COMMIT has ended the transaction already.
                 with contextlib.suppress(Exception):
-                    self._run("ROLLBACK")
+                    self.run("ROLLBACK")
                 raise
 
     def columns(self, table: str) -> dict[str, tuple[str, ColumnType]]:
@@ -104,7 +112,7 @@ class Warehouse:
         Returns:
             Folded name to (name, type); empty when there is no such table.
         """
-        rows = self._run(
+        rows = self.run(
             "SELECT column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = current_database() AND schema_name = ? "
             f"AND {_FOLDED.format('table_name')} = ? ORDER BY column_index",
@@ -129,20 +137,20 @@ class Warehouse:
         existing = self.columns(table)
         if not existing:
             body = ", ".join(f"{quote(name)} {kind.sql}" for name, kind in columns.items())
-            self._run(f"CREATE TABLE {where} ({body})")
+            self.run(f"CREATE TABLE {where} ({body})")
             return []
         self._refuse_view(table)
         notes = []
         for name, wanted in columns.items():
             if folded(name) not in existing:
-                self._run(f"ALTER TABLE {where} ADD COLUMN {quote(name)} {wanted.sql}")
+                self.run(f"ALTER TABLE {where} ADD COLUMN {quote(name)} {wanted.sql}")
                 continue
             actual, current = existing[folded(name)]
             wider = join(current, wanted)
             if wider != current:
                 column = quote(actual)
                 using = recast(column, current, wider)
-                self._run(f"ALTER TABLE {where} ALTER {column} TYPE {wider.sql} USING {using}")
+                self.run(f"ALTER TABLE {where} ALTER {column} TYPE {wider.sql} USING {using}")
             if wider.kind is Kind.VARCHAR and current.kind is not Kind.VARCHAR:
                 was = f"column {actual!r} was {current.sql}"
                 notes.append(f"{was} and is text now, so that no value loses anything")
@@ -163,7 +171,7 @@ class Warehouse:
         missing = [key for key in keys if folded(key) not in existing]
         if not (existing and missing):
             return
-        if self._run(f"SELECT 1 FROM {self._qualified(table)} LIMIT 1"):
+        if self.run(f"SELECT 1 FROM {self._qualified(table)} LIMIT 1"):
             msg = (
                 f"Table {self.schema}.{table} in {self.path} has rows, but no column "
                 f"{' and '.join(missing)} for the key. It was loaded with another `column_names`, "
@@ -208,7 +216,7 @@ class Warehouse:
                 indexes = {column.name: f"c{index}" for index, column in enumerate(columns)}
                 by_key = [indexes[key] for key in keys]
                 return self._upsert(where, names, by_key, staged), notes
-            self._run(
+            self.run(
                 f"INSERT INTO {where} ({', '.join(names.values())}) "
                 f"SELECT {', '.join(names)} FROM ({staged})"
             )
@@ -227,26 +235,26 @@ class Warehouse:
         where joins that find nothing take 2.
         """
         last = f"SELECT max({ORDINAL}) FROM ({staged}) GROUP BY {', '.join(keys)}"
-        [(records, distinct)] = self._run(
+        [(records, distinct)] = self.run(
             f"SELECT (SELECT count(*) FROM ({staged})), (SELECT count(*) FROM ({last}))"
         )
         new = staged
         if distinct < records:
             new = f"SELECT * FROM ({staged}) WHERE {ORDINAL} IN ({last})"
         same = " AND ".join(f"stored.{names[key]} = new.{key}" for key in keys)
-        [(known,)] = self._run(
+        [(known,)] = self.run(
             f"SELECT count(*) FROM ({new}) AS new SEMI JOIN {where} AS stored ON {same}"
         )
         changes = [f"{name} = new.{came}" for came, name in names.items() if came not in keys]
         if known and changes:
-            self._run(
+            self.run(
                 f"UPDATE {where} AS stored SET {', '.join(changes)} FROM ({new}) AS new "
                 f"WHERE {same}"
             )
         if known < distinct:
             others = f"ANTI JOIN {where} AS stored ON {same} ORDER BY new.{ORDINAL}"
             values = ", ".join(f"new.{came}" for came in names)
-            self._run(
+            self.run(
                 f"INSERT INTO {where} ({', '.join(names.values())}) "
                 f"SELECT {values} FROM ({new}) AS new {others if known else ''}"
             )
@@ -265,7 +273,7 @@ class Warehouse:
         if folded(VERSION_COLUMN) not in self.columns(table):
             return False
         return bool(
-            self._run(
+            self.run(
                 f"SELECT 1 FROM {self._qualified(table)} WHERE {VERSION_COLUMN} = ? LIMIT 1",
                 [version],
             )
@@ -289,8 +297,21 @@ class Warehouse:
             else "true"
         )
         with self.transaction():
-            [(count,)] = self._run(f"DELETE FROM {self._qualified(table)} WHERE {older}")
+            [(count,)] = self.run(f"DELETE FROM {self._qualified(table)} WHERE {older}")
         return int(count)
+
+    def run(self, sql: str, parameters: Sequence[t.Any] = ()) -> list[t.Any]:
+        """Run a statement; to be called inside a transaction.
+
+        Args:
+            sql: With `?` for each value.
+            parameters: The values.
+
+        Returns:
+            The rows of its result.
+        """
+        # Every result is fetched: DuckDB 2 keeps the connection busy until it is.
+        return list(self._connection.execute(sql, list(parameters)).fetchall())
 
     @contextlib.contextmanager
     def _staged(
@@ -320,7 +341,7 @@ class Warehouse:
                     self._connection.unregister(view)
 
     def _refuse_view(self, table: str) -> None:
-        if self._run(
+        if self.run(
             "SELECT 1 FROM duckdb_views() WHERE database_name = current_database() "
             f"AND schema_name = ? AND {_FOLDED.format('view_name')} = ?",
             [self.schema, folded(table)],
@@ -333,10 +354,6 @@ class Warehouse:
 
     def _qualified(self, table: str) -> str:
         return f"{quote(self.schema)}.{quote(table)}"
-
-    def _run(self, sql: str, parameters: Sequence[t.Any] = ()) -> list[t.Any]:
-        # Every result is fetched: DuckDB 2 keeps the connection busy until it is.
-        return list(self._connection.execute(sql, list(parameters)).fetchall())
 
 
 def _arrow_column(index: int, came: ColumnType) -> str:

@@ -29,6 +29,7 @@ PAPERS = (
     "docs/batches.md",
     "docs/performance.md",
     "docs/pushing.md",
+    "docs/queries.md",
     "docs/reference/exit-codes.md",
     "docs/reference/settings.md",
     "docs/reference/streams.md",
