@@ -156,7 +156,8 @@ def facts_of(entry: Mapping[str, t.Any], updated: int) -> Facts:
         entry: As the API gives it, numbers with a point as `Decimal`.
         updated: Its `updatedAt`, microseconds since 1970.
     """
-    lines = [line for line in entry.get("lines") or () if isinstance(line, dict)]
+    found = entry.get("lines")
+    lines = [line for line in found if isinstance(line, dict)] if isinstance(found, list) else []
     debit = sum((_debit(line) for line in lines), NOTHING)
     credit = sum((_credit(line) for line in lines), NOTHING)
     if not lines:
