@@ -34,6 +34,9 @@ COUNTER_SHARE: t.Final = 10
 OPEN_DAYS: t.Final = 3
 """A counter ticket is paid, or voided, within so many days."""
 
+STILL: t.Final = 120
+"""Seconds before a world's now in which nothing is attached: the first run of a tap reads all."""
+
 REMEMBERED: t.Final = 200
 """Customers of a rooftop that may come to its counter."""
 
@@ -116,7 +119,7 @@ class Consequences:
         rng = self._rng
         while self._attached < attachments.ODD_ONES or happens(rng, ATTACHED_PERCENT[stream]):
             created = parse(record["createdAt"]) // SECOND
-            at = min(created + rng.randrange(2 * DAY), self._anchor - 1)
+            at = max(created, min(created + rng.randrange(2 * DAY), self._anchor - STILL))
             attached = attachments.attach(
                 rng, self._numbers, (stream, record), at, self._size.huge_file_bytes
             )
