@@ -56,7 +56,9 @@ def test_files_load_as_messages_do(
 def content(warehouse: Path) -> dict[str, t.Any]:
     """Read types and rows of every table."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        tables = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
+        ).fetchall()
         return {
             table: (
                 connection.execute(f'DESCRIBE "{table}"').fetchall(),
