@@ -91,16 +91,14 @@ def partitions(
 
 def described(declaration: Declaration, context: Context) -> str:
     """Say what a partition without rows was asked for, and what to do."""
-    sentences = []
-    if ROOFTOP in context:
-        sentences.append(
-            f"of rooftop {context[ROOFTOP]}. Where it should, compare `rooftop_ids` with the "
-            "stream 'rooftops'."
-        )
-    names = [f"`{e.setting}`" for e in declaration.filters if e.parameter in context]
+    names = [f"`{each.setting}`" for each in declaration.filters if each.parameter in context]
+    which = f"of rooftop {context[ROOFTOP]}" if ROOFTOP in context else ""
     if names:
-        sentences.append(f"that fit {' and '.join(names)}. Where it should, correct the setting.")
-    return " Nor has it rows ".join(sentences)
+        which = f"{which} that fit {' and '.join(names)}".strip()
+    advice = ["compare `rooftop_ids` with the stream 'rooftops'"] if ROOFTOP in context else []
+    if names:
+        advice.append(f"correct {' and '.join(names)}")
+    return f"{which}. Where it should, {', or '.join(advice)}."
 
 
 def check(

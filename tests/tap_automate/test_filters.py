@@ -302,8 +302,10 @@ class TestRun:
     def test_a_filter_that_nothing_fits_is_said(self, extract: Callable[..., Run]) -> None:
         done = extract("vehicles", vehicle_vin="NONE", rooftop_ids=["rt_1"])
         assert done.code == 0, done.err
-        assert "'vehicles': the DMS has no rows of rooftop rt_1" in done.err
-        assert "that fit `vehicle_vin`" in done.err
+        assert "'vehicles': the DMS has no rows of rooftop rt_1 that fit `vehicle_vin`." in done.err
+        assert "with the stream 'rooftops', or correct `vehicle_vin`." in done.err
+        alone = extract("vehicles", vehicle_vin="NONE")
+        assert "has no rows that fit `vehicle_vin`. Where it should, correct" in alone.err
 
     def test_a_connection_test_takes_no_row_that_does_not_fit(
         self, extract: Callable[..., Run], dms: FakeDms, tmp_path: Path
