@@ -13,6 +13,7 @@ import typing as t
 from collections import deque
 
 from automate_sandbox.instants import parse
+from automate_sandbox.links import guarded
 from automate_sandbox.money import Record, decode, encode
 
 if t.TYPE_CHECKING:
@@ -343,5 +344,5 @@ class Ledger:
         self, records: Iterable[tuple[str, Record]], at: int, cause: str, request_id: str | None
     ) -> Iterator[tuple[Entry, Row]]:
         for seq, (stream, record) in enumerate(records, start=len(self.history) + 1):
-            row = self.tables[stream].row(record, encode(record))
+            row = self.tables[stream].row(record, guarded(stream, encode(record)))
             yield Entry(seq, at, stream, row.key, cause, request_id, row.body), row

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import typing as t
 
@@ -23,13 +24,17 @@ PREFIX: t.Final = "/files"
 
 LIFE_SECONDS: t.Final = 15 * 60
 
-BASE: t.Final = "@files@"
-SIGNED: t.Final = "@signed@"
+BASE: t.Final = "\x7f"
+SIGNED: t.Final = "`"
 EXPIRES: t.Final = "1970-01-01T00:00:00.900Z"
 """Places in a stored record for the server's address, for a link's signature, for its end.
 
-The last is an instant, so that a stored record keeps the contract; no other field has it.
+Two are single characters, which are found in a page at a tenth of the cost of a word. The last is
+an instant, so that a stored record keeps the contract; no other field has it.
 """
+
+MARK: t.Final = re.compile(rb'("\x7f/[\w./-]+\?object=[0-9a-f]+&`")|\x7f|`')
+"""A link in a stored record, or one of its signs anywhere else."""
 
 PLACES: t.Final[Mapping[str, tuple[str, ...]]] = {
     "vehicles": (BASE, SIGNED),
@@ -45,6 +50,21 @@ def link(path: str) -> str:
         path: `/vehicles/veh_28f93a/0.jpg`, below `PREFIX`.
     """
     return f"{BASE}{path}?object={_object(path)}&{SIGNED}"
+
+
+def guarded(stream: str, body: bytes) -> bytes:
+    """Escape the signs of places where they are part of somebody's text.
+
+    Args:
+        stream: Of the record.
+        body: The record as JSON.
+
+    Returns:
+        The same record, in which only links have places.
+    """
+    if stream not in PLACES or body.count(b"\x7f") == body.count(b"`") == body.count(b'&`"'):
+        return body
+    return MARK.sub(lambda found: found[1] or b"\\u%04x" % ord(found[0]), body)
 
 
 class Links:
@@ -107,9 +127,9 @@ class Links:
         return self._filled[1]
 
     def _signature(self, expires: str) -> str:
-        return hashlib.blake2b(expires.encode(), key=self._key, digest_size=12).hexdigest()
+        return hashlib.blake2b(expires.encode(), key=self._key, digest_size=8).hexdigest()
 
 
 def _object(path: str) -> str:
     """Bind a link to its path: with another one it is not a link of this server's."""
-    return hashlib.blake2b(path.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(path.encode(), digest_size=6).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-LINK: t.Final = re.compile(r"(?:@files@|https?://[^/]+/files)(/[^?]+)\?.*")
+LINK: t.Final = re.compile(r"(?:\x7f|https?://[^/]+/files)(/[^?]+)\?object=.*")
 """As the sandbox keeps it, or as it has signed it for an answer."""
 
 
