@@ -53,19 +53,23 @@ def test_files_load_as_messages_do(
     assert content(tmp_path / "w.duckdb") == content(tmp_path / "messages.duckdb")
 
 
+SIGNED = {"photos", "downloadUrl", "urlExpiresAt"}
+"""Columns of links that are signed anew in every answer."""
+
+
 def content(warehouse: Path) -> dict[str, t.Any]:
-    """Read types and rows of every table."""
+    """Read the columns of every table, and the rows without signed links."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
         ).fetchall()
-        return {
-            table: (
-                connection.execute(f'DESCRIBE "{table}"').fetchall(),
-                connection.execute(f'SELECT * FROM "{table}" ORDER BY ALL').fetchall(),  # noqa: S608 - ours
-            )
-            for (table,) in tables
-        }
+        found: dict[str, t.Any] = {}
+        for (table,) in tables:
+            columns = connection.execute(f'DESCRIBE "{table}"').fetchall()
+            names = ", ".join(f'"{name}"' for name, *_ in columns if name not in SIGNED)
+            rows = connection.execute(f'SELECT {names} FROM "{table}" ORDER BY ALL').fetchall()  # noqa: S608 - ours
+            found[table] = columns, rows
+        return found
 
 
 @pytest.mark.parametrize(
