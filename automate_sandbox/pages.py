@@ -7,6 +7,7 @@ import dataclasses
 import random
 import typing as t
 from collections import OrderedDict
+from datetime import datetime
 
 from automate_sandbox.instants import parse
 from automate_sandbox.ledger import UNDATED, Rank, Row, Table, key_rank, opaque_rank
@@ -92,13 +93,11 @@ class Pager:
         query = self.read(table, parameters)
         total, keys = self._cut(table, query)
         rows = table.rows
-        items = b",".join([rows[key].body for key in keys])
-        return b'{"items":[%b],"page":%d,"pageSize":%d,"total":%d}' % (
-            items,
-            query.page,
-            query.size,
-            total,
-        )
+        items = [rows[key].body for key in keys] or [b""]
+        # One copy of a page is enough: they are so large that each costs memory from the system.
+        items[0] = b'{"items":[' + items[0]
+        items[-1] += b'],"page":%d,"pageSize":%d,"total":%d}' % (query.page, query.size, total)
+        return b",".join(items)
 
     def read(self, table: Table, parameters: Mapping[str, str]) -> Query:
         """Read the parameters of a list request, strictly."""
@@ -204,7 +203,14 @@ def _wanted(name: str, known: Filter, text: str) -> str | int:
         raise Problem.invalid(400, name, f"expected one of {', '.join(sorted(known.allowed))}")
     if not known.bound:
         return text
-    return text[:10] if known.is_date else _instant(name, text)
+    return _date(name, text) if known.is_date else _instant(name, text)
+
+
+def _date(name: str, text: str) -> str:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day
+    except ValueError:
+        raise Problem.invalid(400, name, "expected a date such as 2026-01-31") from None
 
 
 def _positive(name: str, text: str) -> int:

@@ -141,7 +141,7 @@ def _value(record: Record, field: str) -> Value:
     node: t.Any = record
     for name in field.split("."):
         if isinstance(node, list):
-            node = [item.get(name) for item in node]
+            node = [item.get(name) for item in node if item]
         else:
             node = node.get(name) if node else None
     if isinstance(node, list):
