@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from automate_sandbox import contract_file
+from automate_sandbox.links import PLACES
 from automate_sandbox.money import Record, encode
 from automate_sandbox.payloads import read_payload
 from automate_sandbox.problems import Problem
@@ -119,8 +120,9 @@ class Api:
 
     def _shown(self, resource: Resource, body: bytes, request: Request) -> Response:
         """Answer with a record or a page of records."""
-        host = request.headers.get("host") or "{}:{}".format(*request.scope["server"])
-        body = self._sandbox.links.fill(resource.stream, body, host)
+        if resource.stream in PLACES:
+            host = request.headers.get("host") or "{}:{}".format(*request.scope["server"])
+            body = self._sandbox.links.fill(resource.stream, body, host)
         return Response(body, media_type=JSON)
 
     def _view(self, resource: Resource) -> Table:

@@ -214,7 +214,7 @@ class Front:
     async def _send(
         self, answer: Answer | Download, scope: Scope, send: Send, strikes: Sequence[Rule] = ()
     ) -> None:
-        faulty = Faulty.of(strikes)
+        faulty = Faulty.of(strikes) if strikes else Faulty()
         headers = self._headers(answer, scope)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if isinstance(answer, Download):

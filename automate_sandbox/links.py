@@ -84,12 +84,13 @@ class Links:
         """Make the links of a record, or of a page of records, ones that can be followed.
 
         Args:
-            stream: Of the records.
+            stream: Of the records, one of `PLACES`.
             body: JSON, as stored.
             host: Name and port by which the client knows this server.
         """
-        for place in PLACES.get(stream, ()):
-            body = body.replace(place.encode(), self._filling(host)[place])
+        filling = self._filling(host)
+        for place in PLACES[stream]:
+            body = body.replace(place.encode(), filling[place])
         return body
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
