@@ -56,7 +56,8 @@ if t.TYPE_CHECKING:
     from automate_api.config import ApiConfig
     from automate_api.replies import Reply
 
-CHUNK_BYTES: t.Final = 1 << 16
+CHUNK_BYTES: t.Final = 1 << 14
+"""Bytes that are taken at once; when a connection is cut, those of an unfinished piece are lost."""
 
 MOST_REDIRECTS: t.Final = 5
 
@@ -181,6 +182,10 @@ class Fetcher:
         if mismatch := _mismatch(wanted, transfer):
             raise FileError(mismatch)
         return transfer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()
 
     def _transfer(self, wanted: Wanted, file: t.IO[bytes], *, joins: bool = True) -> Transfer:
         return Transfer(file, most=self._most, is_checked=wanted.sha256 is not None, joins=joins)

@@ -81,7 +81,7 @@ def file_name(name: str | None, content_type: str | None) -> str:
     """
     text = unicodedata.normalize("NFC", name or "")
     last = re.split(r"[/\\]", text)[-1]
-    usable = "".join("_" if _is_unusable(character) else character for character in last)
+    usable = "".join(map(_usable, last))
     # What begins with a dot is hidden, and Windows drops dots and blanks at an end.
     stem = usable.lstrip(". ").rstrip(". ")
     if not stem.strip("_ "):
@@ -102,17 +102,12 @@ def suffix_of(content_type: str | None) -> str:
     return _IMAGES.get(kind) or _TYPES.guess_extension(kind) or UNKNOWN_TYPE
 
 
-def _is_unusable(character: str) -> bool:
-    """Tell whether a character is none of a name: it controls, is unassigned, or has a meaning."""
-    return character in _UNUSABLE or unicodedata.category(character) in {
-        "Cc",
-        "Cf",
-        "Cn",
-        "Co",
-        "Cs",
-        "Zl",
-        "Zp",
-    }
+def _usable(character: str) -> str:
+    """Return a character of a name, or what stands for one that controls or means something."""
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return " "
+    return "_" if character in _UNUSABLE or category[0] in "CZ" else character
 
 
 def _shortened(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import re
 import tempfile
@@ -225,7 +227,11 @@ class Storage:
                     made = tempfile.TemporaryDirectory(prefix="tap-automate-")
                     folder = Path(stack.enter_context(made))
                 aside = folder / f".{uuid.uuid4().hex}.part"
-                stack.callback(aside.unlink, missing_ok=True)
+                # A thread that is left to itself when the run ends puts nothing away.
+                remove = functools.partial(aside.unlink, missing_ok=True)
+                atexit.register(remove)
+                stack.callback(atexit.unregister, remove)
+                stack.callback(remove)
                 file = stack.enter_context(aside.open("xb"))
             yield Part(self, name, file, aside)
 
