@@ -6,8 +6,9 @@ import typing as t
 
 from automate_dms.reference_markdown import GENERATED, code, page, paragraph, table
 from tap_automate.cuts import line_fields, version_fields
+from tap_automate.download_fields import DOWNLOADED_TO
 from tap_automate.privacy import DEFAULTS
-from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Lines
+from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Ahead, Lines, Open
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,6 +86,7 @@ def _record_section(declaration: Declaration, resource: Resource) -> Iterator[st
         ("entitlement", " or ".join(sorted(resource.entitlements)) or "any login"),
         ("key", code(*resource.key)),
         ("read", READ),
+        *_besides(declaration),
     ]
     settings = {each.parameter: each.setting for each in declaration.filters}
     if settings:
@@ -98,6 +100,24 @@ def _record_section(declaration: Declaration, resource: Resource) -> Iterator[st
     yield _facts(facts)
     cut_off = {cut.field: cut.name for cut in declaration.lines}
     yield _fields(resource.record_schema["properties"], resource.key, cut_off)
+
+
+def _besides(declaration: Declaration) -> Iterator[tuple[str, str]]:
+    """Say what is read besides what has changed."""
+    match declaration.reread:
+        case Open(values=values, parameter=field):
+            which = f"while `{field}` is one of {code(*values)}"
+            yield "read again by every run", f"{which} (setting `reread_open`)"
+        case Ahead(field=field):
+            yield "read again by every run", f"while `{field}` lies ahead (setting `reread_open`)"
+    if declaration.periods:
+        links = f"[`{declaration.periods}`](#{declaration.periods})"
+        yield "compared by every run", f"by {links} (setting `gl_restatement`)"
+    if files := declaration.files:
+        where = f"{files.within}[]." if files.within else ""
+        setting = f" and `{files.setting}`" if files.setting else ""
+        asked = f"behind `{where}{files.url}` (setting `download_to`{setting})"
+        yield "files", f"{asked}; `{where}{DOWNLOADED_TO}` then says where each is"
 
 
 def _cut_section(
