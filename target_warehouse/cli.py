@@ -23,8 +23,7 @@ FRESHNESS: t.Final = (
     "table",
     "newest change",
     "age",
-    "last load",
-    "ago",
+    "age of load",
     "loads",
     "rows",
     "median delay",
@@ -99,7 +98,6 @@ def freshness(file: Path, schema: str) -> None:
             each.table,
             each.newest,
             each.newest and now - each.newest,
-            each.loaded,
             now - each.loaded,
             *_delay(each.delay),
         )

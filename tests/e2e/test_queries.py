@@ -164,12 +164,12 @@ def history(group: Group, _now: dt.datetime) -> Rows:
                 instant(new["updatedAt"]),
                 old["status"],
                 new["status"],
-                old["listPrice"],
-                new["listPrice"],
-                new["listPrice"] - old["listPrice"],
+                old["salePrice"],
+                new["salePrice"],
+                new["salePrice"] - old["salePrice"],
             )
             for old, new in changed
-            if (old["status"], old["listPrice"]) != (new["status"], new["listPrice"])
+            if (old["status"], old["salePrice"]) != (new["status"], new["salePrice"])
         ),
         key=lambda row: (row[2], row[0]),
     )
@@ -393,6 +393,22 @@ def test_the_answer_is_that_of_the_dealerships_records(group: Group, title: str)
     assert after, "nothing to be found: the dealership has to be larger"
     # A day or an hour may have ended in between.
     assert found in (before, after)
+
+
+def test_the_delay_of_each_change_since_the_load_before_is_measured(group: Group) -> None:
+    newest = max(vehicle["updatedAt"] for vehicle in group.before["vehicles"])
+    changed = [v for v in group.after["vehicles"] if v["updatedAt"] > newest]
+    assert changed
+    summed_up = "SELECT sum(measured_rows), max(newest_change) FROM _loader.freshness"
+    [noted] = ask(group.warehouse, [f"{summed_up} WHERE table_name = 'vehicles'"])
+    assert noted == (len(changed), instant(max(v["updatedAt"] for v in changed)))
+    tables = ask(
+        group.warehouse,
+        ["SELECT DISTINCT table_name FROM _loader.freshness WHERE worst_seconds > 0"],
+    )
+    assert {"vehicles", "vehicle_status_history", "deals", "gl_entry_lines"} <= {
+        table for (table,) in tables
+    }
 
 
 def test_merges_are_followed_through_chains_and_circles_end(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 import typing as t
 from decimal import Decimal
 
@@ -13,11 +14,13 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from support.papers import ROOT
 from support.singer import Loader, Message, lines_of, record, schema, state
 
 from automate_api.errors import AutomateError, ConfigError
 from target_warehouse import freshness
 from target_warehouse.cli import warehouse
+from target_warehouse.database import connect
 from target_warehouse.freshness import Commit, delay_of
 from target_warehouse.target import TargetWarehouse
 
@@ -211,9 +214,10 @@ def test_a_load_without_rows_is_noted_so_that_the_last_load_is_known(loader: Loa
     load(loader, 9, cars(), *changed([8]))
     load(loader, 20, cars())
     assert noted(loader) == [(1, 0, None, None), (0, 0, None, None)]
-    shown = CliRunner().invoke(warehouse, ["freshness", str(loader.path)], catch_exceptions=False)
-    assert "2026-11-23 08:00:00 UTC" in shown.stdout
-    assert "2026-11-23 20:00:00 UTC" in shown.stdout
+    connection = connect(loader.path, read_only=True)
+    [cars_] = freshness.read(connection, loader.path, "main")
+    connection.close()
+    assert (cars_.newest, cars_.loaded, cars_.delay) == (at(8), at(20), None)
 
 
 def test_notes_do_not_grow_without_end_and_keep_how_far_a_table_has_come(
@@ -250,10 +254,21 @@ def test_the_command_shows_each_table_with_its_delays(loader: Loader) -> None:
     shown = CliRunner().invoke(warehouse, arguments, catch_exceptions=False)
     [row] = [line for line in shown.stdout.splitlines() if "cars" in line]
     cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells[0] == "cars"
-    assert cells[5:] == ["3", "6", "0:15:00", "0:30:00"]
+    assert cells[:2] == ["cars", "2026-11-24 10:45:00 UTC"]
+    assert cells[4:] == ["3", "6", "0:15:00", "0:30:00"]
     elsewhere = CliRunner().invoke(warehouse, [*arguments, "--schema", "x"], catch_exceptions=False)
     assert "Nothing is known of schema 'x'" in elsewhere.stdout
+
+
+def test_the_query_of_the_page_reads_the_notes(loader: Loader) -> None:
+    load(loader, 9, cars(), *changed([8]))
+    load(loader, 10, cars(), *changed([9, 9.5]))
+    page = (ROOT / "docs/watching.md").read_text("utf-8")
+    [query] = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert loader.query(query) == [
+        ("cars", at(10), 2, at(9.5), 2, Decimal(1800), Decimal(3600)),
+        ("cars", at(9), 1, at(8), 0, None, None),
+    ]
 
 
 def test_a_file_of_an_older_loader_says_that_nothing_is_known(loader: Loader) -> None:
