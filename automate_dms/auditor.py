@@ -268,6 +268,8 @@ class Auditor:
             try:
                 outcome.findings.add(Audit(source, holdings, fixes).run(span))
             finally:
+                if fixes:
+                    fixes.tell()
                 outcome.requests += source.requests
                 outcome.undated += holdings.undated
                 holdings.close()

@@ -11,7 +11,10 @@ import typing as t
 
 from automate_api.exact_json import encode
 from automate_singer.tombstones import DELETED
+from tap_automate.codec import Codec
 from tap_automate.cuts import CutStream
+from tap_automate.downloads import Downloads
+from tap_automate.partition import Partition
 from tap_automate.records import Normaliser
 
 if t.TYPE_CHECKING:
@@ -129,6 +132,10 @@ class StreamFixes:
             now: The time of the audit.
         """
         self._normalise = Normaliser(stream.resource.record_schema, stream.tap.privacy)
+        codec = Codec(stream.resource.record_schema, stream.tap.privacy)
+        files = stream.wanted_files()
+        partition = Partition(stream, None, codec)
+        self._downloads = Downloads(partition, files, is_audit=True) if files else None
         self._messages = Messages(stream, layouts[stream.name], write, now)
         self._lines = [
             (child, Messages(child, layouts[child.name], write, now))
@@ -142,12 +149,19 @@ class StreamFixes:
     def record(self, record: Record) -> None:
         """Write a record as the DMS has it, and its lines."""
         emitted = self._normalise(record)
+        if self._downloads:
+            self._downloads.fetch([emitted])
         lines = [
             (messages, line) for child, messages in self._lines for line in child.cut([emitted])
         ]
         self._messages.record(emitted)
         for messages, line in lines:
             messages.record(line)
+
+    def tell(self) -> None:
+        """Say which files of the records could not be had."""
+        if self._downloads:
+            self._downloads.tell()
 
     def tombstones(self, keys: Sequence[Key]) -> None:
         """Write the warehouse's own last versions, marked as deleted by the time of the audit."""

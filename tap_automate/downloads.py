@@ -82,12 +82,13 @@ class _Row:
 class Downloads:
     """The pass for the files of one partition of a stream."""
 
-    def __init__(self, partition: Partition, files: Files) -> None:
+    def __init__(self, partition: Partition, files: Files, *, is_audit: bool = False) -> None:
         """Read what is still to be fetched.
 
         Args:
             partition: Whose records name files.
             files: Where.
+            is_audit: Whether single rows are repaired, and the state stays as it is.
 
         Raises:
             ConfigError: When the state, or the place for the files, cannot be used.
@@ -97,7 +98,10 @@ class Downloads:
         self._tap = partition.stream.tap
         self._files = files
         self._store = self._tap.file_store
-        self._keeps_state = partition.keeps_state(self._stream)
+        self._keeps_state = partition.keeps_state(self._stream) and not is_audit
+        self._again = "The next run tries again" if self._keeps_state else "Run again to try again"
+        if is_audit:
+            self._again = "They are fetched when their records change"
         state = partition.state(self._stream) if self._keeps_state else {}
         self._unfetched = Unfetched.from_state(state.get(STATE), name=self._stream.name)
         self._left = dict(self._unfetched.rows)
@@ -157,8 +161,7 @@ class Downloads:
             return
         then = "Their rows have no `downloadedTo`."
         if self._reasons.total() > self._lasting:
-            again = "The next run tries again" if self._keeps_state else "Run again to try again"
-            then += f" {again}"
+            then += f" {self._again}"
             then += ", except for those that stay as they are." if self._lasting else "."
         elif self._lasting:
             then += " They are tried again when their records change."

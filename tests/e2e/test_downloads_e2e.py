@@ -266,3 +266,25 @@ def test_files_reach_a_warehouse_as_paths(files: Files, tmp_path: Path) -> None:
         ).fetchall()
     assert paths
     assert all(Path(path).is_file() for (path,) in paths)
+
+
+def test_a_row_that_an_audit_repairs_has_its_file(files: Files, tmp_path: Path) -> None:
+    import duckdb  # noqa: PLC0415 - loading it takes long
+
+    warehouse, fixes = tmp_path / "w.duckdb", tmp_path / "fixes.jsonl"
+    assert pipe(files.config(), warehouse, files.state).code == 0
+    with duckdb.connect(str(warehouse)) as connection:
+        found = connection.execute(
+            """select "attachmentId", "downloadedTo" from attachments
+            where "downloadedTo" is not null and "downloadUrl" is not null order by 1 limit 1"""
+        ).fetchone()
+        assert found
+        key, path = found
+        connection.execute('delete from attachments where "attachmentId" = ?', [key])
+    Path(path).unlink()
+    arguments: list[str | Path] = ["--against", warehouse, "--stream", "attachments"]
+    done = run("automate-dms", "audit", *arguments, "--config", files.config(), "--output", fixes)
+    assert "1" in done.out
+    rows = [json.loads(line) for line in fixes.read_text().splitlines()]
+    assert [r["record"]["downloadedTo"] for r in rows if r["type"] == "RECORD"] == [path]
+    assert Path(path).is_file()
