@@ -209,7 +209,7 @@ class Partition:
         except (NotNarrowedError, RequestRefusedError) as error:
             if getattr(error, "status", 0) >= SERVER_ERRORS:
                 raise
-            self.stream.say_once(logging.WARNING, f"{what}: {error}")
+            self.stream.say_once(logging.WARNING, what, str(error))
         except UncertifiableError as error:
             then = f"So {what}; the bookmark stands. Run again later."
             raise self.stream.uncertified(error, then) from None

@@ -177,11 +177,17 @@ class ResourceStream(FamilyStream):
             else filters.check(self.declaration, self.path, context),
         )
 
-    def say_once(self, level: int, sentence: str) -> None:
-        """Log a sentence about the stream, once in a run whatever the number of its partitions."""
-        if sentence not in self._said:
-            self._said |= {sentence}
-            self.logger.log(level, "Stream '%s': %s", self.name, sentence)
+    def say_once(self, level: int, what: str, why: str = "") -> None:
+        """Log a sentence about the stream, once in a run whatever the number of its partitions.
+
+        Args:
+            level: Of the log.
+            what: Is the same for all of them.
+            why: May differ.
+        """
+        if what not in self._said:
+            self._said |= {what}
+            self.logger.log(level, "Stream '%s': %s%s", self.name, what, why and f": {why}")
 
     def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
         """Return a few rows of the first page, for a connection test; no bookmark moves."""
