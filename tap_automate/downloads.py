@@ -207,12 +207,12 @@ class Downloads:
         renewed = _Renewed(lambda: self._detail(key), self._files)
         folder = f"{self._stream.name}/{folder_name([key])}"
         row.put(self._store.bring(folder, row.named, renewed, now))
+        self._partition.report.filed(row.outcomes)
 
     def _judge(self, row: _Row) -> None:
         """Count what came of a record's files, and remember the record if some are to be tried."""
         key = self._key_of(row.record)
         self._left.pop(key, None)
-        self._partition.report.filed(row.outcomes)
         for error in filter(None, (outcome.error for outcome in row.outcomes)):
             self._reasons[str(error)] += 1
             self._lasting += error.lasting

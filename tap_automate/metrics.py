@@ -5,6 +5,7 @@ How many records were written is the SDK's own `record_count`.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import typing as t
 
@@ -77,6 +78,7 @@ def _values(figures: Figures, before: Figures | None) -> dict[str, t.Any]:
         "rows_per_second": round(rows / seconds, 1) if seconds > 0 else None,
         "pages": figures.pages,
         "windows": figures.windows,
+        **({"files": dataclasses.asdict(figures.files)} if figures.files.any else {}),
         "retries": figures.retries,
         "waited_seconds": round(figures.waited_seconds, 1),
         "bookmark": None if figures.bookmark is None else from_seconds(figures.bookmark),

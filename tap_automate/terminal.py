@@ -92,8 +92,12 @@ def speed_text(figures: Figures, task: Task) -> str:
 
 
 def troubles_text(figures: Figures) -> str:
-    """Say what went wrong so far; nothing where nothing did."""
+    """Say what went wrong so far, and how many files came; nothing where nothing did."""
     parts = []
+    if figures.files.any:
+        parts.append(f"{figures.files.fetched + figures.files.kept:,} files")
+    if figures.files.failed:
+        parts.append(f"{figures.files.failed:,} not to be had")
     if figures.retries:
         parts.append(f"{figures.retries:,} {'retry' if figures.retries == 1 else 'retries'}")
     if figures.waited_seconds >= 1:
