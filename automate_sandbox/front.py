@@ -228,7 +228,7 @@ class Front:
     def _headers(self, answer: Answer | Download, scope: Scope) -> list[tuple[bytes, bytes]]:
         now = self._sandbox.clock.now() // SECOND
         return [
-            *((name, value) for name, value in answer.headers if name != b"content-length"),
+            *[pair for pair in answer.headers if pair[0] != b"content-length"],
             (b"content-length", b"%d" % answer.length),
             (b"date", formatdate(now, usegmt=True).encode()),
             (b"x-request-id", scope["request_id"].encode()),

@@ -78,7 +78,7 @@ class Links:
         """
         self._clock = clock
         self._key = secrets.token_bytes(16)
-        self._filled: tuple[tuple[int, str], dict[str, bytes]] = ((0, ""), {})
+        self._filled: tuple[tuple[int, str], dict[str, tuple[bytes, bytes]]] = ((0, ""), {})
 
     def fill(self, stream: str, body: bytes, host: str) -> bytes:
         """Make the links of a record, or of a page of records, ones that can be followed.
@@ -90,7 +90,7 @@ class Links:
         """
         filling = self._filling(host)
         for place in PLACES[stream]:
-            body = body.replace(place.encode(), filling[place])
+            body = body.replace(*filling[place])
         return body
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
@@ -112,8 +112,8 @@ class Links:
             return "SignatureDoesNotMatch"
         return "" if self._clock.now() < int(expires) * SECOND else "AccessDenied"
 
-    def _filling(self, host: str) -> dict[str, bytes]:
-        """Say what goes into the places; the same for all answers of a second."""
+    def _filling(self, host: str) -> dict[str, tuple[bytes, bytes]]:
+        """Say what is replaced by what at each place; the same for all answers of a second."""
         now = self._clock.now() // SECOND
         if self._filled[0] != (now, host):
             expires = now + LIFE_SECONDS
@@ -123,14 +123,14 @@ class Links:
                 SIGNED: signed,
                 EXPIRES: render(expires * SECOND),
             }
-            filled = {place: text.encode() for place, text in texts.items()}
+            filled = {place: (place.encode(), text.encode()) for place, text in texts.items()}
             self._filled = (now, host), filled
         return self._filled[1]
 
     def _signature(self, expires: str) -> str:
-        return hashlib.blake2b(expires.encode(), key=self._key, digest_size=8).hexdigest()
+        return hashlib.blake2b(expires.encode(), key=self._key, digest_size=6).hexdigest()
 
 
 def _object(path: str) -> str:
     """Bind a link to its path: with another one it is not a link of this server's."""
-    return hashlib.blake2b(path.encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(path.encode(), digest_size=4).hexdigest()

@@ -284,6 +284,8 @@ def test_one_order_number_stands_at_two_rooftops_and_never_twice_at_one(full: Wo
     assert set(numbers.values()) == {1}
     rooftops = Counter(number for number, _ in numbers)
     assert Counter(rooftops.values())[2] > 400
+    visits = Counter((o["vin"], o["openedAt"][:10]) for o in full["repair_orders"].values())
+    assert max(visits.values()) > 1, "vehicle and date do not identify an order either"
 
 
 def test_some_contracts_are_dated_ahead_of_today(full: World) -> None:
