@@ -21,23 +21,28 @@ class FileError(Exception):
 
     Attributes:
         lasting: Whether another attempt would end the same way while the record is as it is.
+        refused: Whether the host, or the DMS, has answered, and not with the file.
         detail: What else a person should know, a sentence; empty when there is nothing.
     """
 
-    def __init__(self, reason: str, *, lasting: bool = False, detail: str = "") -> None:
+    def __init__(
+        self, reason: str, *, lasting: bool = False, refused: bool = False, detail: str = ""
+    ) -> None:
         """Say why.
 
         Args:
             reason: Without names, addresses or values.
             lasting: As above.
+            refused: As above.
             detail: As above.
         """
         super().__init__(reason)
         self.lasting = lasting
+        self.refused = refused
         self.detail = detail
 
 
-def refused(status: int) -> str:
+def status_text(status: int) -> str:
     """Say that the host of a file refuses it."""
     return f"refused with status {status}"
 

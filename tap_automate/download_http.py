@@ -39,7 +39,7 @@ from tap_automate.download_errors import (
     TOO_MANY_REDIRECTS,
     UNTRUSTED,
     FileError,
-    refused,
+    status_text,
     unanswered,
 )
 from tap_automate.download_transfer import (
@@ -178,9 +178,9 @@ class Fetcher:
         if status == HTTPStatus.NOT_MODIFIED and wanted.known.conditions:
             return None
         if status is not None:
-            raise FileError(refused(status))
+            raise FileError(status_text(status), refused=True)
         if mismatch := _mismatch(wanted, transfer):
-            raise FileError(mismatch)
+            raise FileError(mismatch, refused=True)
         return transfer
 
     def close(self) -> None:
@@ -266,7 +266,7 @@ class Fetcher:
                     yield response
                     return
             url = urllib.parse.urljoin(url, location)
-        raise FileError(TOO_MANY_REDIRECTS)
+        raise FileError(TOO_MANY_REDIRECTS, refused=True)
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         # A session would add cookies, and credentials from a `.netrc`.
@@ -321,7 +321,7 @@ def _trouble_of(outcome: Failure | _Refused | None) -> Trouble | None:
 
 def _said(outcome: Failure | _Refused | None) -> str:
     if isinstance(outcome, _Refused):
-        return refused(outcome.status)
+        return status_text(outcome.status)
     return unanswered(outcome.reason) if outcome else ""
 
 

@@ -7,6 +7,7 @@ state has to remember the row. It does so by key, for as many as fit; beyond tha
 
 from __future__ import annotations
 
+import collections
 import typing as t
 
 from automate_api.errors import ConfigError
@@ -24,6 +25,11 @@ STATE: t.Final = "files"
 MOST_KEYS: t.Final = 1_000
 """Keys that the state has at most."""
 
+MOST_TRIES: t.Final = 5
+"""Runs in which a file is refused, before it is left until its record changes: a photo whose host
+has deleted it would be asked for by every run for ever.
+"""
+
 
 class Unfetched:
     """Rows whose files are to be tried again.
@@ -33,37 +39,64 @@ class Unfetched:
         since: Second from which on further rows of earlier runs lack files; None when none do.
     """
 
-    def __init__(self, rows: Mapping[Key, int] | None = None, since: int | None = None) -> None:
-        """Start from what a state holds."""
+    def __init__(
+        self,
+        rows: Mapping[Key, int] | None = None,
+        since: int | None = None,
+        tries: Mapping[Key, int] | None = None,
+    ) -> None:
+        """Start from what a state holds.
+
+        Args:
+            rows: As above.
+            since: As above.
+            tries: Key to runs in which a host has refused a file of the row.
+        """
         self.rows = dict(rows or {})
         self.since = since
+        self._tries = collections.Counter(tries or {})
         self._overflow: int | None = None
 
-    def add(self, key: Key, second: int) -> None:
-        """Remember a row for the next run.
+    def add(self, key: Key, second: int, *, refused: bool) -> bool:
+        """Remember a row for the next run, unless it has been tried often enough.
 
         Args:
             key: Its key.
             second: Of its `updatedAt`.
+            refused: Whether a host has answered, and not with the file. A host that does not
+                answer says nothing of the file.
+
+        Returns:
+            Whether it is to be tried again.
         """
+        if self.rows.get(key, second) != second:
+            del self._tries[key]
+        self._tries[key] += refused
+        if self._tries[key] >= MOST_TRIES:
+            self.discard(key)
+            return False
         if key in self.rows or len(self.rows) < MOST_KEYS:
             self.rows[key] = second
         else:
             self._overflow = _earlier(self._overflow, second)
+        return True
 
-    def look_since(self, second: int) -> None:
-        """Have rows read again from a second on, in this run yet."""
-        self.since = _earlier(self.since, second)
+    def look_for(self, key: Key) -> None:
+        """Have a row looked for by its time, in this run yet."""
+        self.since = _earlier(self.since, self.rows.pop(key))
 
     def discard(self, key: Key) -> None:
         """Forget a row: its files are there, or are not to be had."""
         self.rows.pop(key, None)
+        del self._tries[key]
 
     def to_state(self) -> dict[str, t.Any]:
         """Return what Singer state holds; empty when nothing is to be tried again."""
         state: dict[str, t.Any] = {}
         if self.rows:
             state["rows"] = {key: from_seconds(self.rows[key]) for key in sorted(self.rows)}
+        if tries := {key: self._tries[key] for key in sorted(self.rows) if self._tries[key]}:
+            state["tries"] = tries
         if self.since is not None or self._overflow is not None:
             state["since"] = from_seconds(_earlier(self.since, self._overflow))
         return state
@@ -84,8 +117,9 @@ class Unfetched:
             if not isinstance(known, dict):
                 raise TypeError  # noqa: TRY301 - said below, with what else may be wrong
             rows = {str(key): _second(text) for key, text in known.get("rows", {}).items()}
+            tries = {str(key): int(number) for key, number in known.get("tries", {}).items()}
             since = known.get("since")
-            return cls(rows, None if since is None else _second(since))
+            return cls(rows, None if since is None else _second(since), tries)
         except (AttributeError, TypeError, ValueError):
             msg = (
                 f"State of stream '{name}': `files` must be as this version of tap-automate writes "

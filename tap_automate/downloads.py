@@ -20,7 +20,7 @@ from tap_automate.details import read_detail
 from tap_automate.download_errors import NO_NEW_ADDRESS, FileError
 from tap_automate.download_http import THREAD
 from tap_automate.download_names import folder_name
-from tap_automate.download_state import STATE, Unfetched
+from tap_automate.download_state import MOST_TRIES, STATE, Unfetched
 from tap_automate.instants import EPOCH, to_microseconds
 from tap_automate.sdk_seams import Step
 from tap_automate.streams import REPLICATION_KEY
@@ -68,9 +68,14 @@ class _Row:
                 download_fields.put(holder, paths.get(position))
 
     @property
+    def errors(self) -> list[FileError]:
+        """Why files are not there."""
+        return [outcome.error for outcome in self.outcomes if outcome.error]
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether another attempt may bring a file."""
-        return any(each.error and not each.error.lasting for each in self.outcomes)
+        return not all(error.lasting for error in self.errors)
 
     @property
     def is_news(self) -> bool:
@@ -109,7 +114,7 @@ class Downloads:
         self._read_until = to_microseconds(bookmark) // MICROSECONDS if bookmark else None
         self._reasons: collections.Counter[str] = collections.Counter()
         self._details: set[str] = set()
-        self._lasting = 0
+        self._lasting = self._left_alone = 0
 
     def fetch(self, records: Sequence[t.Any]) -> None:
         """Fetch the files of records, and have the records say where they are.
@@ -163,8 +168,13 @@ class Downloads:
         if self._reasons.total() > self._lasting:
             then += f" {self._again}"
             then += ", except for those that stay as they are." if self._lasting else "."
-        elif self._lasting:
+        else:
             then += " They are tried again when their records change."
+        if self._left_alone and self._keeps_state:
+            then += (
+                f" {self._left_alone} rows, whose files were refused by {MOST_TRIES} runs, are "
+                "left alone until they change."
+            )
         self._stream.logger.warning(
             "Stream '%s': files could not be had: %s. %s",
             name,
@@ -213,14 +223,15 @@ class Downloads:
         """Count what came of a record's files, and remember the record if some are to be tried."""
         key = self._key_of(row.record)
         self._left.pop(key, None)
-        for error in filter(None, (outcome.error for outcome in row.outcomes)):
+        for error in row.errors:
             self._reasons[str(error)] += 1
             self._lasting += error.lasting
             self._details |= {error.detail} - {""}
         if row.is_unfinished:
             updated = value_of(row.record, REPLICATION_KEY)
             second = to_microseconds(updated) // MICROSECONDS if isinstance(updated, str) else 0
-            self._unfetched.add(key, second)
+            refused = all(error.lasting or error.refused for error in row.errors)
+            self._left_alone += not self._unfetched.add(key, second, refused=refused)
         else:
             self._unfetched.discard(key)
 
@@ -239,16 +250,17 @@ class Downloads:
         each(calls, threads=self._threads, stop=self._tap.stop, name=THREAD)
         records = []
         for key in keys:
-            record, second = found[key], self._left.pop(key)
-            self._unfetched.discard(key)
+            record = found[key]
+            del self._left[key]
             if record is None:
-                self._unfetched.look_since(second)
+                self._unfetched.look_for(key)
                 continue
             try:
                 if check:
                     check([record], None)
-            except ProtocolError:
-                continue  # it has left what the settings ask for
+            except ProtocolError:  # it has left what the settings ask for
+                self._unfetched.discard(key)
+                continue
             records.append(record)
         return records
 
@@ -288,12 +300,12 @@ class _Renewed:
             try:
                 record = self._read()
             except (RequestRefusedError, ProtocolError):
-                raise FileError(NO_NEW_ADDRESS) from None
+                raise FileError(NO_NEW_ADDRESS, refused=True) from None
             self._holders = download_fields.holders(record, self._files)
         holders = self._holders[position - 1 : position]
         file = download_fields.named(holders[0], position, self._files) if holders else None
         if file is None:
-            raise FileError(NO_NEW_ADDRESS)
+            raise FileError(NO_NEW_ADDRESS, refused=True)
         return file
 
 

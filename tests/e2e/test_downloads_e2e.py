@@ -198,6 +198,26 @@ def test_a_tenant_without_details_has_its_files_tried_again_all_the_same(files: 
     assert "files" not in state_of(second)
 
 
+def test_a_row_that_has_left_what_a_filter_asks_for_does_not_come_with_its_file(
+    files: Files,
+) -> None:
+    files.dealer.faults({"kind": "status", "status": 404, "match": FILES})
+    chosen = {"vehicle_status": "in_stock"}
+    first = files.run("vehicles", **chosen)
+    (partition,) = state_of(first, "vehicles")["partitions"]
+    missing = set(partition["files"]["rows"])
+    assert len(missing) > 1
+    sold = next(r for r in files.dealer.records("vehicles") if r["vehicleId"] in missing)
+    record = json.loads(json.dumps(sold, default=float)) | {"status": "retail_sold"}
+    files.dealer.control("import", {"stream": "vehicles", "records": [record]})
+    files.dealer.control("reset-faults", {})
+    second = files.run("vehicles", **chosen)
+    come = {record["vehicleId"] for record in second.records("vehicles")}
+    assert come == missing - {sold["vehicleId"]}
+    (partition,) = state_of(second, "vehicles")["partitions"]
+    assert "files" not in partition
+
+
 def test_links_that_end_before_they_are_followed_are_renewed(files: Files) -> None:
     files.dealer.faults({"kind": "expired_url", "match": FILES, "count": 3})
     done = files.run()
@@ -254,21 +274,9 @@ def test_links_and_names_are_in_no_log(files: Files) -> None:
     assert not [name for name in names if name in done.err]
 
 
-def test_files_reach_a_warehouse_as_paths(files: Files, tmp_path: Path) -> None:
-    import duckdb  # noqa: PLC0415 - loading it takes long
-
-    warehouse = tmp_path / "w.duckdb"
-    done = pipe(files.config(), warehouse, files.state)
-    assert done.code == 0, done.err
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        paths = connection.execute(
-            """select "downloadedTo" from attachments where "downloadedTo" is not null"""
-        ).fetchall()
-    assert paths
-    assert all(Path(path).is_file() for (path,) in paths)
-
-
-def test_a_row_that_an_audit_repairs_has_its_file(files: Files, tmp_path: Path) -> None:
+def test_paths_reach_a_warehouse_and_a_row_that_an_audit_repairs_has_its_file(
+    files: Files, tmp_path: Path
+) -> None:
     import duckdb  # noqa: PLC0415 - loading it takes long
 
     warehouse, fixes = tmp_path / "w.duckdb", tmp_path / "fixes.jsonl"
@@ -276,10 +284,10 @@ def test_a_row_that_an_audit_repairs_has_its_file(files: Files, tmp_path: Path) 
     with duckdb.connect(str(warehouse)) as connection:
         found = connection.execute(
             """select "attachmentId", "downloadedTo" from attachments
-            where "downloadedTo" is not null and "downloadUrl" is not null order by 1 limit 1"""
-        ).fetchone()
-        assert found
-        key, path = found
+            where "downloadedTo" is not null order by 1"""
+        ).fetchall()
+        assert all(Path(path).is_file() for _, path in found)
+        key, path = found[0]
         connection.execute('delete from attachments where "attachmentId" = ?', [key])
     Path(path).unlink()
     arguments: list[str | Path] = ["--against", warehouse, "--stream", "attachments"]

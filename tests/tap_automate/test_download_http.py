@@ -290,7 +290,7 @@ def test_a_host_is_not_waited_for_longer_than_allowed_and_then_given_up(
 ) -> None:
     url = host.answer(PATH, *[Answer(429, headers={"Retry-After": "20"})] * 10)
     fetcher = make(max_wait_seconds=50)
-    assert str(why(fetcher, Wanted(url))) == errors.refused(429)
+    assert str(why(fetcher, Wanted(url))) == errors.status_text(429)
     assert 40 <= sum(clock.waits) <= 50
     before = len(host.seen)
     assert str(why(fetcher, Wanted(f"{host.base}/other"))) == errors.HOST_GIVEN_UP
@@ -317,7 +317,7 @@ def test_a_host_that_breaks_one_file_after_the_other_is_given_up_and_a_good_one_
 @pytest.mark.parametrize("status", [404, 418, 206, 304, 204])
 def test_an_answer_without_the_file_is_no_file(host: FileHost, make: Making, status: int) -> None:
     url = host.answer(PATH, Answer(status))
-    assert str(why(make(), Wanted(url))) == errors.refused(status)
+    assert str(why(make(), Wanted(url))) == errors.status_text(status)
     assert len(host.seen) == 1
 
 
@@ -336,7 +336,7 @@ def test_an_address_that_has_ended_is_replaced_once(
     assert came is not None
     assert (came.sha256, asked) == (SHA256, [1])
     host.answer(PATH, Answer(status), Answer(status))
-    with pytest.raises(FileError, match=errors.refused(status)):
+    with pytest.raises(FileError, match=errors.status_text(status)):
         fetcher.fetch(Wanted(old), io.BytesIO(), lambda: Wanted(old))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from automate_api.errors import ConfigError
 from tap_automate import download_state
-from tap_automate.download_state import MOST_KEYS, Unfetched
+from tap_automate.download_state import MOST_KEYS, MOST_TRIES, Unfetched
 from tap_automate.streams import STREAMS
 
 if t.TYPE_CHECKING:
@@ -38,7 +38,7 @@ def test_no_row_is_forgotten_however_many_there_are(rows: list[tuple[str, int]],
         patch.setattr(download_state, "MOST_KEYS", most)
         unfetched = Unfetched()
         for key, second in rows:
-            unfetched.add(key, second)
+            assert unfetched.add(key, second, refused=False)
         kept = through_state(unfetched)
         assert len(kept.rows) <= most
         for key, second in rows:
@@ -48,7 +48,7 @@ def test_no_row_is_forgotten_however_many_there_are(rows: list[tuple[str, int]],
 
 def test_what_overflows_now_is_for_the_next_run_and_not_for_this() -> None:
     unfetched = Unfetched({str(number): number for number in range(MOST_KEYS)})
-    unfetched.add("more", 77)
+    assert unfetched.add("more", 77, refused=True)
     assert unfetched.since is None
     kept = through_state(unfetched)
     assert kept.since == 77
@@ -63,9 +63,39 @@ def test_a_row_whose_files_came_is_forgotten() -> None:
     assert unfetched.to_state() == {}
 
 
+def test_a_row_that_is_refused_run_after_run_is_left_alone_until_it_changes() -> None:
+    unfetched = Unfetched()
+    for _ in range(MOST_TRIES - 1):
+        assert unfetched.add("veh_1", 5, refused=True)
+        unfetched = through_state(unfetched)
+    assert unfetched.add("veh_1", 5, refused=False)  # no answer counts for nothing
+    assert unfetched.add("veh_1", 6, refused=True)  # another version begins anew
+    for _ in range(MOST_TRIES - 2):
+        assert through_state(unfetched).add("veh_1", 6, refused=True)
+        assert unfetched.add("veh_1", 6, refused=True)
+    assert not unfetched.add("veh_1", 6, refused=True)
+    assert unfetched.to_state() == {}
+
+
+def test_a_row_that_is_looked_for_by_its_time_keeps_its_tries() -> None:
+    unfetched = Unfetched({"veh_1": 5}, tries={"veh_1": MOST_TRIES - 1})
+    unfetched.look_for("veh_1")
+    assert (unfetched.since, unfetched.rows) == (5, {})
+    assert not unfetched.add("veh_1", 5, refused=True)
+
+
 @pytest.mark.parametrize(
     "state",
-    [7, "x", [1], {"rows": []}, {"rows": {"a": 1}}, {"rows": {"a": "x"}}, {"since": "soon"}],
+    [
+        7,
+        "x",
+        [1],
+        {"rows": []},
+        {"rows": {"a": 1}},
+        {"rows": {"a": "x"}},
+        {"since": "soon"},
+        {"tries": {"a": "x"}},
+    ],
 )
 def test_a_state_of_another_form_is_refused_before_the_run(
     make_tap: Callable[..., TapAutomate], state: object

@@ -243,7 +243,7 @@ def test_one_file_that_cannot_be_had_leaves_the_others_and_nothing_of_itself(
     outcomes = bring(store, *(photo(url, n) for n, url in enumerate([*urls, large], 1)))
     assert [outcome.path is None for outcome in outcomes] == [False, True, True, True]
     assert [str(o.error) for o in outcomes[1:]] == [
-        errors.refused(404),
+        errors.status_text(404),
         errors.NOT_HTTPS,
         errors.TOO_LARGE,
     ]
