@@ -10,7 +10,7 @@ credentials that came with links to files, which need none.
 | `GET info` | which world, how large, pid, store |
 | `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests by path, downloads, logins, tokens, keys, rejections, live changes, faults |
+| `GET stats` | requests, downloads, logins, tokens, keys, rejections, live changes, faults |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
