@@ -10,33 +10,57 @@ not, the period was restated.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import operator
 import typing as t
 from decimal import Decimal, InvalidOperation
 
 import msgspec
+from msgspec import UNSET
 
 from automate_api.errors import ConfigError
 from tap_automate.instants import to_microseconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 STATE_KEY: t.Final = "periods"
 
-FINANCIAL: t.Final = (
+ENTRY_FIELDS: t.Final = (
+    "journalEntryId",
+    "companyId",
+    "rooftopId",
+    "fiscalYear",
+    "fiscalPeriod",
+    "accountingDate",
+    "status",
+    "createdAt",
+    "postedAt",
+    "lines",
+)
+TOTALS: t.Final = ("totalDebit", "totalCredit")
+
+LINE_FIELDS: t.Final = (
+    "lineId",
+    "debit",
+    "credit",
+    "amount",
     "accountNumber",
     "controlNumber",
     "control2Number",
     "departmentCode",
     "unitCount",
 )
-"""What a line's hash is of, beside its id and its amounts."""
+"""What the hash is of; where a line has a debit or a credit, its signed amount is not."""
+
+NUMBERS: t.Final = frozenset({int, Decimal})
 
 MODULUS: t.Final = 2**64
 NOTHING: t.Final = Decimal("0.00")
 
-_canonical: t.Final = msgspec.json.Encoder(order="sorted", decimal_format="string")
+# The hook is for what a struct has in place of a field that did not come.
+_encoder: t.Final = msgspec.json.Encoder(decimal_format="number", enc_hook=lambda _: None)
 
 
 class Facts(t.NamedTuple):
@@ -50,6 +74,7 @@ class Facts(t.NamedTuple):
         date: Its accounting date; empty where it has none.
         status: In lower case; empty where it has none.
         born: Microseconds since 1970 when it came into the books: made, or posted later.
+        was_posted: Whether it says when it was posted.
         debit: Sum of the lines, or what the entry says where it has none.
         credit: The same.
         digest: Hash of what it says, below `MODULUS`.
@@ -62,12 +87,13 @@ class Facts(t.NamedTuple):
     date: str
     status: str
     born: int
+    was_posted: bool
     debit: Decimal
     credit: Decimal
     digest: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Control:
     """What entries come to.
 
@@ -92,10 +118,12 @@ class Control:
             (self.hash + sign * other.hash) % MODULUS,
         )
 
-    @classmethod
-    def of(cls, facts: Facts) -> Control:
-        """Return what one entry comes to."""
-        return cls(1, facts.debit, facts.credit, facts.digest)
+    def include(self, facts: Facts) -> None:
+        """Add an entry."""
+        self.count += 1
+        self.debit += facts.debit
+        self.credit += facts.credit
+        self.hash = (self.hash + facts.digest) % MODULUS
 
     def to_state(self) -> dict[str, t.Any]:
         """Return what Singer state holds: about 110 bytes with the period's name."""
@@ -149,32 +177,36 @@ class Kept:
             raise ConfigError(msg) from None
 
 
-def facts_of(entry: Mapping[str, t.Any], updated: int) -> Facts:
+def facts_of(entry: t.Any, updated: int) -> Facts:  # noqa: ANN401 - a struct or a dict
     """Take from a journal entry what matters.
 
     Args:
-        entry: As the API gives it, numbers with a point as `Decimal`.
+        entry: As the codec has read it, numbers with a point as `Decimal`.
         updated: Its `updatedAt`, microseconds since 1970.
     """
-    found = entry.get("lines")
-    lines = [line for line in found if isinstance(line, dict)] if isinstance(found, list) else []
-    debit = sum((_debit(line) for line in lines), NOTHING)
-    credit = sum((_credit(line) for line in lines), NOTHING)
-    if not lines:
-        debit, credit = _amount(entry.get("totalDebit")), _amount(entry.get("totalCredit"))
-    key = str(entry["journalEntryId"])
-    date, status = entry.get("accountingDate"), entry.get("status")
+    key, company, rooftop, year, number, date, status, created, posted, found = _values(
+        entry, ENTRY_FIELDS
+    )
+    lines = [_line(line) for line in found] if isinstance(found, list) else []
+    if lines:
+        debit = sum([line[1] for line in lines], NOTHING)
+        credit = sum([line[2] for line in lines], NOTHING)
+    else:
+        debit, credit = map(_amount, _values(entry, TOTALS))
+    lines.sort(key=_identity)
+    text = _encoder.encode([key, date, debit.normalize(), credit.normalize(), lines])
     return Facts(
-        key=key,
-        books=str(entry.get("companyId") or entry.get("rooftopId") or ""),
-        year=_whole(entry.get("fiscalYear")),
-        number=_whole(entry.get("fiscalPeriod")),
+        key=str(key),
+        books=str(company or rooftop or ""),
+        year=year if type(year) is int else None,
+        number=number if type(number) is int else None,
         date=date if isinstance(date, str) else "",
         status=status.casefold() if isinstance(status, str) else "",
-        born=_born(entry, updated),
+        born=_born(created, posted, updated),
+        was_posted=isinstance(posted, str),
         debit=debit,
         credit=credit,
-        digest=_digest([key, date, debit, credit, sorted(map(_content, lines))]),
+        digest=int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()),
     )
 
 
@@ -187,47 +219,50 @@ def _row(values: Mapping[str, t.Any]) -> Control:
     )
 
 
-def _content(line: Mapping[str, t.Any]) -> list[str]:
-    amounts = [str(_debit(line).normalize()), str(_credit(line).normalize())]
-    return [str(line.get("lineId")), *amounts, *(str(line.get(name)) for name in FINANCIAL)]
+def _values(record: t.Any, names: tuple[str, ...]) -> Sequence[t.Any]:  # noqa: ANN401
+    """Return fields of a struct or a dict, None where it has none."""
+    if isinstance(record, dict):
+        return [record.get(name) for name in names]
+    return [None if value is UNSET else value for value in _getter(names)(record)]
 
 
-def _digest(content: list[t.Any]) -> int:
-    text = _canonical.encode(
-        [part.normalize() if isinstance(part, Decimal) else part for part in content]
-    )
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+@functools.cache
+def _getter(names: tuple[str, ...]) -> Callable[[t.Any], tuple[t.Any, ...]]:
+    return operator.attrgetter(*names)
 
 
-def _debit(line: Mapping[str, t.Any]) -> Decimal:
-    return _side(line, "debit", 1)
+def _line(line: t.Any) -> tuple[t.Any, ...]:  # noqa: ANN401 - a struct or a dict
+    """Return a line's id, debit, credit, and what else it says."""
+    if isinstance(line, dict):
+        values = tuple([line.get(name) for name in LINE_FIELDS])
+    else:
+        values = _getter(LINE_FIELDS)(line)
+    identity, debit, credit, amount = values[:4]
+    if type(debit) in NUMBERS or type(credit) in NUMBERS:
+        debit, credit = _amount(debit), _amount(credit)
+    else:
+        signed = _amount(amount)
+        debit, credit = max(signed, NOTHING), max(-signed, NOTHING)
+    return identity, debit.normalize(), credit.normalize(), values[4:]
 
 
-def _credit(line: Mapping[str, t.Any]) -> Decimal:
-    return _side(line, "credit", -1)
-
-
-def _side(line: Mapping[str, t.Any], field: str, sign: int) -> Decimal:
-    """Return one side of a line; from the signed amount where it has no sides."""
-    if line.get("debit") is None and line.get("credit") is None:
-        return max(NOTHING, sign * _amount(line.get("amount")))
-    return _amount(line.get(field))
+def _identity(line: tuple[t.Any, ...]) -> str:
+    return str(line[0])
 
 
 def _amount(value: object) -> Decimal:
-    return Decimal(value) if isinstance(value, int | Decimal) else NOTHING
+    return value if type(value) is Decimal else Decimal(value) if type(value) is int else NOTHING
 
 
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _born(entry: Mapping[str, t.Any], updated: int) -> int:
+def _born(created: object, posted: object, updated: int) -> int:
     """Return when an entry came into the books; its last change where it does not say."""
-    known = []
-    for name in ("createdAt", "postedAt"):
-        try:
-            known.append(to_microseconds(entry[name]))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return max(known, default=updated)
+    texts = {each for each in (created, posted) if isinstance(each, str)}
+    known = map(_instant, texts)
+    return max([each for each in known if each is not None], default=updated)
+
+
+def _instant(text: str) -> int | None:
+    try:
+        return to_microseconds(text)
+    except ValueError:
+        return None

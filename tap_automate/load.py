@@ -84,7 +84,7 @@ class Load:
         span = self._span(now)
         if span.end <= span.start:
             return
-        self._passes += self._passes_over_notes(now)
+        self._passes += self._passes_over_notes(span)
         if self._downloads:
             self._passes.append(self._downloads)
         report = self._partition.report
@@ -112,16 +112,16 @@ class Load:
                 "Stream '%s': the DMS has no rows %s", self._stream.name, asked
             )
 
-    def _passes_over_notes(self, now: int) -> Iterator[Pass]:
+    def _passes_over_notes(self, span: Span) -> Iterator[Pass]:
         """Make the passes that remember in the state what they have written."""
         declaration, asked = self._stream.declaration, (self._context or {}).keys()
         if not all(map(self._partition.keeps_state, self._members)):
             return
         reread = declaration.reread
         if reread and self._config["reread_open"] and reread.parameter not in asked:
-            yield Rereads(self._partition, reread, now)
+            yield Rereads(self._partition, reread, span.now)
         if declaration.periods and self._config["gl_restatement"] and asked.isdisjoint(RANGE):
-            yield Restatement(self._partition, declaration.periods)
+            yield Restatement(self._partition, declaration.periods, span)
 
     def _span(self, now: int) -> Span:
         """Return the seconds to read from and to; nothing is new where they are none."""

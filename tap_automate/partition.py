@@ -11,6 +11,7 @@ import itertools
 import logging
 import typing as t
 from collections import deque
+from http import HTTPStatus
 
 from automate_api.errors import ProtocolError, RequestRefusedError
 from tap_automate.blocks import blocks_of
@@ -28,9 +29,6 @@ if t.TYPE_CHECKING:
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import Block, RowStream
     from tap_automate.windows import Certified, Row
-
-SERVER_ERRORS: t.Final = 500
-"""From this status on, an answer says nothing of the request."""
 
 
 class Narrowing(t.NamedTuple):
@@ -207,7 +205,7 @@ class Partition:
         try:
             yield
         except (NotNarrowedError, RequestRefusedError) as error:
-            if getattr(error, "status", 0) >= SERVER_ERRORS:
+            if getattr(error, "status", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             self.stream.say_once(logging.WARNING, what, str(error))
         except UncertifiableError as error:

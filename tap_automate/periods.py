@@ -10,8 +10,9 @@ import dataclasses
 import datetime as dt
 import itertools
 import typing as t
+from http import HTTPStatus
 
-from automate_api.errors import NotEntitledError, NotOfferedError
+from automate_api.errors import RequestRefusedError
 from tap_automate.windows import pages_of
 
 if t.TYPE_CHECKING:
@@ -78,9 +79,23 @@ class Choice:
         self.periods = sorted(periods, key=lambda each: (each.first, each.number, each.books))
         self.is_calendar = is_calendar
         self._by_number = {(each.books, each.year, each.number): each for each in self.periods}
+        self._first = min((each.first for each in self.periods), default=dt.date.max).isoformat()
+        self._last = max((each.last for each in self.periods), default=dt.date.min).isoformat()
+        self._found: dict[tuple[t.Any, ...], tuple[str, Period] | None] = {}
 
-    def of(self, facts: Facts) -> Period | None:
-        """Find the period of an entry; None when it is not read again."""
+    def find(self, facts: Facts) -> tuple[str, Period] | None:
+        """Find the period of an entry, with its name; None when it is not read again."""
+        named = (
+            facts.books,
+            facts.date[:7] if self.is_calendar else facts.year,
+            None if self.is_calendar else facts.number,
+        )
+        if named not in self._found:
+            period = self._of(facts)
+            self._found[named] = (self.name(period, facts.books), period) if period else None
+        return self._found[named]
+
+    def _of(self, facts: Facts) -> Period | None:
         if self.is_calendar:
             year, number = facts.date[:4], facts.date[5:7]
             if not (year.isdecimal() and number.isdecimal()):
@@ -108,6 +123,10 @@ class Choice:
     def _label(self, period: Period) -> str:
         word = "month " if self.is_calendar else ""
         return f"{word}{period.year}-{period.number:02d}"
+
+    def has_day(self, date: object) -> bool:
+        """Tell of an accounting date whether one of the periods may have it."""
+        return isinstance(date, str) and self._first <= date[:10] <= self._last
 
     def spans(self, periods: Iterable[Period] | None = None) -> list[tuple[dt.date, dt.date]]:
         """Return the days to read, from the first to the last of each span, none twice.
@@ -154,8 +173,7 @@ def read(client: Client, path: str, parameters: Mapping[str, str]) -> list[Perio
         parameters: The rooftop, or nothing.
 
     Returns:
-        Those that name their days; None where the tenant does not offer them, or not to this
-        login.
+        Those that name their days; None where the DMS refuses to give them.
 
     Raises:
         AutomateError: As `Client.list_page`.
@@ -165,7 +183,9 @@ def read(client: Client, path: str, parameters: Mapping[str, str]) -> list[Perio
     while number <= pages:
         try:
             page = client.list_page(path, {**parameters, "page": number, "pageSize": 200})
-        except (NotEntitledError, NotOfferedError):
+        except RequestRefusedError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
             return None
         pages = pages_of(page.total, page.page_size)
         periods += filter(None, map(_period, page.items))

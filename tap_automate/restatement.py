@@ -19,7 +19,7 @@ import logging
 import typing as t
 
 from tap_automate import periods
-from tap_automate.codec import plain, value_of
+from tap_automate.codec import value_of
 from tap_automate.controls import STATE_KEY, Control, Kept, facts_of
 from tap_automate.instants import from_seconds
 from tap_automate.partition import Narrowing
@@ -29,7 +29,7 @@ from tap_automate.waiting import awaited
 from tap_automate.windows import MICROSECONDS, OVERLAP, Window, pages_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from tap_automate.controls import Facts
     from tap_automate.partition import Partition
@@ -46,6 +46,8 @@ DATE: t.Final = "accountingDate"
 UNPOSTED: t.Final = "unposted"
 VOIDED: t.Final = "voided"
 
+NOT_COMPARED: t.Final = "accounting periods are not compared"
+
 AHEAD: t.Final = 60
 """Seconds beyond the server's clock up to which changes of this moment are looked for."""
 
@@ -56,6 +58,7 @@ class Tally:
     Pure; entries come in any order, each once.
 
     Attributes:
+        choice: The periods.
         now: Name of a period to what its entries come to.
         made: The same of those of them that were made since the run before.
         periods: Name to period.
@@ -72,10 +75,11 @@ class Tally:
         self.now: dict[str, Control] = {}
         self.made: dict[str, Control] = {}
         self.periods: dict[str, Period] = {}
-        self._choice = choice
+        self.choice = choice
         self._kept = kept
         self._voided: dict[str, Control] = {}
         self._start, self._end = span.start * MICROSECONDS, span.end * MICROSECONDS
+        self._until = 0 if kept.until is None else kept.until
         for period in choice.periods:
             if period.books:
                 self._expect(choice.name(period, period.books), period)
@@ -91,18 +95,25 @@ class Tally:
             updated: Its `updatedAt`, microseconds since 1970.
             is_late: Whether the run before could not see it as it is.
         """
-        period = self._choice.of(facts)
-        if period is None or facts.born >= self._end or facts.status == UNPOSTED:
+        found = self.choice.find(facts)
+        if found is None or facts.born >= self._end or facts.status == UNPOSTED:
             return
-        name, one, until = self._choice.name(period, facts.books), Control.of(facts), self._until
+        name, period = found
         if facts.status == VOIDED and updated < self._end:
-            if facts.born < until and (updated >= until or is_late):
-                _add(self._voided, name, one)
+            if facts.born < self._until and (updated >= self._until or is_late):
+                self._voided.setdefault(name, Control()).include(facts)
+            return
+        if facts.status == VOIDED and not facts.was_posted:
             return
         self._expect(name, period)
-        _add(self.now, name, one)
-        if facts.born >= until or (is_late and facts.born >= self._start):
-            _add(self.made, name, one)
+        self.now[name].include(facts)
+        if facts.born >= self._until or (is_late and facts.born >= self._start):
+            self.made.setdefault(name, Control()).include(facts)
+
+    def name_of(self, row: Row) -> str | None:
+        """Name the period of an entry; None when it is none of the chosen ones."""
+        found = self.choice.find(facts_of(row.record, row.updated))
+        return found[0] if found else None
 
     def restated(self) -> list[str]:
         """Name the periods whose entries come to something else than they should."""
@@ -121,10 +132,6 @@ class Tally:
         grown = before.plus(self.made.get(name, Control()))
         return [grown, grown.plus(self._voided.get(name, Control()), -1)]
 
-    @property
-    def _until(self) -> int:
-        return 0 if self._kept.until is None else self._kept.until
-
     def _expect(self, name: str, period: Period) -> None:
         self.now.setdefault(name, Control())
         self.periods[name] = period
@@ -133,27 +140,35 @@ class Tally:
 class Restatement:
     """The pass for accounting periods."""
 
-    def __init__(self, partition: Partition, listed: str) -> None:
+    def __init__(self, partition: Partition, listed: str, span: Span) -> None:
         """Read the control rows of the run before.
 
         Args:
             partition: Of the journal entries.
             listed: The stream of the accounting periods.
+            span: What the windows of this run cover.
 
         Raises:
             ConfigError: When the state cannot be used.
         """
         self._partition = partition
         self._listed = listed
+        self._span = span
         self._keeper, *self._others = partition.members
         self._kept = Kept.from_state(partition.state(self._keeper), name=partition.stream.name)
         self._late: set[tuple[str, ...]] = set()
+        self._counted: set[int] = set()
 
     def meet(self, rows: Sequence[Row], fresh: Fresh) -> Fresh:
-        """Remember which entries became visible after the run before had counted."""
-        del rows
+        """Count the entries of a first load.
+
+        Of later ones, remember which became visible after the run before had counted.
+        """
         until = self._kept.until
-        if until is not None:
+        if self._span.is_first:
+            has_day = self._tally.choice.has_day
+            self._count(row for row in rows if has_day(value_of(row.record, DATE)))
+        elif until is not None:
             for some in fresh.values():
                 late = itertools.takewhile(lambda row: row.updated < until, some)
                 self._late.update(row.key for row in late)
@@ -165,23 +180,27 @@ class Restatement:
     def steps(self, span: Span) -> Iterator[Step]:
         """Yield the entries of the periods that were restated, then the new control rows."""
         partition = self._partition
-        with partition.excused("accounting periods are not compared"):
-            choice = self._choose(span)
-            tally = self._count(choice, span)
+        with partition.excused(NOT_COMPARED):
+            tally = self._tally
+            narrowings = _narrowings(tally.choice.spans())
+            if not span.is_first:
+                for rows in self._rows(span, narrowings):
+                    self._count(rows)
+            self._count(self._moved(span, narrowings))
             restated = tally.restated()
-            self._tell(tally, restated, choice)
+            self._tell(tally, restated)
             if restated:
                 again = [tally.periods[each] for each in restated]
-                for rows in self._rows(span, _narrowings(choice.spans(again))):
-                    wanted = [row for row, facts in rows if _name(choice, facts) in restated]
+                for rows in self._rows(span, _narrowings(tally.choice.spans(again))):
+                    wanted = [row for row in rows if tally.name_of(row) in restated]
                     fresh = dict.fromkeys(partition.members, wanted)
                     yield Step(partition.blocks(wanted, fresh), lambda: None)
             yield Step((), functools.partial(self._settle, tally.now, span.end))
 
-    def _choose(self, span: Span) -> Choice:
+    def _choose(self) -> Choice:
         """Ask for the periods of the partition; choose months where there are none."""
         stream, tap = self._partition.stream, self._partition.stream.tap
-        today = dt.datetime.fromtimestamp(span.now, dt.UTC).date()
+        today = dt.datetime.fromtimestamp(self._span.now, dt.UTC).date()
         listed = t.cast("ResourceStream", tap.streams[self._listed])
         known: list[Period] | None = None
         if listed.missing_entitlement() is None:
@@ -197,27 +216,25 @@ class Restatement:
             )
         return choice
 
-    def _count(self, choice: Choice, span: Span) -> Tally:
-        tally = Tally(choice, self._kept, span)
-        narrowings = _narrowings(choice.spans())
-        counted: set[int] = set()
-        for rows in itertools.chain(self._rows(span, narrowings), self._moved(span, narrowings)):
-            for row, facts in rows:
-                if hash(row.key) not in counted:
-                    counted.add(hash(row.key))
-                    tally.add(facts, row.updated, is_late=row.key in self._late)
-        return tally
+    @functools.cached_property
+    def _tally(self) -> Tally:
+        return Tally(self._choose(), self._kept, self._span)
 
-    def _rows(
-        self, span: Span, narrowings: Sequence[Narrowing]
-    ) -> Iterator[list[tuple[Row, Facts]]]:
+    def _count(self, rows: Iterable[Row]) -> None:
+        """Count entries; one that was counted before is the same one."""
+        for row in rows:
+            key = hash(row.key)
+            if key not in self._counted:
+                self._counted.add(key)
+                facts = facts_of(row.record, row.updated)
+                self._tally.add(facts, row.updated, is_late=row.key in self._late)
+
+    def _rows(self, span: Span, narrowings: Sequence[Narrowing]) -> Iterator[list[Row]]:
         """Read periods by certified windows; a row near a border of two may come twice."""
         for certified in self._partition.narrowed(span.earliest, span.end, narrowings):
-            yield [_with_facts(row) for row in certified.rows if row.updated >= span.first]
+            yield [row for row in certified.rows if row.updated >= span.first]
 
-    def _moved(
-        self, span: Span, narrowings: Sequence[Narrowing]
-    ) -> Iterator[list[tuple[Row, Facts]]]:
+    def _moved(self, span: Span, narrowings: Sequence[Narrowing]) -> Iterator[Row]:
         """Read what was changed since the end of the windows, as it is, without a certificate."""
         tap = self._partition.stream.tap
         for narrowing in narrowings:
@@ -228,13 +245,13 @@ class Restatement:
             while number <= pages:
                 page = awaited(functools.partial(reader.fetch, window, number), tap.stop)
                 pages = pages_of(page.total, page.size)
-                yield [_with_facts(row) for row in page.rows]
+                yield from page.rows
                 number += 1
 
-    def _tell(self, tally: Tally, restated: Collection[str], choice: Choice) -> None:
+    def _tell(self, tally: Tally, restated: Collection[str]) -> None:
         stream = self._partition.stream
         for name, period in tally.periods.items():
-            made, shown = tally.made.get(name, Control()), choice.described(name)
+            made, shown = tally.made.get(name, Control()), tally.choice.described(name)
             if name in restated:
                 stream.logger.warning(
                     "Stream '%s': %s was restated. By the run before it had %s; since then %d "
@@ -281,16 +298,3 @@ def _narrowings(spans: Sequence[tuple[dt.date, dt.date]]) -> list[Narrowing]:
 def _lies_in(first: str, last: str, record: object) -> bool:
     date = value_of(record, DATE)
     return not isinstance(date, str) or first <= date[: len(last)] <= last
-
-
-def _with_facts(row: Row) -> tuple[Row, Facts]:
-    return row, facts_of(plain(row.record), row.updated)
-
-
-def _name(choice: Choice, facts: Facts) -> str | None:
-    period = choice.of(facts)
-    return None if period is None else choice.name(period, facts.books)
-
-
-def _add(controls: dict[str, Control], name: str, control: Control) -> None:
-    controls[name] = controls.get(name, Control()).plus(control)

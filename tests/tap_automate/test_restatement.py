@@ -59,7 +59,9 @@ def names(choice: Choice) -> list[str]:
 
 
 def control(entry: dict[str, t.Any]) -> Control:
-    return Control.of(facts_of(entry, 0))
+    made = Control()
+    made.include(facts_of(entry, 0))
+    return made
 
 
 class TestPeriods:
@@ -122,22 +124,22 @@ class TestPeriods:
     ) -> None:
         choice = choose([period(2025, 12), period(2025, 13)], dt.date(2026, 1, 10))
         year_end = {**ENTRY, "fiscalYear": 2025, "fiscalPeriod": 13, "accountingDate": "2025-12-31"}
-        found = choice.of(facts_of(year_end, 0))
+        found = choice.find(facts_of(year_end, 0))
         assert found is not None
-        assert choice.described(choice.name(found, "co_1")) == "period 2025-13 of co_1"
+        assert choice.described(found[0]) == "period 2025-13 of co_1"
 
     def test_without_periods_an_entry_belongs_to_the_month_of_its_accounting_date(self) -> None:
-        found = CALENDAR.of(facts_of({**ENTRY, "fiscalPeriod": 13}, 0))
+        found = CALENDAR.find(facts_of({**ENTRY, "fiscalPeriod": 13}, 0))
         assert found is not None
-        assert CALENDAR.name(found, "co_1") == "co_1/month 2026-10"
+        assert found[0] == "co_1/month 2026-10"
         for odd in (None, "", "soon", "2026", 20261031):
-            assert CALENDAR.of(facts_of({**ENTRY, "accountingDate": odd}, 0)) is None
+            assert CALENDAR.find(facts_of({**ENTRY, "accountingDate": odd}, 0)) is None
 
     def test_a_period_that_names_no_company_is_that_of_all(self) -> None:
         choice = choose([period(2026, 10, books="")], TODAY)
-        found = choice.of(facts_of(ENTRY, 0))
+        found = choice.find(facts_of(ENTRY, 0))
         assert found is not None
-        assert choice.name(found, "co_1") == "co_1/2026-10"
+        assert found[0] == "co_1/2026-10"
 
     def test_the_parameters_are_those_of_the_list_call(self) -> None:
         assert set(RANGE) <= contract.load().resource("/accounting/gl-entries").parameters
@@ -222,7 +224,7 @@ class TestControls:
         }
         facts = facts_of({**entry, "journalEntryId": "je_1", "totalDebit": odd, "lines": odd}, 7)
         assert facts.born == 7
-        assert CALENDAR.of(facts) is None
+        assert CALENDAR.find(facts) is None
 
 
 @dataclasses.dataclass
