@@ -222,7 +222,9 @@ class Storage:
             with self._explained(AutomateError, self._use.effect):
                 if self.is_local:
                     folder = Path(self._path(name)).parent
-                    self._system.makedirs(str(folder), exist_ok=True)
+                    if not folder.is_dir():
+                        self._system.makedirs(str(folder), exist_ok=True)
+                        stack.callback(_remove_if_empty, folder)
                 else:
                     made = tempfile.TemporaryDirectory(prefix="tap-automate-")
                     folder = Path(stack.enter_context(made))
@@ -321,6 +323,11 @@ class Storage:
 
     def _error(self, error: Exception, kind: type[AutomateError], effect: str) -> AutomateError:
         return error_of(error, kind, self._use, shown=self._shown, effect=effect)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _write_check(file: t.IO[bytes]) -> None:

@@ -252,6 +252,14 @@ def test_one_file_that_cannot_be_had_leaves_the_others_and_nothing_of_itself(
     assert sorted(file.name for file in folder.iterdir()) == [LIST, "1.jpg"]
 
 
+def test_a_record_without_any_file_has_no_folder(
+    host: FileHost, make: Making, tmp_path: Path
+) -> None:
+    (outcome,) = bring(make(tmp_path), attached(f"{host.base}/missing"))
+    assert outcome.path is None
+    assert list((tmp_path / "attachments").iterdir()) == []
+
+
 def test_a_size_beyond_the_limit_is_not_asked_for(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
