@@ -6,12 +6,15 @@ import gzip
 import hashlib
 import io
 import logging
+import socket
 import ssl
 import threading
 import typing as t
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from support.clock import FakeClock
 from support.files import Answer, FileHost
 
@@ -145,6 +148,26 @@ def test_an_address_that_is_not_https_is_not_asked_nor_asked_again(
 ) -> None:
     error = why(make(), Wanted(url))
     assert (str(error), error.lasting) == (reason, True)
+
+
+@given(st.text(max_size=80) | st.text(st.sampled_from("a.:/@[]%?#-1\\ \n\u00e9"), max_size=80))
+@example("a" * 70 + "/x")
+@example("a..b/x")
+@example("xn--/x")
+@example("ex ample/x")
+@example("host/%zz?a=%")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_stands_for_an_address_is_a_reason_and_no_crash(make: Making, rest: str) -> None:
+    def unknown(*_: object, **__: object) -> t.NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", unknown)
+        fetcher = make()
+        try:
+            assert str(why(fetcher, Wanted(f"https://{rest}")))
+        finally:
+            fetcher.close()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "127.9.9.9"])
