@@ -38,13 +38,24 @@ def is_deal_in_flight(record: Record) -> bool:
 
 
 def is_ahead(record: Record) -> bool:
-    at = dt.datetime.fromisoformat(record["appointmentTime"])
-    return at > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    return bool(record["appointmentId"] == "appt_ahead")
+
+
+def server_time(dealer: Dealership) -> dt.datetime:
+    now: str = dealer.control("clock", {"advance": 0})["now"]
+    return dt.datetime.fromisoformat(now)
 
 
 @pytest.fixture
 def tap(dealer: Dealership, tmp_path: Path) -> Tap:
     """Load what may be open, and let what was loaded become older than the overlap."""
+    booked, at = dealer.records("service_appointments")[0], server_time(dealer)
+    ahead = {
+        "appointmentId": "appt_ahead",
+        "advisorId": "u_76",
+        "appointmentTime": (at + dt.timedelta(days=9)).isoformat(),
+    }
+    bring(dealer, "service_appointments", booked | ahead)
     tap = Tap(dealer, tmp_path, "deals", "repair_orders", "service_appointments")
     tap.run()
     dealer.pass_time(LATER)
@@ -118,10 +129,9 @@ def test_a_closed_order_is_not_read_again(tap: Tap) -> None:
 
 
 def test_an_open_row_within_the_overlap_is_read_again_as_well(tap: Tap) -> None:
-    now = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    tap.dealer.pass_time(int((now - server_time(tap.dealer)).total_seconds()) + 1)
+    now = f"{server_time(tap.dealer):%Y-%m-%dT%H:%M:%SZ}"
     order = some(tap.dealer, "repair_orders", is_open_order)
-    bring(tap.dealer, "repair_orders", order | {"updatedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}"})
+    bring(tap.dealer, "repair_orders", order | {"updatedAt": now})
     tap.dealer.pass_time(5)
     assert len(tap.run().records("repair_orders")) == 1
     is_ours = {"repairOrderId": order["repairOrderId"]}.items()
@@ -131,11 +141,6 @@ def test_an_open_row_within_the_overlap_is_read_again_as_well(tap: Tap) -> None:
     assert [each["tagNumber"] for each in tap.run().records("repair_orders")] == ["T-99"]
     tap.dealer.pass_time(LATER)
     assert tap.run().messages("RECORD") == []
-
-
-def server_time(dealer: Dealership) -> dt.datetime:
-    now: str = dealer.control("clock", {"advance": 0})["now"]
-    return dt.datetime.fromisoformat(now)
 
 
 def test_rows_are_left_alone_where_the_settings_say_so(tap: Tap) -> None:
