@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from automate_api import contract
+from automate_api.errors import ConfigError
 from automate_dms.reference_exit_codes import exit_codes_page
 from automate_dms.reference_settings import Program, settings_page
 from automate_dms.reference_streams import streams_page
@@ -65,7 +66,7 @@ def _program(plugin: type[Configured]) -> Program:
     help="Folder to write the pages to; made where there is none.",
 )
 def reference(folder: Path) -> None:
-    """Write the pages about streams, settings and exit codes (Markdown)."""
+    """Write the pages about streams, settings and exit codes, in Markdown."""
     written = pages(contract.load())
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,5 +74,5 @@ def reference(folder: Path) -> None:
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         msg = f"{error.filename} cannot be written: {error.strerror}. Name another with --to."
-        raise click.ClickException(msg) from None
+        raise ConfigError(msg) from None
     click.echo(f"Wrote {', '.join(written)} to {folder}.")
