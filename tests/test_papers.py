@@ -30,6 +30,7 @@ PAPERS = (
     "docs/performance.md",
     "docs/pushing.md",
     "docs/queries.md",
+    "docs/reading.md",
     "docs/reference/exit-codes.md",
     "docs/reference/settings.md",
     "docs/reference/streams.md",

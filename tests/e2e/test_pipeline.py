@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import typing as t
 from decimal import Decimal
@@ -11,6 +12,7 @@ import duckdb
 import pytest
 from support.compare import KEYS, STREAMS, differences
 from support.dealership import Dealership, Run, dealership, pipe, run
+from support.papers import ROOT
 from support.visitor import Visitor, serving
 
 if t.TYPE_CHECKING:
@@ -90,6 +92,17 @@ def test_what_is_written_through_the_api_arrives_with_the_next_run(tmp_path: Pat
         assert row.items() >= {**common, **booking, "opCodes": row["opCodes"]}.items()
         assert row["opCodes"][0]["laborHours"] == Decimal("0.5")
         assert differences(dealer, warehouse) == []
+
+
+def test_the_queries_of_the_page_about_reading_give_what_it_says(loaded: Loaded) -> None:
+    page = (ROOT / "docs/reading.md").read_text("utf-8")
+    [current_fees, on_a_day] = re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    with duckdb.connect(str(loaded.warehouse), read_only=True) as connection:
+        fees = connection.execute(current_fees).fetchall()
+        versions = connection.execute(on_a_day.replace("2026-02-01", "2100-01-01")).fetchall()
+    deals = loaded.dealer.records("deals")
+    assert len(fees) == sum(len(deal["fees"]) for deal in deals) > 0
+    assert len(versions) == len(loaded.dealer.records("vehicles"))
 
 
 def test_money_in_the_warehouse_is_exact(loaded: Loaded) -> None:
