@@ -140,6 +140,14 @@ def test_a_period_that_was_changed_in_silence_is_named_and_written_again_whole(
     assert entries(quiet.err, "WARNING") == []
 
 
+def test_year_end_entries_are_compared_as_a_period_of_their_own(tap: Tap) -> None:
+    entry = next(each for each in tap.dealer.records("gl_entries") if each["fiscalPeriod"] == 13)
+    bring(tap.dealer, "gl_entries", raised(entry, 5))
+    done = tap.run()
+    warned(done, f"{named(entry)} was restated")
+    assert {each["fiscalPeriod"] for each in done.records("gl_entries")} == {13}
+
+
 def test_a_warning_says_what_the_period_came_to_before_and_comes_to_now(tap: Tap) -> None:
     entry = of_period(tap.dealer, closed=True)[0]
     name = f"{entry['companyId']}/{entry['fiscalYear']}-{entry['fiscalPeriod']:02d}"

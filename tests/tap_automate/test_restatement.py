@@ -261,14 +261,36 @@ class Books:
         if entry:
             entry |= {"updatedAt": instant(self.now), **changes}
 
-    def alter(self, number: int) -> None:
-        """Change a posted entry without saying so."""
+    def alter(self, number: int, **changes: object) -> None:
+        """Change a posted entry without saying so: an amount, unless told otherwise."""
         entry = self.pick(number, "posted", "reversed")
         # What no run has counted yet is not restated, whatever becomes of it.
         if entry and entry["postedAt"] < self.state.get("seen_until", ""):
             amount = Decimal(self.now)
-            entry["lines"] = [{**entry["lines"][0], "debit": amount}, entry["lines"][1]]
+            lines = [{**entry["lines"][0], "debit": amount}, entry["lines"][1]]
+            entry |= changes or {"lines": lines}
             self.altered.add(f"co_1/month 2026-{entry['fiscalPeriod']:02d}")
+
+    def do(self, name: str, number: int) -> None:
+        """Do one thing, a second later; the number chooses a month or an entry."""
+        stamp = instant(self.now + 1)
+        match name:
+            case "post":
+                self.post(number)
+            case "draft":
+                self.post(number, posted=False)
+            case "finish":
+                self.step(number, ("unposted",), status="posted", postedAt=stamp)
+            case "touch":
+                self.step(number, ("posted", "reversed"))
+            case "reverse":
+                self.step(number, ("posted",), status="reversed")
+            case "void":
+                self.step(number, ("posted", "unposted"), status="voided")
+            case "alter":
+                self.alter(number)
+            case _:
+                self.alter(number, status="voided")
 
     def run(self) -> set[str]:
         """Count, as a run does; return the periods that it calls restated."""
@@ -296,7 +318,9 @@ def second(text: str) -> int:
 steps = st.one_of(
     st.tuples(st.just("post"), st.integers(8, 11)),
     st.tuples(st.just("draft"), st.integers(9, 11)),
-    st.tuples(st.sampled_from(["finish", "touch", "reverse", "void", "alter"]), st.integers(0, 50)),
+    st.tuples(
+        st.sampled_from(["finish", "touch", "reverse", "void", "alter", "hide"]), st.integers(0, 50)
+    ),
     st.tuples(st.just("run"), st.just(0)),
 )
 
@@ -307,26 +331,13 @@ def test_a_period_is_restated_when_an_entry_of_it_was_changed_in_silence_and_at_
 ) -> None:
     books = Books()
     for name, number in [*script, ("run", 0), ("run", 0)]:
-        stamp = instant(books.now + 1)
-        match name:
-            case "post":
-                books.post(number)
-            case "draft":
-                books.post(number, posted=False)
-            case "finish":
-                books.step(number, ("unposted",), status="posted", postedAt=stamp)
-            case "touch":
-                books.step(number, ("posted", "reversed"))
-            case "reverse":
-                books.step(number, ("posted",), status="reversed")
-            case "void":
-                books.step(number, ("posted", "unposted"), status="voided")
-            case "alter":
-                books.alter(number)
-            case "run":
-                expected = {name for name in books.altered if name != "co_1/month 2026-08"}
-                assert books.run() == expected
-                books.altered.clear()
+        if name != "run":
+            books.do(name, number)
+            continue
+        # The model posts into a month that is not compared, too.
+        expected = books.altered - {"co_1/month 2026-08"}
+        assert books.run() == expected
+        books.altered.clear()
 
 
 def test_entries_that_are_gone_are_a_restatement_also_when_they_were_all_of_a_period() -> None:
