@@ -78,6 +78,7 @@ class Tally:
         self.choice = choice
         self._kept = kept
         self._voided: dict[str, Control] = {}
+        self._unsure: dict[str, Control] = {}
         self._start, self._end = span.start * MICROSECONDS, span.end * MICROSECONDS
         self._until = 0 if kept.until is None else kept.until
         for period in choice.periods:
@@ -101,7 +102,8 @@ class Tally:
         name, period = found
         if facts.status == VOIDED and updated < self._end:
             if facts.born < self._until and (updated >= self._until or is_late):
-                self._voided.setdefault(name, Control()).include(facts)
+                voided = self._voided if facts.was_posted else self._unsure
+                voided.setdefault(name, Control()).include(facts)
             return
         if facts.status == VOIDED and not facts.was_posted:
             return
@@ -126,11 +128,12 @@ class Tally:
     def _possible(self, name: str, before: Control) -> list[Control]:
         """Say what a period may come to.
 
-        Whether the run before has counted what is voided now, nobody says: it may have been
-        unposted then, or voided already.
+        Whether the run before has counted what is voided now, nobody says for sure: it may have
+        been voided already, or, where it does not say when it was posted, have been a draft.
         """
         grown = before.plus(self.made.get(name, Control()))
-        return [grown, grown.plus(self._voided.get(name, Control()), -1)]
+        without = grown.plus(self._voided.get(name, Control()), -1)
+        return [grown, without, without.plus(self._unsure.get(name, Control()), -1)]
 
     def _expect(self, name: str, period: Period) -> None:
         self.now.setdefault(name, Control())

@@ -264,8 +264,9 @@ class Books:
     def alter(self, number: int, **changes: object) -> None:
         """Change a posted entry without saying so: an amount, unless told otherwise."""
         entry = self.pick(number, "posted", "reversed")
-        # What no run has counted yet is not restated, whatever becomes of it.
-        if entry and entry["postedAt"] < self.state.get("seen_until", ""):
+        # What no run has seen as it is comes by its `updatedAt`, whatever becomes of it.
+        seen = self.state.get("seen_until", "")
+        if entry and max(entry["postedAt"], entry["updatedAt"]) < seen:
             amount = Decimal(self.now)
             lines = [{**entry["lines"][0], "debit": amount}, entry["lines"][1]]
             entry |= changes or {"lines": lines}
