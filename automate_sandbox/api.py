@@ -132,7 +132,9 @@ class Api:
         async def endpoint(request: Request) -> Response:
             self._admit(request, operation.entitlements)
             action = self._sandbox.operations.get(request.path_params["id"])
-            return Response(encode(action.render()), media_type=JSON)
+            host = request.headers.get("host") or "{}:{}".format(*request.scope["server"])
+            body = self.writer.shown(action.call, encode(action.render()), host)
+            return Response(body, media_type=JSON)
 
         return endpoint
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from automate_sandbox import credentials, daemon, outbox
+from automate_sandbox.approvals import RULES
 from automate_sandbox.idempotency import MODES, KeyRules
 from automate_sandbox.instants import Clock, parse
 from automate_sandbox.pages import PAGE_ORDERS
@@ -104,8 +105,9 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
     help="Whether it says that it is no new one.",
 )
 @click.option(
-    "--unique-references", is_flag=True, help="Refuse a second deal with the same referenceId."
-)
+    "--unique-references", is_flag=True,
+    help="Refuse a second deal or repair order with the same reference of its writer.",
+)  # fmt: skip
 @click.option(
     "--external-id-echo/--no-external-id-echo", default=True,
     help="Whether appointments keep the externalId that they came with.",
@@ -113,6 +115,19 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--visible-after", type=COUNT, default=0,
     help="Milliseconds until lists and details show a change.",
+)  # fmt: skip
+@click.option(
+    "--approvals", type=click.Choice(RULES), default="loss", show_default=True,
+    help="Deals that a manager has to approve before they are delivered.",
+)  # fmt: skip
+@click.option("--queue-deals", is_flag=True, help="Answer 202 when a deal's status changes.")
+@click.option(
+    "--queue-milliseconds", type=COUNT, default=200, show_default=True,
+    help="How long it takes what the API queues; closing a repair order always is.",
+)  # fmt: skip
+@click.option(
+    "--max-upload-bytes", type=POSITIVE, default=5 << 30, show_default=True,
+    help="Of a file that is attached.",
 )  # fmt: skip
 @click.option(
     "--idle-exit",
@@ -258,6 +273,10 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
         unique_references=options["unique_references"],
         external_id_echo=options["external_id_echo"],
         visible_after=options["visible_after"],
+        approvals=options["approvals"],
+        queue_deals=options["queue_deals"],
+        queue_milliseconds=options["queue_milliseconds"],
+        max_upload_bytes=options["max_upload_bytes"],
     )
     world = World(**{name: options[name] for name in DEFAULTS})
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import struct
+import typing as t
 import zlib
 
 PDF = "application/pdf"
@@ -27,6 +28,21 @@ UNKNOWN = 1 << 12
 
 READ = 1 << 16
 """Bytes that are made at once to take a checksum."""
+
+
+class File(t.Protocol):
+    """Bytes with a type, any part of which can be read by itself."""
+
+    @property
+    def content_type(self) -> str:
+        """As HTTP names it."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from `start` up to, not including, `stop`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +100,7 @@ def make(name: str, content_type: str, size: int = 0) -> Content:
     return Content(content_type, max(size, len(head) + len(tail)), head, filling, tail)
 
 
-def tag(name: str, content: Content) -> str:
+def tag(name: str, content: File) -> str:
     """Name a version of a file: another one when anything of it is another."""
     text = f"{name} {content.content_type} {content.size}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -2,20 +2,21 @@
 
 All below `/__sandbox__`. Only loopback peers that name a loopback host are served, so that no
 page in a browser can reach it. Records are given as they are stored: links to files as `links.py`
-keeps them. A composite key is one text here, its parts joined by `|`; `downloads` counts the
-credentials that came with links to files, which need none.
+keeps them. A composite key is one text here, its parts joined by `|`; `downloads` and
+`uploads` count the credentials that came with links to files, which need none.
 
 | call | what it does |
 |---|---|
 | `GET info` | which world, how large, pid, store |
 | `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests, downloads, logins, tokens, keys, rejections, live changes, faults |
+| `GET stats` | requests, files, logins, tokens, keys, rejections, live changes, faults |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
 | `POST clock {"advance": SECONDS}` | the server's time jumps forward |
 | `POST merge {"from": ID, "into": ID}` | merges a customer into another |
+| `POST approve {"dealId": ID}` | a manager approves a deal |
 | `POST delete {"stream": NAME, "keys": [ID, ...]}` | records vanish without a trace |
 | `POST import {"stream": NAME, "records": [...]}` | records as given, back-dated or undated |
 | `POST expire-tokens` | every token expires now |
@@ -33,6 +34,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
+from automate_sandbox.approvals import APPROVE
 from automate_sandbox.downloads import CREDENTIALS
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import Record, decode, encode
@@ -81,6 +83,7 @@ class Control:
             Route("/live", self._set_live, methods=["POST"]),
             Route("/clock", self._advance_clock, methods=["POST"]),
             Route("/merge", self._merge, methods=["POST"]),
+            Route("/approve", self._approve, methods=["POST"]),
             Route("/delete", self._delete, methods=["POST"]),
             Route("/import", self._import, methods=["POST"]),
             Route("/expire-tokens", self._expire_tokens, methods=["POST"]),
@@ -130,6 +133,10 @@ class Control:
                 "requests": dict(self._sandbox.requests),
                 "downloads": {
                     name: self._sandbox.downloads[name]
+                    for name in ("requests", "bytes", *CREDENTIALS)
+                },
+                "uploads": {
+                    name: self._sandbox.uploads.counts[name]
                     for name in ("requests", "bytes", *CREDENTIALS)
                 },
                 "live": {"rate": self._live.rate, "changed": self._live.changed},
@@ -187,6 +194,17 @@ class Control:
         changes: list[tuple[str, Record]] = [("customers", merged)]
         changes += list(events.following(self._sandbox.numbers, changes, ledger.record))
         ledger.commit(changes, now, cause="control")
+        return _json({"lastSeq": len(ledger.history)})
+
+    async def _approve(self, request: Request) -> Response:
+        content, ledger = await _body(request), self._sandbox.ledger
+        key = str(content.get("dealId"))
+        if key not in ledger.tables["deals"].rows:
+            raise Problem.invalid(422, "dealId", "expected the id of a deal")
+        facts = {"status": 200, "payload": {"dealId": key}, "answer": {"dealId": key}}
+        now = self._sandbox.clock.now()
+        ledger.commit([], now, cause="control", write=(APPROVE, facts | {"idempotencyKey": None}))
+        self._sandbox.approvals.give(key)
         return _json({"lastSeq": len(ledger.history)})
 
     async def _delete(self, request: Request) -> Response:

@@ -37,13 +37,19 @@ BYTES_RANGE: t.Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 ATTACHMENT: t.Final = re.compile(r"/attachments/([^/]+)")
 PHOTO: t.Final = re.compile(r"/vehicles/([^/]+)/(\d+)\.jpg", re.ASCII)
 
+UPLOADED: t.Final = re.compile(r"/uploads/([^/]+)")
+
 MESSAGES: t.Final = {
     "AccessDenied": (403, "Request has expired"),
     "SignatureDoesNotMatch": (403, "The signature does not match the link."),
     "InvalidArgument": (400, "Only one way to authenticate is allowed; the link has one."),
     "NoSuchKey": (404, "The file does not exist."),
-    "MethodNotAllowed": (405, "Only GET and HEAD are allowed."),
+    "MethodNotAllowed": (405, "The method is not allowed here."),
     "InvalidRange": (416, "The range lies outside of the file."),
+    "MissingHeader": (403, "A header that the link was made for is missing or another one."),
+    "MissingContentLength": (411, "The Content-Length is missing."),
+    "EntityTooLarge": (400, "The file is larger than the announced one."),
+    "Completed": (409, "The attachment has been completed."),
 }
 """Code to status and text of a refusal."""
 
@@ -62,7 +68,7 @@ class Download:
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    content: contents.Content
+    content: contents.File
     start: int
     stop: int
 
@@ -104,7 +110,7 @@ class Downloads:
             refusal = "AccessDenied"
         found = None if refusal else self._find(path)
         if found is None:
-            return _refused(refusal or "NoSuchKey")
+            return refused(refusal or "NoSuchKey")
         return _chosen(found, path, headers)
 
     async def send_bytes(
@@ -149,7 +155,10 @@ class Downloads:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         return self._sandbox.links.refusal(path, query)
 
-    def _find(self, path: str) -> contents.Content | None:
+    def _find(self, path: str) -> contents.File | None:
+        if match := UPLOADED.fullmatch(path):
+            record = self._sandbox.ledger.record("attachments", match[1])
+            return self._sandbox.uploads.held(record) if record else None
         if match := ATTACHMENT.fullmatch(path):
             record = self._sandbox.ledger.record("attachments", match[1])
             return attached(record) if record else None
@@ -199,7 +208,7 @@ def attached(record: Record) -> contents.Content:
     return contents.make(record["attachmentId"], record["contentType"] or contents.BINARY, size)
 
 
-def _chosen(content: contents.Content, path: str, asked: Mapping[str, str]) -> Answer | Download:
+def _chosen(content: contents.File, path: str, asked: Mapping[str, str]) -> Answer | Download:
     """Choose the bytes that a request asks for."""
     tag = f'"{contents.tag(path, content)}"'
     headers = [
@@ -218,14 +227,15 @@ def _chosen(content: contents.Content, path: str, asked: Mapping[str, str]) -> A
     start = int(first) if first else max(0, size - int(last))
     stop = min(size, int(last) + 1) if first and last else size
     if start >= size or (last and first and int(last) < start):
-        refusal = _refused("InvalidRange")
+        refusal = refused("InvalidRange")
         refusal.headers.append((b"content-range", b"bytes */%d" % size))
         return refusal
     headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size)))
     return Download(206, headers, content, start, stop)
 
 
-def _refused(code: str) -> Answer:
+def refused(code: str) -> Answer:
+    """Make the answer of an object store that refuses a request, one of `MESSAGES`."""
     status, message = MESSAGES[code]
     body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, [XML_HEADER], body.encode())

@@ -20,6 +20,8 @@ from automate_sandbox.problems import Problem
 from automate_sandbox.sessions import bearer
 from automate_sandbox.spoiling import instead, spoil
 from automate_sandbox.transport import connection
+from automate_sandbox.uploads import PATH as UPLOADS
+from automate_sandbox.uploads import drained
 from automate_sandbox.writing import Handling
 
 if t.TYPE_CHECKING:
@@ -91,7 +93,8 @@ class Front:
             await self._send(said, scope, send)
             return
         # Once the body is here the request is processed, whether or not the client waits for it.
-        body = await _whole(receive)
+        # Files are too large to be here: what they are answered is decided on while they come.
+        body = b"" if path.startswith(UPLOADS + "/") else await _whole(receive)
         if body is None:
             return
         method, path = scope["method"], path.removeprefix(self._prefix)
@@ -104,14 +107,9 @@ class Front:
         if cut == "before":
             await _cut(scope, receive)
             return
-        if path.startswith(PREFIX + "/"):
-            self._downloads.count(scope)
-            answer = refusal or self._downloads.answer(scope, strikes)
-        else:
-            found = refusal or await self._call(strikes, scope, receive, body)
-            if found is None:
-                return
-            answer = found
+        answer = await self._process(refusal, strikes, scope, receive, body)
+        if answer is None:
+            return
         for rule in strikes:
             answer = _spoiled(rule, answer, request_id)
         if cut == "unanswered":
@@ -120,6 +118,27 @@ class Front:
         await self._send(answer, scope, send, strikes)
         if cut in {"during", "after"}:
             await _cut(scope, receive, written=True)
+
+    async def _process(
+        self,
+        refusal: Answer | None,
+        strikes: list[Rule],
+        scope: Scope,
+        receive: Receive,
+        body: bytes,
+    ) -> Answer | Download | None:
+        """Make the answer; None when the connection has ended without one."""
+        path: str = scope["path"]
+        if path.startswith(UPLOADS + "/"):
+            if refusal:
+                return refusal if await drained(receive) else None
+            key = path.removeprefix(UPLOADS + "/")
+            completed = key in self._sandbox.ledger.tables["attachments"].rows
+            return await self._sandbox.uploads.take(scope, receive, strikes, completed=completed)
+        if path.startswith(PREFIX + "/"):
+            self._downloads.count(scope)
+            return refusal or self._downloads.answer(scope, strikes)
+        return refusal or await self._call(strikes, scope, receive, body)
 
     async def _call(
         self, strikes: list[Rule], scope: Scope, receive: Receive, body: bytes
@@ -161,8 +180,9 @@ class Front:
             return f"{PREFIX}/{path.split('/')[2]}/{{id}}"
         if path in self._api.paths:
             return path
-        base = path.rsplit("/", 1)[0]
-        return f"{base}/{{id}}" if f"{base}/{{id}}" in self._api.paths else path
+        parts = path.split("/")
+        named = ("/".join([*parts[:n], "{id}", *parts[n + 1 :]]) for n in range(1, len(parts)))
+        return next((name for name in named if name in self._api.paths), path)
 
     async def _run(self, app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
         """Run an application to its whole answer."""
@@ -199,7 +219,11 @@ class Front:
             elif rule.kind == "ignored_bounds":
                 scope["query_string"] = _without_bounds(scope["query_string"])
             elif rule.kind == "accepted":
-                scope["handling"] = Handling(float(rule.fields["milliseconds"]), queued=True)
+                scope["handling"] = Handling(
+                    float(rule.fields["milliseconds"]),
+                    queued=True,
+                    fails=rule.fields["outcome"] == "failed",
+                )
             else:
                 answer = instead(rule, request_id, self._sandbox.clock.now())
                 if answer:

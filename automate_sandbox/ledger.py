@@ -58,9 +58,10 @@ class Entry(t.NamedTuple):
         cause: world, live, api, or control.
         request_id: Of the request behind it.
         body: The record, `null` when it was removed; for a write
-            `{status, payload, answer, idempotencyKey}`. A queued write has two entries: status 202
-            when it is accepted, and at its end one with its `operationId` and `answer`, or `error`
-            when it was refused and nothing has changed.
+            `{status, payload, answer, idempotencyKey}`, and `id` when its path names a record. A
+            queued write has two entries: status 202 when it is accepted, and at its end one with
+            its `operationId` and `answer`, or `error` when it was refused and nothing has changed.
+            An approval that control has given stands there like a write.
     """
 
     seq: int

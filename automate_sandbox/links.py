@@ -22,6 +22,9 @@ if t.TYPE_CHECKING:
 PREFIX: t.Final = "/files"
 """Path below which files are served; they are outside of any integration."""
 
+INCOMING: t.Final = "/incoming"
+"""Below `PREFIX`, where files are taken."""
+
 LIFE_SECONDS: t.Final = 15 * 60
 
 BASE: t.Final = "\x7f"
@@ -92,6 +95,20 @@ class Links:
         for place in PLACES[stream]:
             body = body.replace(*filling[place])
         return body
+
+    def upload(self, key: str, host: str) -> tuple[str, int]:
+        """Make a link that a file can be sent to.
+
+        Args:
+            key: Of its attachment.
+            host: Name and port by which the client knows this server.
+
+        Returns:
+            The link, and when it ends, in milliseconds since 1970.
+        """
+        path, expires = f"{INCOMING}/{key}", self._clock.now() // SECOND + LIFE_SECONDS
+        signed = f"expires={expires}&signature={self._signature(str(expires))}"
+        return f"http://{host}{PREFIX}{path}?object={_object(path)}&{signed}", expires * SECOND
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
         """Look at a link that is being followed.

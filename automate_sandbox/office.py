@@ -5,10 +5,8 @@ from __future__ import annotations
 import typing as t
 from datetime import timedelta
 
-from automate_sandbox.instants import SECOND
 from automate_sandbox.money import ZERO, Record, cents
 from automate_sandbox.world import deposits, periods, recaps, receipts, service
-from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.cashbook import draw_over
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.general import Expense, spend
@@ -20,16 +18,12 @@ if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
     from automate_sandbox.world.numbers import Source
     from automate_sandbox.world.receipts import Payment
-    from automate_sandbox.world.rooftops import Rooftop
 
 Changes = list[tuple[str, Record]]
 """Stream and new version."""
 
 Pick = t.Callable[[str, str, frozenset[str]], Record | None]
 """Chooses a record of a stream, among those whose filter value is wanted."""
-
-UNDEPOSITED_DAYS: t.Final = 3
-"""No receipt of the world's past waits longer for its deposit."""
 
 TRIES: t.Final = 5
 SIGNED_PERCENT: t.Final = 60
@@ -40,7 +34,7 @@ class Office:
     """Does the accounting of what happens to deals and repair orders, and its own work."""
 
     def __init__(self, sandbox: Sandbox, source: Source, pick: Pick) -> None:
-        """Take over the drawers as the world has left them.
+        """Begin work.
 
         Args:
             sandbox: Whose books these are.
@@ -50,8 +44,6 @@ class Office:
         self._sandbox = sandbox
         self._source = source
         self._pick = pick
-        self._drawers: dict[str, list[str]] | None = None
-        self._prepared: list[str] = []
         self._month_ends = 0
 
     def contract(self, deal: Record, cost: Decimal, at: int) -> Changes:
@@ -120,19 +112,19 @@ class Office:
 
     def deposit(self, at: int) -> Changes:
         """Bring a deposit to the bank: a prepared one, or what is in a drawer of one day."""
-        drawers = self._open_drawers()
+        drawers = self._sandbox.drawers
         numbers, ledger = self._source.numbers, self._sandbox.ledger
-        deposit = ledger.record("deposits", self._prepared.pop(0)) if self._prepared else None
+        deposit = drawers.take_prepared()
         if deposit is not None:
             found = [ledger.record("receipts", key) for key in deposit["receiptIds"]]
             counted = [receipt for receipt in found if receipt]
             rooftop = self._sandbox.rooftop(deposit["rooftopId"])
         else:
-            filled = [key for key, keys in drawers.items() if keys]
+            filled = drawers.filled()
             if not filled:
                 return []
             rooftop = self._sandbox.rooftop(self._source.rng.choice(filled))
-            counted = self._empty(drawers[rooftop.rooftop_id])
+            counted = drawers.empty(rooftop.rooftop_id)
             if not counted:
                 return []
             deposit = deposits.prepare(numbers, rooftop, counted, at)
@@ -193,10 +185,8 @@ class Office:
     def _take(self, payment: Payment, record: Record) -> Changes:
         """Write the receipt of a payment for a deal or an order."""
         rooftop = self._sandbox.rooftop(record["rooftopId"])
-        drawers = self._open_drawers()
         receipt, entry = receipts.take(self._source, rooftop, payment)
-        if receipt["status"] == "open":
-            drawers[rooftop.rooftop_id].append(receipt["receiptId"])
+        self._sandbox.drawers.put(receipt)
         return [("receipts", receipt), ("gl_entries", entry)]
 
     def _pay(self, order: Record, at: int) -> Changes:
@@ -230,42 +220,6 @@ class Office:
         keys = ledger.tables["deal_recaps"].find("dealId", deal_id)
         found = (ledger.record("deal_recaps", key) for key in keys)
         return max((recap for recap in found if recap), key=_version, default=None)
-
-    def _open_drawers(self) -> dict[str, list[str]]:
-        """Rooftop to the receipts that wait for their deposit; looked up once."""
-        if self._drawers is None:
-            self._drawers = {key: [] for key in self._sandbox.rooftops}
-            for receipt in self._recent("receipts"):
-                if receipt["status"] == "open":
-                    rooftop: Rooftop = self._sandbox.rooftop(receipt["rooftopId"])
-                    self._drawers[rooftop.rooftop_id].append(receipt["receiptId"])
-            self._prepared = [
-                deposit["depositId"]
-                for deposit in self._recent("deposits")
-                if deposit["status"] == "prepared"
-            ]
-        return self._drawers
-
-    def _recent(self, stream: str) -> list[Record]:
-        """Read what has changed in the last days of the world's past or later, oldest first."""
-        since = (int(self._sandbox.facts["anchor"]) - UNDEPOSITED_DAYS * DAY) * SECOND
-        table = self._sandbox.ledger.tables[stream]
-        found: list[Record] = []
-        for updated, key in reversed(table.by_time):
-            if updated < since:
-                break
-            record = self._sandbox.ledger.record(stream, key)
-            if record:
-                found.append(record)
-        return found[::-1]
-
-    def _empty(self, drawer: list[str]) -> list[Record]:
-        """Take the receipts of the oldest business date out of a drawer."""
-        found = [self._sandbox.ledger.record("receipts", key) for key in drawer]
-        waiting = [receipt for receipt in found if receipt and receipt["status"] == "open"]
-        day = min((receipt["businessDate"] for receipt in waiting), default=None)
-        drawer[:] = [r["receiptId"] for r in waiting if r["businessDate"] != day]
-        return [receipt for receipt in waiting if receipt["businessDate"] == day]
 
 
 def _version(recap: Record) -> int:

@@ -8,6 +8,7 @@ import typing as t
 from automate_sandbox.problems import Problem
 
 if t.TYPE_CHECKING:
+    from automate_sandbox.calls import Asked
     from automate_sandbox.money import Record
 
 Status = t.Literal["queued", "running", "succeeded", "failed"]
@@ -20,9 +21,10 @@ class Queued:
     Attributes:
         operation_id: `op_000001`.
         call: `POST /deals`.
-        payload: Held to the contract.
+        asked: What is asked of it.
         request_id: Of the request that asked for it.
         key: Its idempotency key.
+        fails: Whether a fault lets it come to nothing.
         status: As the contract lists them.
         result: The answer that the call gives when it is not queued.
         error: Why it failed, as in the error envelope.
@@ -30,9 +32,10 @@ class Queued:
 
     operation_id: str
     call: str
-    payload: Record
+    asked: Asked
     request_id: str | None
     key: str | None
+    fails: bool = False
     status: Status = "queued"
     result: Record | None = None
     error: Record | None = None

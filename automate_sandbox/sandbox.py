@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import random
 import typing as t
 from collections import Counter
 
+from automate_sandbox.approvals import ApprovalRule, Approvals
+from automate_sandbox.drawers import Drawers
 from automate_sandbox.faults import Faults
 from automate_sandbox.idempotency import KeyRules, Keys
 from automate_sandbox.instants import SECOND, Clock, render
 from automate_sandbox.ledger import Ledger
 from automate_sandbox.links import Links
+from automate_sandbox.office import Office
 from automate_sandbox.operations import Operations
 from automate_sandbox.pages import PageOrder, Pager
 from automate_sandbox.resources import resources
 from automate_sandbox.sessions import Login, Sessions
 from automate_sandbox.store import Store, StoreError
+from automate_sandbox.uploads import Uploads
 from automate_sandbox.world.generate import Generator, Size
-from automate_sandbox.world.numbers import Numbers
+from automate_sandbox.world.numbers import Numbers, Source
 from automate_sandbox.world.rooftops import Rooftop, rooftop_of
 
 if t.TYPE_CHECKING:
@@ -64,9 +69,14 @@ class Rules:
         live: Changed records a second from the start.
         fractional_seconds: Whether `updatedAt` of live changes has milliseconds.
         keys: How idempotency keys are treated.
-        unique_references: Whether a second deal with the same `referenceId` is refused.
+        unique_references: Whether a second deal with the same `referenceId`, or a second repair
+            order with the same `externalId`, is refused.
         external_id_echo: Whether appointments keep their `externalId`.
         visible_after: Milliseconds until reads show what a write has changed.
+        approvals: Which deals need one.
+        queue_deals: Whether the status of deals changes later than it is answered.
+        queue_milliseconds: How long an action is queued and running that the API itself queues.
+        max_upload_bytes: Of a file from outside.
     """
 
     integration_id: str
@@ -82,6 +92,10 @@ class Rules:
     unique_references: bool = False
     external_id_echo: bool = True
     visible_after: int = 0
+    approvals: ApprovalRule = "loss"
+    queue_deals: bool = False
+    queue_milliseconds: int = 200
+    max_upload_bytes: int = 5 << 30
 
 
 class Sandbox:
@@ -113,6 +127,9 @@ class Sandbox:
         self.downloads: Counter[str] = Counter()
         self.links = Links(clock)
         self.store = Store(store_path) if store_path else None
+        folder = store_path.with_name(f"{store_path.name}.uploads") if store_path else None
+        self.uploads = Uploads(self.links, folder)
+        self.approvals = Approvals(rules.approvals)
         facts = self.store.facts() if self.store else {}
         chosen = _choose(world, facts, store_path)
         self.seed = chosen["seed"]
@@ -140,9 +157,14 @@ class Sandbox:
         self.numbers = Numbers(
             self.seed,
             self.ledger.counts(),
-            lambda stream, key: key in self.ledger.tables[stream].rows,
+            self._is_known,
         )
         self.rooftops = self._rooftops(anchor)
+        # What writes choose decides nothing of what the world does by itself.
+        writes = random.Random(f"writes/{self.seed}")  # noqa: S311 - a world, not a secret
+        self.source = Source(writes, self.numbers)
+        self.drawers = Drawers(self)
+        self.office = Office(self, self.source, lambda *_: None)
         user = self.ledger.record("users", min(self.ledger.tables["users"].rows)) or {}
         self.sessions.login = dataclasses.replace(
             login, user_id=user["userId"], user_name=user["displayName"]
@@ -164,9 +186,14 @@ class Sandbox:
         }
 
     def close(self) -> None:
-        """Give the store back."""
+        """Give the store back, and drop what has no store."""
+        self.uploads.close()
         if self.store:
             self.store.close()
+
+    def _is_known(self, stream: str, key: str) -> bool:
+        """Tell whether an id is taken; a file that was announced is no record yet."""
+        return key in self.ledger.tables[stream].rows or key in self.uploads.announced
 
     def _rooftops(self, anchor: int) -> dict[str, Rooftop]:
         """Wrap the rooftops with their people and lots, for whoever makes new records."""

@@ -21,7 +21,15 @@ if t.TYPE_CHECKING:
 FUTURE_VALUE: t.Final = "beamed_up"
 """A status that no contract knows."""
 
-IDS: t.Final = ("customerId", "dealId", "appointmentId", "operationId")
+IDS: t.Final = (
+    "customerId",
+    "dealId",
+    "appointmentId",
+    "repairOrderId",
+    "vehicleId",
+    "attachmentId",
+    "operationId",
+)
 """What the answer to a write names the record by."""
 
 PAGE: t.Final = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
+from automate_sandbox.amounts import amount, term
+from automate_sandbox.calls import Asked, Outcome
 from automate_sandbox.instants import SECOND, render
 from automate_sandbox.matching import match_customer
 from automate_sandbox.money import ZERO, Record
@@ -18,14 +20,6 @@ from automate_sandbox.world.worksheet import TaxRates, fill_totals, tax_rates
 if t.TYPE_CHECKING:
     from automate_sandbox.sandbox import Sandbox
     from automate_sandbox.world.rooftops import Rooftop
-
-Outcome = tuple[int, Record, str, Record]
-"""Status and answer, stream and record."""
-
-GREATEST_AMOUNT: t.Final = 100_000_000
-"""Dollars, or percent; more is a slip of the keyboard."""
-
-GREATEST_TERM: t.Final = 180
 
 BLANK_CUSTOMER: t.Final[Record] = {
     "externalId": None,
@@ -61,8 +55,9 @@ BLANK_APPOINTMENT: t.Final[Record] = {
 }
 
 
-def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
+def upsert_customer(sandbox: Sandbox, asked: Asked) -> Outcome:
     """Create a customer, or update the one with this `externalId` or with this name and contact."""
+    payload = asked.payload
     at = sandbox.clock.now() // SECOND
     match = match_customer(sandbox.ledger, payload)
     if match:
@@ -88,36 +83,33 @@ def upsert_customer(sandbox: Sandbox, payload: Record) -> Outcome:
         "matchedBy": matched_by,
         "updatedAt": record["updatedAt"],
     }
-    return 200, answer, "customers", record
+    return Outcome(200, answer, [("customers", record)])
 
 
-def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
+def create_deal(sandbox: Sandbox, asked: Asked) -> Outcome:
     """Pencil a deal on a vehicle that is for sale; the same body twice makes two deals."""
+    payload = asked.payload
     at = sandbox.clock.now() // SECOND
     _hold_reference(sandbox, payload.get("referenceId"))
-    customer = _customer(sandbox, payload["customerId"])
+    customer = standing_customer(sandbox, payload["customerId"])
     vehicle = _available(sandbox, payload["vehicle"].get("vin") or "")
     for field in ("salespersonId", "fniManagerId"):
-        _hold_user(sandbox, field, payload.get(field))
+        hold_user(sandbox, field, payload.get(field))
     rooftop = sandbox.rooftop(vehicle["rooftopId"])
     deal = blank_deal(sandbox.numbers, rooftop, vehicle, customer["customerId"], at)
     pricing, finance = payload.get("pricing") or {}, payload.get("finance") or {}
     trade = payload.get("tradeIn")
-    term = finance.get("termMonths")
-    if term is not None and not 0 < term <= GREATEST_TERM:
-        raise Problem.invalid(
-            422, "finance.termMonths", f"expected whole months from 1 to {GREATEST_TERM}"
-        )
+    months = term(finance, "finance.termMonths")
     deal |= {
         "referenceId": payload.get("referenceId"),
         "salespersonId": payload.get("salespersonId"),
         "fniManagerId": payload.get("fniManagerId"),
-        "dealType": "finance" if term else "cash",
-        "fundingStatus": "unfunded" if term else "not_applicable",
+        "dealType": "finance" if months else "cash",
+        "fundingStatus": "unfunded" if months else "not_applicable",
         "pricing": {
-            "salePrice": _amount(pricing, "salePrice", vehicle["salePrice"] or ZERO),
-            "discounts": _amount(pricing, "discounts"),
-            "rebates": _amount(pricing, "rebates"),
+            "salePrice": amount(pricing, "salePrice", vehicle["salePrice"] or ZERO),
+            "discounts": amount(pricing, "discounts", ZERO),
+            "rebates": amount(pricing, "rebates", ZERO),
             "msrp": vehicle["msrp"],
             "incentives": ZERO,
             "accessories": ZERO,
@@ -125,17 +117,17 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
         "tradeIns": [
             {
                 "vin": trade.get("vin"),
-                "acv": _amount(trade, "acv"),
-                "payoff": _amount(trade, "payoff"),
+                "acv": amount(trade, "acv", ZERO),
+                "payoff": amount(trade, "payoff", ZERO),
                 "lienholder": trade.get("lienholder"),
             }
         ]
         if trade
         else [],
         "finance": {
-            "cashDown": _amount(finance, "cashDown"),
-            "termMonths": term,
-            "aprPercent": _amount(finance, "aprPercent", Decimal(0)) if term else None,
+            "cashDown": amount(finance, "cashDown", ZERO),
+            "termMonths": months,
+            "aprPercent": amount(finance, "aprPercent", Decimal(0)) if months else None,
             "lenderCode": finance.get("lenderCode"),
             "lenderName": None,
             "buyRatePercent": None,
@@ -143,7 +135,7 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
                 {
                     "code": product.get("code"),
                     "name": product.get("name"),
-                    "price": _amount(product, "price"),
+                    "price": amount(product, "price", ZERO),
                     "type": None,
                     "provider": None,
                     "contractNumber": None,
@@ -158,7 +150,7 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
             {
                 "code": fee.get("code"),
                 "description": fee.get("description"),
-                "amount": _amount(fee, "amount"),
+                "amount": amount(fee, "amount", ZERO),
                 "cost": ZERO,
                 "taxable": False,
             }
@@ -170,14 +162,15 @@ def create_deal(sandbox: Sandbox, payload: Record) -> Outcome:
     rates = _tax_rates(payload.get("taxes") or {}, rooftop)
     fill_totals(deal, vehicle["cost"], () if customer["taxExempt"] else rates)
     answer = {name: deal[name] for name in ("dealId", "dealNumber", "status", "createdAt")}
-    return 201, answer, "deals", deal
+    return Outcome(201, answer, [("deals", deal)])
 
 
-def create_appointment(sandbox: Sandbox, payload: Record) -> Outcome:
+def create_appointment(sandbox: Sandbox, asked: Asked) -> Outcome:
     """Book an appointment; nothing tells a retried booking from a second one."""
+    payload = asked.payload
     at = sandbox.clock.now() // SECOND
-    customer = _customer(sandbox, payload["customerId"])
-    _hold_user(sandbox, "advisorId", payload.get("advisorId"))
+    customer = standing_customer(sandbox, payload["customerId"])
+    hold_user(sandbox, "advisorId", payload.get("advisorId"))
     vehicles = sandbox.ledger.tables["vehicles"].find("vin", payload["vin"])
     number, appointment_id = sandbox.numbers.take("service_appointments")
     record = {
@@ -200,10 +193,15 @@ def create_appointment(sandbox: Sandbox, payload: Record) -> Outcome:
     if not sandbox.rules.external_id_echo:
         record["externalId"] = None
     answer = {name: record[name] for name in ("appointmentId", "status", "department", "createdAt")}
-    return 201, answer, "service_appointments", record
+    return Outcome(201, answer, [("service_appointments", record)])
 
 
-def _customer(sandbox: Sandbox, key: str) -> Record:
+def standing_customer(sandbox: Sandbox, key: str) -> Record:
+    """Find a customer that something can be written for.
+
+    Raises:
+        Problem: 422 for one who is not there, or has been merged into another.
+    """
     record = sandbox.ledger.record("customers", key)
     if record is None:
         raise Problem.invalid(422, "customerId", "there is no such customer")
@@ -230,7 +228,12 @@ def _available(sandbox: Sandbox, vin: str) -> Record:
     raise Problem.invalid(422, "vehicle.vin", "the inventory has no such vehicle")
 
 
-def _hold_user(sandbox: Sandbox, field: str, key: str | None) -> None:
+def hold_user(sandbox: Sandbox, field: str, key: str | None) -> None:
+    """Refuse a user who is not there; None is nobody.
+
+    Raises:
+        Problem: 422.
+    """
     if key and key not in sandbox.ledger.tables["users"].rows:
         raise Problem.invalid(422, field, "there is no such user")
 
@@ -238,18 +241,4 @@ def _hold_user(sandbox: Sandbox, field: str, key: str | None) -> None:
 def _tax_rates(taxes: Record, rooftop: Rooftop) -> TaxRates:
     if taxes.get("ratePercent") is None:
         return tax_rates(rooftop)
-    return (("SALES", "Sales tax", _amount(taxes, "ratePercent")),)
-
-
-def _amount(record: Record, field: str, default: Decimal = ZERO) -> Decimal:
-    """Take an amount or a rate that a deal can have.
-
-    Raises:
-        Problem: 422 for a negative one, or one beyond all reason.
-    """
-    value = record.get(field)
-    if value is None:
-        return default
-    if not 0 <= value < GREATEST_AMOUNT:
-        raise Problem.invalid(422, field, f"expected a number from 0 to {GREATEST_AMOUNT:,}")
-    return Decimal(value)
+    return (("SALES", "Sales tax", amount(taxes, "ratePercent", ZERO)),)

@@ -59,6 +59,11 @@ class Car:
     miles: int
 
 
+def ro_number(rooftop: Rooftop, number: int) -> str:
+    """Human number of the order with this count."""
+    return f"{number + 10_451 + APART * rooftop.index:07d}"
+
+
 def foreign_car(rng: random.Random, customer_id: str) -> Car:
     """Make a customer's car that was bought elsewhere."""
     vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
@@ -83,7 +88,8 @@ def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, a
     order: Record = {
         "repairOrderId": order_id,
         "rooftopId": rng.choices((rooftop.rooftop_id, None, ""), (985, 5, 10))[0],
-        "roNumber": f"{number + 10_451 + APART * rooftop.index:07d}",
+        "roNumber": ro_number(rooftop, number),
+        "externalId": None,
         "status": "open",
         "appointmentId": None,
         "customerId": car.customer_id,
@@ -128,7 +134,7 @@ def complete(order: Record, at: int) -> None:
         at,
         status="completed",
         completedAt=render(at * SECOND),
-        odometerOut=order["odometerIn"] + 3,
+        odometerOut=None if order["odometerIn"] is None else order["odometerIn"] + 3,
     )
 
 

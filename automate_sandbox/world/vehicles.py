@@ -82,6 +82,7 @@ def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquire
         "driveType": drive,
         "engine": engine,
         "acquisitionDate": SENTINEL_DATE if rng.random() < SENTINEL_SHARE else today.isoformat(),
+        "comments": None,
         **stamp(acquired),
     }
 
