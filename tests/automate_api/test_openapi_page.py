@@ -38,7 +38,7 @@ RESOURCES = {
     "/service/repair-orders": (
         "repairOrderId",
         "service",
-        "status roNumber vin customerId openedFrom openedTo closedFrom closedTo",
+        "status roNumber externalId vin customerId openedFrom openedTo closedFrom closedTo",
     ),
     "/service/op-codes": ("opCode rooftopId", "service", ""),
     "/parts": ("partId", "service", "partNumber"),
