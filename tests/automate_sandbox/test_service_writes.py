@@ -56,7 +56,9 @@ def test_a_cancelled_appointment_is_at_its_end(shop: Shop, desk: Desk) -> None:
     cancelled = answer.json()
     assert (cancelled["status"], cancelled["cancelReason"]) == ("cancelled", "car was sold")
     assert cancelled["cancelledAt"] == cancelled["updatedAt"]
-    types = {e["type"] for e in shop.records("events") if e["entityId"] == cancelled["appointmentId"]}
+    types = {
+        e["type"] for e in shop.records("events") if e["entityId"] == cancelled["appointmentId"]
+    }
     assert types == {"service_appointment.cancelled"}
     before = shop.stats()["lastSeq"]
     for body in ({"status": "confirmed"}, {"status": "cancelled"}):
