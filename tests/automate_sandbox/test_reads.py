@@ -113,7 +113,6 @@ def test_paths_that_the_tenant_lacks_and_paths_that_nobody_has(visitor: Visitor)
     not_offered = visitor.post("/webhooks", {})
     assert not_offered.status_code == 501
     assert error_of(not_offered)["code"] == "not_implemented"
-    assert visitor.send("PATCH", "/vehicles/none", json={}).status_code == 501
     unknown = visitor.get("/boats")
     assert unknown.status_code == 404
     assert error_of(unknown)["code"] == "path_not_found"
