@@ -78,9 +78,10 @@ class Consequences:
         """Make what follows from a record in its last version."""
         yield from self._noted
         self._noted.clear()
-        yield from events.following(
-            self._numbers, [(stream, record)], lambda *name: self._versions.pop(name, None)
-        )
+        if stream in events.ENTITIES:
+            yield from events.following(
+                self._numbers, [(stream, record)], lambda *name: self._versions.pop(name, None)
+            )
         if stream in attachments.KEYS:
             yield from self._attachments(stream, record)
         if stream == "repair_orders":
