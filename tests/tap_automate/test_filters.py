@@ -147,6 +147,7 @@ class TestCheck:
             ({"status": "in_stock"}, {"status": "transit"}, False),
             ({"make": "honda"}, {"make": "HONDA"}, True),
             ({"make": "STRASSE"}, {"make": "Straße"}, True),
+            ({"make": "honda "}, {"make": "HONDA     "}, True),
             ({"make": "honda"}, {"make": "Acura"}, False),
             ({"make": "honda"}, {"make": None}, True),
             ({"make": "honda"}, {}, True),
