@@ -234,7 +234,8 @@ class Storage:
                 atexit.register(remove)
                 stack.callback(atexit.unregister, remove)
                 stack.callback(remove)
-                file = stack.enter_context(aside.open("xb"))
+                file = aside.open("xb")
+                stack.callback(_close, file)
             yield Part(self, name, file, aside)
 
     def size(self, name: str) -> int | None:
@@ -328,6 +329,12 @@ class Storage:
 def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+def _close(file: t.IO[bytes]) -> None:
+    """Close a file of which nothing is to be written any more: it is in its place, or given up."""
+    with contextlib.suppress(OSError):  # a full disk refuses once more what it has refused
+        file.close()
 
 
 def _write_check(file: t.IO[bytes]) -> None:

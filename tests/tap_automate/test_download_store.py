@@ -222,6 +222,22 @@ def test_an_address_that_ends_before_now_is_renewed_without_being_asked(
     assert [seen.path for seen in host.seen] == ["/new"]
 
 
+def test_of_a_record_that_is_asked_for_again_the_address_alone_is_taken(
+    host: FileHost, make: Making, tmp_path: Path
+) -> None:
+    ended, newer = host.answer("/a", Answer(403)), CONTENT[::-1]
+
+    def renewed(_position: int) -> Named:
+        return attached(host.serve("/new", newer), newer, name="another.pdf")
+
+    store = make(tmp_path)
+    (outcome,) = store.bring("a/1", [attached(ended, CONTENT)], renewed, NOW)
+    assert str(outcome.error) == errors.OTHER_CONTENT
+    host.answer("/a", Answer(403))
+    (outcome,) = store.bring("a/1", [attached(ended, newer)], renewed, NOW)
+    assert outcome.path == f"{tmp_path}/a/1/contract.pdf"
+
+
 def test_an_address_that_nobody_renews_is_a_reason(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
@@ -327,6 +343,8 @@ PROGRAM = """
     from tap_automate.download_store import FileStore
 
     root, url, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if len(sys.argv) > 4:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
     config = ApiConfig.from_settings({
         "api_url": "http://127.0.0.1:9", "integration_id": "none", "platform_token": "a-token",
         "username": "someone", "password": "a-password", "session_store": "memory",
@@ -339,6 +357,7 @@ PROGRAM = """
     (outcome,) = store.bring("a/1", [named], None, 0)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(outcome.fetched, after - before)
+    print(outcome.error, file=sys.stderr)
 """
 
 
@@ -356,6 +375,21 @@ def test_memory_does_not_grow_with_a_file(host: FileHost, tmp_path: Path) -> Non
     assert fetched == size
     assert grown < 20 << 10  # in KiB: a tenth of the file
     assert (tmp_path / "a/1/large.bin").stat().st_size == size
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_disk_that_takes_no_more_is_a_reason(host: FileHost, tmp_path: Path, size: int) -> None:
+    url = host.serve("/a", bytes(size))
+    done = subprocess.run(  # noqa: S603 - our own program
+        program(tmp_path, url, size, size // 2),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("None")
+    assert "not written" in done.stderr or errors.NOT_TAKEN in done.stderr
+    assert not any((tmp_path / "a").iterdir())
 
 
 def test_a_kill_in_the_middle_leaves_nothing_under_the_files_name(
