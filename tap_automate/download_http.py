@@ -162,7 +162,7 @@ class Fetcher:
         transfer = self._transfer(wanted, file)
         status = self._patiently(wanted, transfer)
         if status in _ENDED:
-            wanted = dataclasses.replace(renewed(), known=wanted.known)
+            wanted = renewed()
             transfer = self._transfer(wanted, file)
             status = self._patiently(wanted, transfer)
         if status is None and transfer.is_joined and _mismatch(wanted, transfer):

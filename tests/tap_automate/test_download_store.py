@@ -194,6 +194,19 @@ def test_a_photo_is_asked_about_and_fetched_only_when_it_is_another(
     assert (folder / "2.png").read_bytes() == b"replaced in place"
 
 
+@pytest.mark.parametrize(("path", "fetched"), [("/a", None), ("/moved", len(CONTENT))])
+def test_a_version_is_known_of_the_address_that_it_came_from_alone(
+    host: FileHost, make: Making, tmp_path: Path, path: str, fetched: int | None
+) -> None:
+    store, url = make(tmp_path), host.serve("/a", CONTENT, "image/jpeg")
+    bring(store, photo(url))
+    host.answer("/a", Answer(403))
+    renewed = photo(f"{host.serve(path, CONTENT, 'image/jpeg')}?signature=new")
+    (outcome,) = store.bring("attachments/att_1", [photo(url)], lambda _: renewed, NOW)
+    assert outcome.path == f"{tmp_path}/attachments/att_1/1.jpg"
+    assert outcome.fetched == fetched
+
+
 def test_a_photo_without_a_version_is_fetched_when_its_address_is_another(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
