@@ -173,6 +173,14 @@ def test_new_content_of_a_record_replaces_the_old(
     assert (tmp_path / "attachments/att_1/contract.pdf").read_bytes() == newer
 
 
+def test_a_file_with_another_name_is_another(host: FileHost, make: Making, tmp_path: Path) -> None:
+    store, named = make(tmp_path), attached(host.serve("/a", CONTENT), CONTENT)
+    bring(store, named)
+    (outcome,) = bring(store, attached(named.url, CONTENT, name="signed.pdf"))
+    assert outcome.path == f"{tmp_path}/attachments/att_1/signed.pdf"
+    assert (tmp_path / "attachments/att_1/signed.pdf").read_bytes() == CONTENT
+
+
 def test_a_photo_is_asked_about_and_fetched_only_when_it_is_another(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
@@ -214,9 +222,12 @@ def test_a_photo_without_a_version_is_fetched_when_its_address_is_another(
     plain = Answer(body=CONTENT, headers={"Content-Type": "image/jpeg"})
     url, other = host.answer("/a", plain), host.answer("/b", plain)
     assert bring(store, photo(url + "?signature=1"))[0].fetched == len(CONTENT)
+    (file,) = (tmp_path / "attachments/att_1").glob("*.jpg")
+    written = file.stat()
     assert bring(store, photo(url + "?signature=2"))[0].fetched is None
     assert bring(store, photo(other + "?signature=2"))[0].fetched == len(CONTENT)
     assert len(host.seen) == 2
+    assert file.stat().st_ino == written.st_ino  # the same bytes are not written again
 
 
 def test_an_address_that_ends_before_now_is_renewed_without_being_asked(
@@ -328,6 +339,20 @@ def test_a_store_that_is_no_folder_holds_the_same(host: FileHost, make: Making) 
         assert len(system.find("/downloads")) == 2
     finally:
         system.rm("/downloads", recursive=True)
+
+
+def test_a_store_that_fails_in_the_end_keeps_no_part_of_a_file(
+    host: FileHost, make: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    store, system = make("memory://downloads"), fsspec.filesystem("memory")
+    monkeypatch.setattr(type(system), "mv", refuse)
+    (outcome,) = bring(store, attached(host.serve("/a", CONTENT), CONTENT))
+    assert outcome.error is not None
+    assert "Permission denied" in outcome.error.detail
+    assert system.find("/downloads") == []
 
 
 @pytest.mark.parametrize(
