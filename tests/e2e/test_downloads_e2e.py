@@ -186,6 +186,21 @@ def test_more_files_than_the_state_has_room_for_are_found_again_by_their_time(
     assert "files" not in state_of(second)
 
 
+def test_a_file_that_came_in_a_run_that_was_killed_before_its_row_is_told_by_the_next(
+    files: Files,
+) -> None:
+    done = files.run()
+    there = next(r for r in done.records("attachments") if r["downloadedTo"])
+    mark = state_of(done)
+    # As the run before has left it: the kill came behind the file and before row and state.
+    mark["files"] = {"rows": {there["attachmentId"]: there["updatedAt"]}}
+    files.state.write_text(json.dumps({"bookmarks": {"attachments": mark}}))
+    again = files.run()
+    come = [(r["attachmentId"], r["downloadedTo"]) for r in again.records("attachments")]
+    assert come == [(there["attachmentId"], there["downloadedTo"])]
+    assert "files" not in state_of(again)
+
+
 def test_a_tenant_without_details_has_its_files_tried_again_all_the_same(files: Files) -> None:
     files.dealer.faults({"kind": "status", "status": 404, "match": FILES, "count": 7})
     missing = set(state_of(files.run())["files"]["rows"])
