@@ -273,7 +273,7 @@ class Storage:
 
         Args:
             aside: Where it is; of a local folder, in the same one. It may be gone afterwards.
-            file: The same, open.
+            file: The same, open; it is closed.
             name: Where it is to be; what is there is replaced.
 
         Raises:
@@ -284,6 +284,8 @@ class Storage:
             file.flush()
             if self.is_local:
                 os.fsync(file.fileno())
+            file.close()  # Windows moves no file that is open
+            if self.is_local:
                 aside.replace(path)
             else:
                 self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
