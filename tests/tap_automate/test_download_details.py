@@ -73,3 +73,20 @@ def test_a_key_cannot_lead_to_another_call(
     (folder,) = (tmp_path / "files").glob("*/*")
     assert row["downloadedTo"] == str(folder / "a.txt")
     assert (folder / "a.txt").read_bytes() == b"content"
+
+
+def test_a_place_that_takes_no_files_is_named_in_the_warning_and_no_file_is(
+    dms: FakeDms, host: FileHost, resume: Callable[[str], Run], tmp_path: Path
+) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "attachments").write_text("no folder")
+    record = attachment("att_1", host) | {"fileName": "canary.pdf"}
+    dms.answer("GET /attachments/att_1", Canned(body=record))
+    done = resume("att_1")
+    assert done.code == 0, done.err
+    assert done.records("attachments") == []
+    warning = next(line for line in done.err.splitlines() if "files could not be had" in line)
+    assert "1 not taken by the place that `download_to` names" in warning
+    assert f"({(tmp_path / 'files').as_uri()}/)" in warning
+    assert "canary" not in done.err
+    assert list(done.state()["bookmarks"]["attachments"]["files"]["rows"]) == ["att_1"]
