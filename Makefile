@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make: `make demo`, `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo nightly test check exact chaos bench bench-push clean
+.PHONY: help demo nightly test check exact chaos bench bench-push reference clean
 
 PYTHON ?= python3
 BOOTSTRAP := .bootstrap
@@ -49,6 +49,9 @@ bench: $(UV)  ## How fast is read and loaded, beside other tools; QUICK=1 within
 
 bench-push: $(UV)  ## How fast target-automate pushes, beside a plain SDK target; QUICK=1 within a minute
 	$(UV) run python -m benchmarks.push $(if $(QUICK),--quick)
+
+reference: $(UV)  ## Write docs/reference anew, from the contract, the settings and the errors
+	$(UV) run automate-dms reference
 
 clean:  ## Stop the sandbox; remove what demo and Meltano made
 	@if [ -x .venv/bin/automate-dms ]; then .venv/bin/automate-dms sandbox down; fi

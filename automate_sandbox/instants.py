@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 import typing as t
 from datetime import UTC, datetime
 
 SECOND: t.Final = 1000
 """Milliseconds in a second."""
+
+RECENT: t.Final = 1024
+"""Instants that are remembered: the stamps of a record, and of what it brings with it, repeat."""
 
 
 class Clock:
@@ -55,6 +59,7 @@ class Clock:
                 await asyncio.wait_for(self._jumped.wait(), left / 1000)
 
 
+@functools.lru_cache(maxsize=RECENT)
 def render(instant: int) -> str:
     """Write an instant as the API does: `...:00Z`, with milliseconds only when there are any.
 
@@ -67,6 +72,7 @@ def render(instant: int) -> str:
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}{fraction}Z"
 
 
+@functools.lru_cache(maxsize=RECENT)
 def parse(text: str) -> int:
     """Read an ISO 8601 instant; a date alone or a time without offset counts as UTC.
 

@@ -96,7 +96,14 @@ class Resource:
 
     def values(self, record: Record) -> tuple[Value, ...]:
         """Take from a record what its filters look at."""
-        return tuple(_value(record, field) for field in self.fields)
+        return tuple([_value(record, path, is_time=is_time) for path, is_time in self._places])
+
+    @functools.cached_property
+    def _places(self) -> tuple[tuple[tuple[str, ...], bool], ...]:
+        """The names on the way to each field, and whether an instant is there."""
+        return tuple(
+            (tuple(field.split(".")), field.endswith(("At", "Time"))) for field in self.fields
+        )
 
 
 @functools.cache
@@ -136,10 +143,10 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _value(record: Record, field: str) -> Value:
-    """Follow a dotted path; arrays give all their items' values, instants become milliseconds."""
+def _value(record: Record, path: tuple[str, ...], *, is_time: bool) -> Value:
+    """Follow a path; arrays give all their items' values, instants become milliseconds."""
     node: t.Any = record
-    for name in field.split("."):
+    for name in path:
         if isinstance(node, list):
             node = [item.get(name) for item in node if item]
         else:
@@ -147,5 +154,5 @@ def _value(record: Record, field: str) -> Value:
     if isinstance(node, list):
         return tuple(sorted({sys.intern(item) for item in node if item}))
     if isinstance(node, str):
-        return parse(node) if field.endswith(("At", "Time")) else sys.intern(node)
+        return parse(node) if is_time else sys.intern(node)
     return None

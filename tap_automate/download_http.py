@@ -42,13 +42,7 @@ from tap_automate.download_errors import (
     status_text,
     unanswered,
 )
-from tap_automate.download_transfer import (
-    NO_VERSION,
-    Transfer,
-    Version,
-    content_length,
-    is_plain,
-)
+from tap_automate.download_transfer import NO_VERSION, Transfer, Version
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -168,7 +162,7 @@ class Fetcher:
         transfer = self._transfer(wanted, file)
         status = self._patiently(wanted, transfer)
         if status in _ENDED:
-            wanted = dataclasses.replace(renewed(), known=wanted.known)
+            wanted = renewed()
             transfer = self._transfer(wanted, file)
             status = self._patiently(wanted, transfer)
         if status is None and transfer.is_joined and _mismatch(wanted, transfer):
@@ -247,10 +241,8 @@ class Fetcher:
                 response.raw.read()  # nothing, but then the connection can be used again
             reply = t.cast("Reply", replies.read(status, headers, b""))
             return _Refused(status, reply.retry_after)
-        before, length = transfer.size, content_length(headers)
         transfer.take(self._chunks(response))
-        is_short = length is not None and transfer.size - before != length
-        return broken if is_short and is_plain(headers) else None
+        return None if transfer.is_whole else broken
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         for chunk in response.raw.stream(CHUNK_BYTES, decode_content=True):
@@ -261,13 +253,15 @@ class Fetcher:
     @contextlib.contextmanager
     def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         for _ in range(1 + MOST_REDIRECTS):
-            self._host(url)
             with contextlib.closing(self._send(url, headers)) as response:
                 location = response.headers.get("Location")
                 if response.status_code not in _REDIRECTS or location is None:
                     yield response
                     return
-            url = urllib.parse.urljoin(url, location)
+            try:
+                url = urllib.parse.urljoin(url, location)
+            except ValueError:
+                raise FileError(NOT_HTTPS, lasting=True) from None
         raise FileError(TOO_MANY_REDIRECTS, refused=True)
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
@@ -275,6 +269,8 @@ class Fetcher:
         prepared = requests.PreparedRequest()
         prepared.prepare_method("GET")
         prepared.prepare_url(url, None)
+        # Not of the address as it was written: libraries differ in how they read an odd one.
+        self._host(t.cast("str", prepared.url))
         prepared.prepare_headers({**self._headers, **headers})
         parts = urllib.parse.urlsplit(t.cast("str", prepared.url))
         environment = self._environment(f"{parts.scheme}://{parts.netloc}")

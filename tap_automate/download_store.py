@@ -159,13 +159,19 @@ class FileStore:
         kept = self._there(folder, known.get(place))
         if kept and _is_same(kept, file):
             return Outcome(self._path(folder, kept.name))
+
+        def again() -> Named:
+            """Take a new address alone: name, length and digest are what the row says."""
+            fresh = renewed(file.position)
+            return dataclasses.replace(file, url=fresh.url, ends=fresh.ends)
+
         if file.ends is not None and file.ends <= now:
-            file = renewed(file.position)
+            file = again()
         if file.size is not None and file.size > self._most:
             raise FileError(TOO_LARGE, lasting=True)
         with self._part(folder, place) as part:
             came = self._fetcher.fetch(
-                _wanted(file, kept), part.file, lambda: _wanted(renewed(file.position), kept)
+                _wanted(file, kept), part.file, lambda: _wanted(again(), kept)
             )
             if came is None:
                 return Outcome(self._path(folder, t.cast("Kept", kept).name))

@@ -11,7 +11,7 @@ from tap_automate.download_errors import TOO_LARGE, FileError, unwritten
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_CONTENT_RANGE: t.Final = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_CONTENT_RANGE: t.Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Version(t.NamedTuple):
@@ -76,6 +76,12 @@ class Transfer:
         self._joins = joins
         self._hash = hashlib.sha256()
         self._can_go_on = False
+        self._length: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it came, as far as the answers said how much that is."""
+        return self._length is None or self.size == self._length
 
     @property
     def sha256(self) -> str:
@@ -96,18 +102,18 @@ class Transfer:
         Raises:
             FileError: When it is too large, or there is no room on the disk.
         """
-        self._declared(headers, 0)
+        length = content_length(headers)
+        self._allow(length)
         self.reset()
+        self._length = length if is_plain(headers) else None
         self.version = Version.of(headers)
         self.content_type = headers.get("Content-Type")
-        plain = headers.get("Content-Encoding", "identity") == "identity"
         ranges = headers.get("Accept-Ranges", "").lower() == "bytes"
-        self._can_go_on = (
-            self._joins and plain and ranges and bool(self.version.exact or self._is_checked)
-        )
+        is_safe = is_plain(headers) and bool(self.version.exact or self._is_checked)
+        self._can_go_on = self._joins and ranges and is_safe
 
     def go_on(self, headers: Mapping[str, str]) -> bool:
-        """Take an answer with the rest; tell whether it is the rest.
+        """Take an answer with the rest, or with more of it; tell whether it is that.
 
         Raises:
             FileError: When the file is too large.
@@ -115,7 +121,12 @@ class Transfer:
         found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
         if not is_plain(headers) or found is None or int(found[1]) != self.size:
             return False
-        self._declared(headers, self.size)
+        if found[2] != "*":
+            length = int(found[2])
+            if self._length not in {None, length}:
+                return False  # of another file by now
+            self._allow(length)
+            self._length = length
         self.is_joined = True
         return True
 
@@ -149,11 +160,11 @@ class Transfer:
         self.size = 0
         self.is_joined = False
         self._can_go_on = False
+        self._length = None
         self._hash = hashlib.sha256()
 
-    def _declared(self, headers: Mapping[str, str], offset: int) -> None:
-        length = content_length(headers)
-        if length is not None and offset + length > self._most:
+    def _allow(self, length: int | None) -> None:
+        if length is not None and length > self._most:
             raise FileError(TOO_LARGE, lasting=True)
 
 

@@ -3,6 +3,11 @@
 A row waits for its files, and says where they are; one whose file cannot be had goes out all the
 same. Its file is tried again by the next run, which the state tells of, and when it has come the
 row goes out again. While files are fetched, pages are read ahead as far as memory allows.
+
+From record to file: `download_fields` reads what a record names, `download_store` knows what of it
+is there, `download_http` gets the rest, which `download_transfer` checks as it arrives,
+`download_names` says what to call it, `storage` puts it there whole, `download_errors` says why
+not, and `download_state` remembers that for the next run.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def check(
 
 def _obeys(each: Filter, wanted: str) -> Callable[[t.Any], bool]:
     names = (each.field or each.parameter).split(".")
-    wanted = wanted.casefold()
+    wanted = wanted.strip().casefold()
 
     def obeys(record: t.Any) -> bool:  # noqa: ANN401 - a struct or a dict
         value = functools.reduce(_part, names, record)
@@ -146,7 +146,7 @@ def _obeys(each: Filter, wanted: str) -> Callable[[t.Any], bool]:
             case "to":
                 return value[: len(wanted)] <= wanted
             case _:
-                return value.casefold() == wanted
+                return value.strip().casefold() == wanted
 
     return obeys
 

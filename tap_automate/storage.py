@@ -234,7 +234,8 @@ class Storage:
                 atexit.register(remove)
                 stack.callback(atexit.unregister, remove)
                 stack.callback(remove)
-                file = stack.enter_context(aside.open("xb"))
+                file = aside.open("xb")
+                stack.callback(_close, file)
             yield Part(self, name, file, aside)
 
     def size(self, name: str) -> int | None:
@@ -272,7 +273,7 @@ class Storage:
 
         Args:
             aside: Where it is; of a local folder, in the same one. It may be gone afterwards.
-            file: The same, open.
+            file: The same, open; it is closed.
             name: Where it is to be; what is there is replaced.
 
         Raises:
@@ -283,6 +284,8 @@ class Storage:
             file.flush()
             if self.is_local:
                 os.fsync(file.fileno())
+            file.close()  # Windows moves no file that is open
+            if self.is_local:
                 aside.replace(path)
             else:
                 self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -328,6 +331,12 @@ class Storage:
 def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+def _close(file: t.IO[bytes]) -> None:
+    """Close a file of which nothing is to be written any more: it is in its place, or given up."""
+    with contextlib.suppress(OSError):  # a full disk refuses once more what it has refused
+        file.close()
 
 
 def _write_check(file: t.IO[bytes]) -> None:

@@ -9,7 +9,7 @@ import click
 import pytest
 from support.papers import ROOT, code, commands, readme_section, table
 
-from automate_api import contract, errors
+from automate_api import contract
 from automate_dms.main import automate_dms
 from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
@@ -106,14 +106,6 @@ def test_the_table_of_sinks_is_that_of_the_target() -> None:
         reference = {sink.reference.alias} if sink.reference else set()
         for name in set(code(required)) - reference:
             assert name in missing
-
-
-def test_the_table_of_exit_codes_is_that_of_the_programs() -> None:
-    rows = table(readme_section("You see, you do"), "exit code")
-    written = [int(number) for row in rows for number in row[0].split(",")]
-    assert written == sorted(
-        value for name, value in vars(errors).items() if name.startswith("EXIT_")
-    )
 
 
 def test_every_command_of_ours_that_a_paper_shows_exists_with_its_options() -> None:

@@ -10,12 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from singer_sdk.helpers.capabilities import (
-    ACTIVATE_VERSION_CONFIG,
-    ADD_RECORD_METADATA_CONFIG,
-    FLATTENING_CONFIG,
-    STREAM_MAPS_CONFIG,
-)
 from support.papers import ROOT, code, readme_section, table
 
 from automate_api.settings import problems
@@ -28,18 +22,7 @@ PROGRAMS = (
     "target-warehouse",
 )
 SHARING = ("tap-automate", "target-automate")
-"""They have one session, so the settings of it stand in README once."""
-SHARED = "Both tap-automate and target-automate"
-SDK_SETTINGS = {
-    name
-    for builtin in (
-        ACTIVATE_VERSION_CONFIG,
-        ADD_RECORD_METADATA_CONFIG,
-        FLATTENING_CONFIG,
-        STREAM_MAPS_CONFIG,
-    )
-    for name in builtin["properties"]
-}
+"""They have one session."""
 KINDS = {
     "string": "string",
     "integer": "integer",
@@ -181,34 +164,28 @@ def test_the_example_of_the_environment_names_settings_and_all_that_are_required
         assert {f"{prefix}_{name.upper()}" for name in required} <= ours
 
 
-def rows_of(program: str) -> list[list[str]]:
-    shared = table(readme_section(SHARED), "setting") if program in SHARING else []
-    return shared + table(readme_section(program), "setting")
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-class TestReadme:
-    def test_has_a_row_for_every_setting_and_names_those_of_the_sdk(
-        self, program: str, abouts: dict[str, About]
-    ) -> None:
-        section = readme_section(program)
-        names = abouts[program]["settings"]["properties"]
-        assert [code(row[0])[0] for row in rows_of(program)] == [
-            name for name in names if name not in SDK_SETTINGS
-        ]
-        sentence = section[section.index("Of the Singer SDK:") :]
-        assert code(sentence) == [name for name in names if name in SDK_SETTINGS]
-
-    def test_gives_each_default_and_says_what_is_required_or_secret(
-        self, program: str, abouts: dict[str, About]
-    ) -> None:
-        settings = abouts[program]["settings"]
-        for name, cell, _ in rows_of(program):
-            setting = code(name)[0]
-            rule = settings["properties"][setting]
-            if "default" in rule:
-                default = rule["default"]
+def test_readme_names_settings_that_there_are_with_their_defaults(
+    abouts: dict[str, About],
+) -> None:
+    for names, programs, cell, _ in table(readme_section("Settings"), "setting"):
+        for program in programs.split(", "):
+            settings = abouts[program]["settings"]
+            for name in code(names):
+                rule = settings["properties"][name]
+                default = rule.get("default")
                 text = default if isinstance(default, str) else json.dumps(default)
-                assert code(cell) == [text], setting
-            assert ("required" in cell) == (setting in settings.get("required", ())), setting
-            assert ("secret" in cell) == bool(rule.get("secret")), setting
+                assert code(cell) == ([] if default is None else [text]), name
+                assert ("required" in cell) == (name in settings.get("required", ())), name
+
+
+def test_readme_names_every_setting_that_a_program_requires(abouts: dict[str, About]) -> None:
+    named = {
+        (program, name)
+        for names, programs, *_ in table(readme_section("Settings"), "setting")
+        for program in programs.split(", ")
+        for name in code(names)
+    }
+    for program in PROGRAMS:
+        assert {
+            (program, name) for name in abouts[program]["settings"].get("required", ())
+        } <= named

@@ -89,7 +89,7 @@ def kept(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, order
         order: Just opened; changed in place.
     """
     opened = parse(order["openedAt"]) // SECOND
-    booked = opened - rng.randrange(2 * HOUR, DAYS_AHEAD * DAY)
+    booked = max(car.since, opened - rng.randrange(2 * HOUR, DAYS_AHEAD * DAY))
     appointment = book(rng, numbers, rooftop, car, (booked, opened + QUARTER))
     order["appointmentId"] = appointment["appointmentId"]
     tied = {name: order[name] for name in ("repairOrderId", "roNumber")}

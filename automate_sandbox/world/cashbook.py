@@ -27,8 +27,6 @@ DEPOSITED_BEFORE_NOON: t.Final = 2 * HOUR
 DAYS_TO_STATEMENT: t.Final = 4
 VOIDED_PERCENT: t.Final = 1
 OVER_OR_SHORT_PERCENT: t.Final = 10
-MISTAKEN_FOR: t.Final = 5 * 60
-"""Seconds until a mistake is seen."""
 
 
 class Cashbook:
@@ -84,7 +82,7 @@ class Cashbook:
 
     def _mistake(self, payment: Payment) -> Iterator[tuple[str, Record]]:
         """Write a receipt with the wrong tender, and void it before the right one is written."""
-        wrong = dataclasses.replace(payment, at=payment.at - MISTAKEN_FOR, returned=None)
+        wrong = dataclasses.replace(payment, at=payment.at - receipts.MISTAKEN_FOR, returned=None)
         posted = receipts.take(self._source, self._rooftop, wrong)
         reversal = receipts.void(self._source.numbers, self._rooftop, posted, payment.at)
         yield "receipts", posted[0]

@@ -78,9 +78,10 @@ class Consequences:
         """Make what follows from a record in its last version."""
         yield from self._noted
         self._noted.clear()
-        yield from events.following(
-            self._numbers, [(stream, record)], lambda *name: self._versions.pop(name, None)
-        )
+        if stream in events.ENTITIES:
+            yield from events.following(
+                self._numbers, [(stream, record)], lambda *name: self._versions.pop(name, None)
+            )
         if stream in attachments.KEYS:
             yield from self._attachments(stream, record)
         if stream == "repair_orders":
@@ -117,8 +118,10 @@ class Consequences:
     def _attachments(self, stream: str, record: Record) -> Iterator[Produced]:
         """Attach nothing, one file, or a few, of which two may have one name."""
         rng = self._rng
+        created = parse(record["createdAt"]) // SECOND
+        if created > self._anchor - STILL:
+            return
         while self._attached < attachments.ODD_ONES or happens(rng, ATTACHED_PERCENT[stream]):
-            created = parse(record["createdAt"]) // SECOND
             at = max(created, min(created + rng.randrange(2 * DAY), self._anchor - STILL))
             attached = attachments.attach(
                 rng, self._numbers, (stream, record), at, self._size.huge_file_bytes

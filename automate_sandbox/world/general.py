@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import date
+from datetime import date, timedelta
 
 from automate_sandbox.money import cents, dollars
+from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.journals import Header, Posting, post
 
 if t.TYPE_CHECKING:
@@ -52,7 +53,9 @@ def build_general_journal(
             expense = Expense("utilities", cents(rng.randrange(40_000, 900_000)))
             yield spend(numbers, rooftop, at, expense)
     year_end = date(calendar.today.year - 1, 12, 31)
-    at = calendar.moment(rng, days)
+    # Nobody adjusts a year that is not over.
+    days_since = (calendar.anchor - calendar.begins(year_end + timedelta(days=1))) / DAY
+    at = calendar.moment(rng, min(days, days_since))
     for _ in range(3):
         amount = cents(rng.randrange(100_000, 5_000_000))
         yield spend(numbers, rooftop, at, Expense("interest", amount, year_end, adjusting=True))

@@ -45,6 +45,8 @@ LARGE: t.Final = dollars(6_000)
 SPLIT_PERCENT: t.Final = 4
 RETURNED_PERCENT: t.Final = 1
 FORTNIGHT: t.Final = 14 * DAY
+MISTAKEN_FOR: t.Final = 5 * 60
+"""Seconds by which a receipt that is a mistake is older than the one in its place."""
 
 
 class Application(t.NamedTuple):
@@ -95,7 +97,7 @@ def of_deal(rng: random.Random, deal: Record, course: Course) -> list[Payment]:
     planned = []
     hold = dollars(rng.choice((250, 500, 1_000)))
     if happens(rng, 25) and hold < due:
-        held_at = rng.randrange(course.penciled, course.contracted)
+        held_at = rng.randrange(course.penciled + MISTAKEN_FOR, course.contracted)
         planned.append(deal_payment(deal, "deposit", hold, held_at))
         due -= hold
     # A few promise the rest for their next payday, and drive away.

@@ -51,12 +51,21 @@ SENTINEL_INSTANT: t.Final = "1910-01-01T00:00:00Z"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Car:
-    """What comes into the shop; `vehicle_id` and `customer_id` are None when the DMS has none."""
+    """What comes into the shop.
+
+    Attributes:
+        vin: Of the car.
+        vehicle_id: None when it was bought elsewhere.
+        customer_id: None for the dealer's own.
+        miles: On its clock.
+        since: From when on the DMS knows the two together, seconds since 1970.
+    """
 
     vin: str
     vehicle_id: str | None
     customer_id: str | None
     miles: int
+    since: int = 0
 
 
 def ro_number(rooftop: Rooftop, number: int) -> str:
@@ -64,10 +73,10 @@ def ro_number(rooftop: Rooftop, number: int) -> str:
     return f"{number + 10_451 + APART * rooftop.index:07d}"
 
 
-def foreign_car(rng: random.Random, customer_id: str) -> Car:
-    """Make a customer's car that was bought elsewhere."""
+def foreign_car(rng: random.Random, customer_id: str, since: int = 0) -> Car:
+    """Make the car, bought elsewhere, of a customer who is known since an instant (seconds)."""
     vin = make_vin(rng, "5YJ", rng.randrange(2012, 2025), rng.randrange(10**7))
-    return Car(vin, None, customer_id, rng.randrange(4_000, 140_000))
+    return Car(vin, None, customer_id, rng.randrange(4_000, 140_000), since)
 
 
 def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, at: int) -> Record:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import typing as t
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,10 @@ from support.worlds import ANCHOR, World, seeds, some_worlds, world
 
 from automate_sandbox.instants import parse
 from automate_sandbox.world.chart import CHART
+from automate_sandbox.world.deals import Course
 from automate_sandbox.world.numbers import Numbers
 from automate_sandbox.world.periods import fiscal_month, make_period, spans
+from automate_sandbox.world.receipts import MISTAKEN_FOR, of_deal
 from automate_sandbox.world.rooftops import rooftop_of
 
 IN_THE_MORNING: t.Final = parse("2026-03-18T12:30:00Z") // 1000
@@ -153,6 +157,20 @@ def test_yesterdays_receipts_are_counted_before_they_are_at_the_bank() -> None:
     assert statuses["prepared"] == 1
     assert statuses["deposited"] > 0
     assert statuses["reconciled"] > statuses["deposited"]
+
+
+def test_even_a_receipt_that_is_a_mistake_is_no_older_than_its_deal() -> None:
+    deal = {"dealId": "deal_1", "dealNumber": "D-1", "customerId": "cust_1"}
+    deal |= {"finance": {"cashDown": Decimal(5000)}}  # type: ignore[dict-item]
+    course = Course(0, MISTAKEN_FOR + 1, 9_000, 10_000)
+    held = [
+        payment.at
+        for seed in range(40)
+        for payment in of_deal(random.Random(seed), deal, course)  # noqa: S311 - no secret
+        if payment.kind == "deposit"
+    ]
+    assert held
+    assert min(held) >= MISTAKEN_FOR
 
 
 def test_the_awkward_facts_of_the_cashier_are_there(full: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import signal
@@ -184,6 +185,36 @@ def test_more_files_than_the_state_has_room_for_are_found_again_by_their_time(
     come = {record["attachmentId"] for record in second.records("attachments")}
     assert come == {key for key, _ in rows}
     assert "files" not in state_of(second)
+
+
+def test_a_row_that_has_changed_since_its_file_failed_comes_once(files: Files) -> None:
+    files.dealer.faults({"kind": "status", "status": 404, "match": FILES, "count": 1})
+    mark = state_of(files.run())
+    (key,) = mark["files"]["rows"]
+    changed = next(r for r in files.dealer.records("attachments") if r["attachmentId"] == key)
+    late = dt.datetime.fromisoformat(mark["replication_key_value"]) - dt.timedelta(seconds=5)
+    record = json.loads(json.dumps(changed, default=float))
+    record |= {"updatedAt": late.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    files.dealer.control("import", {"stream": "attachments", "records": [record]})
+    done = files.run()
+    (come,) = [r for r in done.records("attachments") if r["attachmentId"] == key]
+    assert whole(come)
+    assert "files" not in state_of(done)
+
+
+def test_a_file_that_came_in_a_run_that_was_killed_before_its_row_is_told_by_the_next(
+    files: Files,
+) -> None:
+    done = files.run()
+    there = next(r for r in done.records("attachments") if r["downloadedTo"])
+    mark = state_of(done)
+    # As the run before has left it: the kill came behind the file and before row and state.
+    mark["files"] = {"rows": {there["attachmentId"]: there["updatedAt"]}}
+    files.state.write_text(json.dumps({"bookmarks": {"attachments": mark}}))
+    again = files.run()
+    come = [(r["attachmentId"], r["downloadedTo"]) for r in again.records("attachments")]
+    assert come == [(there["attachmentId"], there["downloadedTo"])]
+    assert "files" not in state_of(again)
 
 
 def test_a_tenant_without_details_has_its_files_tried_again_all_the_same(files: Files) -> None:

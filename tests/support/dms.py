@@ -12,13 +12,14 @@ import dataclasses
 import email.utils
 import http.server
 import json
-import sys
 import threading
 import time
 import typing as t
 import urllib.parse
 
 import pyotp
+
+from support.loopback import LoopbackServer, Server
 
 if t.TYPE_CHECKING:
     import ssl
@@ -65,7 +66,7 @@ class Seen:
     body: t.Any
 
 
-class FakeDms:
+class FakeDms(LoopbackServer):
     """The server; use it as a context.
 
     Attributes:
@@ -78,7 +79,6 @@ class FakeDms:
         lifetime: `expiresIn` of new tokens, seconds.
         totp: Whether a login needs a code.
         names_culprit: Whether a refusal says whether it was the password or the code.
-        mistakes: Of the fake itself; raised when it ends.
         cookie: Set on every answer to a login, when given.
     """
 
@@ -101,40 +101,15 @@ class FakeDms:
         self.lifetime = 3600
         self.names_culprit = False
         self.cookie: str | None = None
-        self.mistakes: list[BaseException] = []
         self._used_steps: set[int] = set()
         self._refused_in_a_row = 0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.dms = self
-        self._scheme = "http"
-        if tls is not None:
-            self._scheme = "https"
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> t.Self:
-        """Start to serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        if self.mistakes:
-            raise self.mistakes[0]
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_address[1])
+        super().__init__(_Handler, tls)
 
     def settings(self, directory: Path, **more: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - settings
         """Settings of a client of this server."""
         return {
-            "api_url": f"{self._scheme}://127.0.0.1:{self.port}",
+            "api_url": self.base,
             "integration_id": "int_1",
             "platform_token": PLATFORM_TOKEN,
             "username": USERNAME,
@@ -225,28 +200,18 @@ def _error(status: int, code: str) -> Canned:
     return Canned(status, body)
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    dms: FakeDms
-
-    def handle_error(self, *_: object) -> None:
-        """Stay quiet when a client left, as it may at any moment; remember the fake's mistakes."""
-        error = sys.exception()
-        if error is not None and not isinstance(error, OSError):
-            self.dms.mistakes.append(error)
-
-
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Headers and body in one send: in two, each answer waits 40 ms for an acknowledgement.
     wbufsize = 1 << 16
-    server: _Server
+    server: Server
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - its signature
         """Tell the fake's own time."""
-        return email.utils.formatdate(self.server.dms.clock(), usegmt=True)
+        return email.utils.formatdate(self.server.owner.clock(), usegmt=True)
 
     def _serve(self) -> None:
         parts = urllib.parse.urlsplit(self.path)
@@ -258,7 +223,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers=dict(self.headers.items()),
             body=json.loads(content) if content else None,
         )
-        canned = self.server.dms.handle(seen)
+        canned = self.server.owner.handle(seen)
         if canned.before:
             canned.before()
         if canned.cut == "before":

@@ -7,10 +7,11 @@ import dataclasses
 import hashlib
 import http.server
 import re
-import sys
 import threading
 import typing as t
 import urllib.parse
+
+from support.loopback import LoopbackServer, Server
 
 if t.TYPE_CHECKING:
     import ssl
@@ -47,7 +48,7 @@ class Seen:
     headers: dict[str, str]
 
 
-class FileHost:
+class FileHost(LoopbackServer):
     """The server; use it as a context.
 
     Attributes:
@@ -56,7 +57,6 @@ class FileHost:
         cuts: Path to the bytes after which every answer that is not scripted breaks off.
         types: Path to the `Content-Type`.
         seen: The requests in order.
-        mistakes: Of the host itself; raised when it ends.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -65,33 +65,8 @@ class FileHost:
         self.cuts: dict[str, int] = {}
         self.types: dict[str, str] = {}
         self.seen: list[Seen] = []
-        self.mistakes: list[BaseException] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.host = self
-        self._scheme = "http"
-        if tls is not None:
-            self._scheme = "https"
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> t.Self:
-        """Start to serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        if self.mistakes:
-            raise self.mistakes[0]
-
-    @property
-    def base(self) -> str:
-        """Its address, without a slash at the end."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_Handler, tls)
 
     def serve(self, path: str, content: bytes, content_type: str = "application/pdf") -> str:
         """Have a file; return its address."""
@@ -132,19 +107,9 @@ class FileHost:
         return Answer(200, content, headers, cut)
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    host: FileHost
-
-    def handle_error(self, *_: object) -> None:
-        """Stay quiet when a client left, as it may at any moment; remember the host's mistakes."""
-        error = sys.exception()
-        if error is not None and not isinstance(error, OSError):
-            self.host.mistakes.append(error)
-
-
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -152,7 +117,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Serve."""
         parts = urllib.parse.urlsplit(self.path)
-        answer = self.server.host.decide(Seen(parts.path, parts.query, dict(self.headers.items())))
+        answer = self.server.owner.decide(Seen(parts.path, parts.query, dict(self.headers.items())))
         if answer.before:
             answer.before()
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}

@@ -26,9 +26,16 @@ class Load:
         log: What both said on standard error in the last run.
     """
 
-    def __init__(self, dealer: Dealership, directory: Path, *, page_size: int = 2) -> None:
+    def __init__(
+        self,
+        dealer: Dealership,
+        directory: Path,
+        *,
+        page_size: int = 2,
+        **settings: t.Any,  # noqa: ANN401 - settings
+    ) -> None:
         self.log = ""
-        self.config = dealer.config(page_size=page_size)
+        self.config = dealer.config(page_size=page_size, **settings)
         self.warehouse = directory / "w.duckdb"
         self.state = directory / "state.json"
         self.loader = directory / "loader.json"

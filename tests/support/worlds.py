@@ -29,10 +29,12 @@ some_worlds = settings(max_examples=12, deadline=None)
 
 
 @functools.lru_cache(maxsize=32)
-def world(seed: int, vehicles: int, rooftops: int = 2, anchor: int = ANCHOR) -> World:
+def world(
+    seed: int, vehicles: int, rooftops: int = 2, anchor: int = ANCHOR, days: int = 60
+) -> World:
     """Make a world and read it back as a client does."""
     made: World = defaultdict(dict)
-    for stream, record in Generator(seed, Size(rooftops, vehicles, 60), anchor).records():
+    for stream, record in Generator(seed, Size(rooftops, vehicles, days), anchor).records():
         key = resources()[stream].key_of(record)
         assert key not in made[stream], "an id came twice"
         made[stream][key] = decode(encode(record))

@@ -181,6 +181,17 @@ def test_this_machine_is_asked_only_where_the_api_is_on_it(
     assert not host.seen
 
 
+def test_an_address_is_judged_by_the_host_that_would_be_asked(make: Making) -> None:
+    fetcher = make(api_url="https://api.supergood.ai")
+    odd = "https://127.0.0.1\\.files.example/a"
+    assert str(why(fetcher, Wanted(odd))) == errors.OF_THIS_MACHINE
+
+
+def test_a_redirect_to_no_address_is_a_reason(host: FileHost, make: Making) -> None:
+    url = host.answer(PATH, Answer(302, headers={"Location": "https://[::bad/a"}))
+    assert str(why(make(), Wanted(url))) == errors.NOT_HTTPS
+
+
 def test_a_redirect_is_followed_to_where_an_address_may_lead(host: FileHost, make: Making) -> None:
     fetcher = make()
     host.serve("/real", CONTENT)
@@ -288,6 +299,40 @@ def test_a_server_that_gives_another_rest_than_was_asked_for_is_asked_for_all(
     assert fetch(make(), Wanted(url))[0] == CONTENT
 
 
+def test_a_server_that_gives_the_rest_in_pieces_is_asked_until_all_of_it_is_there(
+    host: FileHost, make: Making
+) -> None:
+    taken, total = CUT // CHUNK_BYTES * CHUNK_BYTES, len(CONTENT)
+    piece = Answer(206, CONTENT[taken:-5], {"Content-Range": f"bytes {taken}-{total - 6}/{total}"})
+    first = Answer(200, CONTENT, {"ETag": '"1"', "Accept-Ranges": "bytes"}, CUT)
+    last = Answer(206, CONTENT[-5:], {"Content-Range": f"bytes {total - 5}-{total - 1}/*"})
+    url = host.answer(PATH, first, piece, last)
+    assert fetch(make(), Wanted(url))[0] == CONTENT
+    assert [seen.headers.get("Range") for seen in host.seen] == [
+        None,
+        f"bytes={taken}-",
+        f"bytes={total - 5}-",
+    ]
+
+
+def test_the_rest_of_a_longer_file_is_not_joined(host: FileHost, make: Making) -> None:
+    taken, total = CUT // CHUNK_BYTES * CHUNK_BYTES, len(CONTENT) + 1
+    rest = Answer(
+        206, bytes(total - taken), {"Content-Range": f"bytes {taken}-{total - 1}/{total}"}
+    )
+    first = Answer(200, CONTENT, {"ETag": '"1"', "Accept-Ranges": "bytes"}, CUT)
+    url = host.answer(PATH, first, rest)
+    host.serve(PATH, CONTENT)
+    assert fetch(make(), Wanted(url))[0] == CONTENT
+
+
+def test_an_empty_file_is_a_file(host: FileHost, make: Making) -> None:
+    content, came = fetch(make(), Wanted(host.serve(PATH, b""), size=0))
+    assert content == b""
+    assert came is not None
+    assert came.size == 0
+
+
 def test_without_a_version_or_a_checksum_parts_are_never_joined(
     host: FileHost, make: Making
 ) -> None:
@@ -389,7 +434,9 @@ def test_a_certificate_that_nobody_trusts_is_no_way_to_a_file(make: Making, tmp_
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with FileHost(tls=context) as secure:
         url = secure.serve(PATH, CONTENT)
-        assert str(why(make(), Wanted(url))) == errors.UNTRUSTED
+        fetcher = make()
+        reasons = [str(why(fetcher, Wanted(url))) for _ in range(MOST_IN_A_ROW + 1)]
+        assert reasons == [errors.UNTRUSTED] * MOST_IN_A_ROW + [errors.HOST_GIVEN_UP]
         assert fetch(make(ca_bundle=str(bundle)), Wanted(url))[0] == CONTENT
 
 

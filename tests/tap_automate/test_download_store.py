@@ -173,6 +173,14 @@ def test_new_content_of_a_record_replaces_the_old(
     assert (tmp_path / "attachments/att_1/contract.pdf").read_bytes() == newer
 
 
+def test_a_file_with_another_name_is_another(host: FileHost, make: Making, tmp_path: Path) -> None:
+    store, named = make(tmp_path), attached(host.serve("/a", CONTENT), CONTENT)
+    bring(store, named)
+    (outcome,) = bring(store, attached(named.url, CONTENT, name="signed.pdf"))
+    assert outcome.path == f"{tmp_path}/attachments/att_1/signed.pdf"
+    assert (tmp_path / "attachments/att_1/signed.pdf").read_bytes() == CONTENT
+
+
 def test_a_photo_is_asked_about_and_fetched_only_when_it_is_another(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
@@ -194,6 +202,19 @@ def test_a_photo_is_asked_about_and_fetched_only_when_it_is_another(
     assert (folder / "2.png").read_bytes() == b"replaced in place"
 
 
+@pytest.mark.parametrize(("path", "fetched"), [("/a", None), ("/moved", len(CONTENT))])
+def test_a_version_is_known_of_the_address_that_it_came_from_alone(
+    host: FileHost, make: Making, tmp_path: Path, path: str, fetched: int | None
+) -> None:
+    store, url = make(tmp_path), host.serve("/a", CONTENT, "image/jpeg")
+    bring(store, photo(url))
+    host.answer("/a", Answer(403))
+    renewed = photo(f"{host.serve(path, CONTENT, 'image/jpeg')}?signature=new")
+    (outcome,) = store.bring("attachments/att_1", [photo(url)], lambda _: renewed, NOW)
+    assert outcome.path == f"{tmp_path}/attachments/att_1/1.jpg"
+    assert outcome.fetched == fetched
+
+
 def test_a_photo_without_a_version_is_fetched_when_its_address_is_another(
     host: FileHost, make: Making, tmp_path: Path
 ) -> None:
@@ -201,9 +222,12 @@ def test_a_photo_without_a_version_is_fetched_when_its_address_is_another(
     plain = Answer(body=CONTENT, headers={"Content-Type": "image/jpeg"})
     url, other = host.answer("/a", plain), host.answer("/b", plain)
     assert bring(store, photo(url + "?signature=1"))[0].fetched == len(CONTENT)
+    (file,) = (tmp_path / "attachments/att_1").glob("*.jpg")
+    written = file.stat()
     assert bring(store, photo(url + "?signature=2"))[0].fetched is None
     assert bring(store, photo(other + "?signature=2"))[0].fetched == len(CONTENT)
     assert len(host.seen) == 2
+    assert file.stat().st_ino == written.st_ino  # the same bytes are not written again
 
 
 def test_an_address_that_ends_before_now_is_renewed_without_being_asked(
@@ -220,6 +244,22 @@ def test_an_address_that_ends_before_now_is_renewed_without_being_asked(
     assert outcome.fetched == len(CONTENT)
     assert asked == [1]
     assert [seen.path for seen in host.seen] == ["/new"]
+
+
+def test_of_a_record_that_is_asked_for_again_the_address_alone_is_taken(
+    host: FileHost, make: Making, tmp_path: Path
+) -> None:
+    ended, newer = host.answer("/a", Answer(403)), CONTENT[::-1]
+
+    def renewed(_position: int) -> Named:
+        return attached(host.serve("/new", newer), newer, name="another.pdf")
+
+    store = make(tmp_path)
+    (outcome,) = store.bring("a/1", [attached(ended, CONTENT)], renewed, NOW)
+    assert str(outcome.error) == errors.OTHER_CONTENT
+    host.answer("/a", Answer(403))
+    (outcome,) = store.bring("a/1", [attached(ended, newer)], renewed, NOW)
+    assert outcome.path == f"{tmp_path}/a/1/contract.pdf"
 
 
 def test_an_address_that_nobody_renews_is_a_reason(
@@ -301,6 +341,20 @@ def test_a_store_that_is_no_folder_holds_the_same(host: FileHost, make: Making) 
         system.rm("/downloads", recursive=True)
 
 
+def test_a_store_that_fails_in_the_end_keeps_no_part_of_a_file(
+    host: FileHost, make: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    store, system = make("memory://downloads"), fsspec.filesystem("memory")
+    monkeypatch.setattr(type(system), "mv", refuse)
+    (outcome,) = bring(store, attached(host.serve("/a", CONTENT), CONTENT))
+    assert outcome.error is not None
+    assert "Permission denied" in outcome.error.detail
+    assert system.find("/downloads") == []
+
+
 @pytest.mark.parametrize(
     ("root", "expected"),
     [
@@ -327,6 +381,8 @@ PROGRAM = """
     from tap_automate.download_store import FileStore
 
     root, url, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if len(sys.argv) > 4:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
     config = ApiConfig.from_settings({
         "api_url": "http://127.0.0.1:9", "integration_id": "none", "platform_token": "a-token",
         "username": "someone", "password": "a-password", "session_store": "memory",
@@ -339,6 +395,7 @@ PROGRAM = """
     (outcome,) = store.bring("a/1", [named], None, 0)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(outcome.fetched, after - before)
+    print(outcome.error, file=sys.stderr)
 """
 
 
@@ -356,6 +413,21 @@ def test_memory_does_not_grow_with_a_file(host: FileHost, tmp_path: Path) -> Non
     assert fetched == size
     assert grown < 20 << 10  # in KiB: a tenth of the file
     assert (tmp_path / "a/1/large.bin").stat().st_size == size
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_disk_that_takes_no_more_is_a_reason(host: FileHost, tmp_path: Path, size: int) -> None:
+    url = host.serve("/a", bytes(size))
+    done = subprocess.run(  # noqa: S603 - our own program
+        program(tmp_path, url, size, size // 2),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("None")
+    assert "not written" in done.stderr or errors.NOT_TAKEN in done.stderr
+    assert not any((tmp_path / "a").iterdir())
 
 
 def test_a_kill_in_the_middle_leaves_nothing_under_the_files_name(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 import typing as t
 
 import pytest
-from support.dealership import Run, run
 from support.dms import Canned, FakeDms, Seen
 from support.failures import entries, refused, warned
 
@@ -16,9 +14,9 @@ from tap_automate.windows import MOST_PASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from tap_automate.tap import TapAutomate
+    from support.dealership import Run
+
 
 CLOSED = {
     "repairOrderId": "ro_closed",
@@ -93,28 +91,12 @@ def dms() -> Iterator[Narrow]:
 
 
 @pytest.fixture
-def extract(
-    dms: Narrow, tmp_path: Path, make_tap: Callable[..., TapAutomate]
-) -> Callable[..., Run]:
+def extract(dms: Narrow, extract_from: Callable[..., Run]) -> Callable[..., Run]:
     """Read one stream, each time from the state of the time before, an hour later."""
     state: dict[str, t.Any] = {}
 
     def extract(stream: str, **settings: t.Any) -> Run:  # noqa: ANN401 - settings
-        catalog = make_tap().catalog_dict
-        for entry in catalog["streams"]:
-            root = next(m for m in entry["metadata"] if not m["breadcrumb"])
-            root["metadata"]["selected"] = entry["tap_stream_id"] == stream
-        files = {
-            "config": dms.settings(tmp_path, **settings),
-            "catalog": catalog,
-            "state": state,
-        }
-        arguments: list[str | Path] = []
-        for name, content in files.items():
-            path = tmp_path / f"{name}.json"
-            path.write_text(json.dumps(content))
-            arguments += [f"--{name}", path]
-        done = run("tap-automate", *arguments)
+        done = extract_from(dms, stream, state=state, **settings)
         dms.ahead += 3_600
         if done.messages("STATE"):
             state.clear()

@@ -16,6 +16,7 @@ from support.clock import START, FakeClock
 from support.papers import code, readme_section, table
 
 from automate_api.transport import Stats
+from tap_automate.download_store import Outcome
 from tap_automate.harvest import Harvest
 from tap_automate.metrics import Beat, Gauge, log
 from tap_automate.progress import Figures, Progress, Report
@@ -180,6 +181,7 @@ def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
         bench.clock.pass_by(5)
         beat.beat()
         report.window(Certified(SPAN, rows(*range(10, 40))))
+        report.filed([Outcome("a", fetched=7)])
         bench.clock.pass_by(5)
         beat.beat()
     points = [json.loads(record.getMessage().removeprefix("METRIC: ")) for record in caplog.records]
@@ -191,7 +193,8 @@ def test_a_metric_says_how_far_each_stream_is_that_is_being_read(
     assert first["bookmark"] == "2026-01-01T00:00:00Z"
     assert first["requests_per_second"] == 10
     described = table(readme_section("While it runs", "docs/watching.md"), "in `value`")
-    assert sorted(first) == sorted(name for row in described for name in code(row[0]))
+    assert sorted(second) == sorted(name for row in described for name in code(row[0]))
+    assert second.keys() - first.keys() == {"files"}
 
 
 def test_showing_goes_on_while_the_main_thread_is_busy_and_ends_with_it() -> None:

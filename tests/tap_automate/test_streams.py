@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import json
 import typing as t
 
 import pytest
-from support.dealership import Run, run
 from support.dms import Canned, FakeDms
 
 from automate_api import contract
@@ -18,6 +16,8 @@ from tap_automate.streams import STREAMS, Declaration, stream_names
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from support.dealership import Run
 
     from tap_automate.tap import TapAutomate
 
@@ -99,29 +99,8 @@ def test_a_new_stream_is_a_path_and_a_schema_of_the_contract_and_a_line_of_the_t
     assert stream.get_context_state(None)["replication_key_value"] > NOON
 
 
-@pytest.fixture
-def extract(
-    dms: FakeDms, tmp_path: Path, make_tap: Callable[..., TapAutomate]
-) -> Callable[..., Run]:
-    """Run the tap for some streams."""
-
-    def extract(*names: str, state: dict[str, t.Any] | None = None) -> Run:
-        catalog = make_tap().catalog_dict
-        for entry in catalog["streams"]:
-            root = next(m for m in entry["metadata"] if not m["breadcrumb"])
-            root["metadata"]["selected"] = entry["tap_stream_id"] in names
-        files = {"config": dms.settings(tmp_path), "catalog": catalog, "state": state or {}}
-        arguments: list[str | Path] = []
-        for name, content in files.items():
-            (tmp_path / f"{name}.json").write_text(json.dumps(content))
-            arguments += [f"--{name}", tmp_path / f"{name}.json"]
-        return run("tap-automate", *arguments)
-
-    return extract
-
-
 def test_rows_with_one_code_at_two_rooftops_are_two(
-    extract: Callable[..., Run], dms: FakeDms
+    extract_from: Callable[..., Run], dms: FakeDms
 ) -> None:
     recent = dt.datetime.fromtimestamp(dms.clock() - 120, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = [
@@ -130,19 +109,19 @@ def test_rows_with_one_code_at_two_rooftops_are_two(
     ]
     dms.answer("GET /service/op-codes?pageSize=1", *[Canned()] * 4)
     dms.answer("GET /service/op-codes", page(*rows))
-    done = extract("op_codes")
+    done = extract_from(dms, "op_codes")
     assert done.code == 0, done.err
     keys = [(row["opCode"], row["rooftopId"]) for row in done.records("op_codes")]
     assert keys == [("01LOF", "rt_1"), ("01LOF", "rt_2")]
     third = {"opCode": "01LOF", "rooftopId": "rt_3", "updatedAt": recent}
     dms.answer("GET /service/op-codes", page(*rows, third))
-    again = extract("op_codes", state=done.state())
+    again = extract_from(dms, "op_codes", state=done.state())
     assert again.code == 0, again.err
     assert [row["rooftopId"] for row in again.records("op_codes")] == ["rt_3"]
 
 
 def test_the_lines_of_a_deal_are_numbered_in_each_of_its_streams(
-    extract: Callable[..., Run], dms: FakeDms
+    extract_from: Callable[..., Run], dms: FakeDms
 ) -> None:
     deal = {
         "dealId": "d",
@@ -153,7 +132,7 @@ def test_the_lines_of_a_deal_are_numbered_in_each_of_its_streams(
     }
     dms.answer("GET /deals?pageSize=1", *[Canned()] * 4)
     dms.answer("GET /deals", page(deal))
-    done = extract("deals", "deal_fees", "deal_products", "deal_trade_ins")
+    done = extract_from(dms, "deals", "deal_fees", "deal_products", "deal_trade_ins")
     assert done.code == 0, done.err
     common = {"dealId": "d", "rooftopId": "rt_1", "parentUpdatedAt": NOON}
     assert done.records("deal_fees") == [
