@@ -105,8 +105,8 @@ class Uploads:
         self.announced: dict[str, Announced] = {}
         self.counts: Counter[str] = Counter()
         self._links = links
-        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="sandbox-uploads-")
-        self._folder = folder or Path(self._temporary.name if self._temporary else "")
+        self._folder = folder
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._received: dict[str, Received] = {}
         self._parts = itertools.count()
 
@@ -122,14 +122,15 @@ class Uploads:
 
     def received(self, key: str) -> Received | None:
         """Tell what has come for an attachment, in an earlier run, too."""
-        if key not in self._received and self._path(key).exists():
-            self._received[key] = _measured(self._path(key))
+        path = self._path(key)
+        if key not in self._received and path is not None and path.exists():
+            self._received[key] = _measured(path)
         return self._received.get(key)
 
     def held(self, attachment: Record) -> Held | None:
         """Give the file of a completed attachment, if its bytes are there."""
         path = self._path(attachment["attachmentId"])
-        if not path.exists():
+        if path is None or not path.exists():
             return None
         return Held(attachment["contentType"], attachment["size"], path)
 
@@ -186,8 +187,8 @@ class Uploads:
         """Take the bytes as they come; an old file stays until all of the new one is there."""
         digest, size = hashlib.sha256(), 0
         keeps = self.announced[key].payload["size"] <= KEPT_BYTES
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._folder / f"{key}.{next(self._parts)}.part"
+        folder = self._made()
+        part = folder / f"{key}.{next(self._parts)}.part"
         try:
             with part.open("wb") as file:
                 async for piece in _pieces(receive):
@@ -199,13 +200,21 @@ class Uploads:
                     if keeps:
                         file.write(piece)
             if keeps:
-                part.replace(self._path(key))
+                part.replace(folder / key)
         finally:
             part.unlink(missing_ok=True)
         return Received(size, digest.hexdigest())
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key
+    def _made(self) -> Path:
+        """Give the folder, and make it when it is not there."""
+        if self._folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="sandbox-uploads-")
+            self._folder = Path(self._temporary.name)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def _path(self, key: str) -> Path | None:
+        return self._folder / key if self._folder else None
 
 
 def _misfit(payload: Record, headers: Mapping[str, str]) -> str:

@@ -160,9 +160,9 @@ def fill_totals(deal: Record, cost: Decimal, rates: TaxRates) -> None:
 def payment(principal: Decimal, apr: Decimal, months: int) -> Decimal:
     """Compute the level monthly payment of a loan, in dollars rounded to the cent."""
     rate = apr / 1200
-    if not rate:
-        return round_cents(principal / months)
-    return round_cents(principal * rate / (1 - (1 + rate) ** -months))
+    paid_off = 1 - (1 + rate) ** -months
+    # A rate too small to be felt is none.
+    return round_cents(principal * rate / paid_off if paid_off else principal / months)
 
 
 def _taxes(taxable: Decimal, rates: TaxRates) -> Record:

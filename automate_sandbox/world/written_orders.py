@@ -18,6 +18,10 @@ if t.TYPE_CHECKING:
 HOURS: t.Final = Decimal("1.0")
 """Of a job for which nobody has said how long it takes."""
 
+LEAST_HOURS: t.Final = Decimal("0.1")
+MOST_HOURS: t.Final = Decimal(1_000)
+"""Nobody holds an appointment to what can be meant; an order is held to it."""
+
 
 def blank_order(
     numbers: Numbers, rooftop: Rooftop, facts: Record, lines: list[Record], at: int
@@ -77,7 +81,7 @@ def written_line(index: int, line: Record, op_code: Record, technician: str) -> 
         technician: Who is to work on it.
     """
     hours = line.get("laborHours") or op_code.get("flatRateHours") or HOURS
-    sold = max(Decimal(hours), Decimal("0.1"))
+    sold = min(max(Decimal(hours), LEAST_HOURS), MOST_HOURS)
     return {
         "lineId": f"L{index + 1:02d}",
         "lineCode": f"{index + 1}",

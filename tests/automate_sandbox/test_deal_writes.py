@@ -190,6 +190,15 @@ def test_terms_change_what_follows_from_them_and_the_books_tie(shop: Shop, desk:
     books_of(shop).hold()
 
 
+def test_a_rate_too_small_to_be_felt_is_none(desk: Desk) -> None:
+    path = f"/deals/{desk.deal()['dealId']}"
+    tiny, none = (
+        desk.guest.send("PATCH", path, json={"finance": {"aprPercent": rate}}).json()["finance"]
+        for rate in (1e-30, 0)
+    )
+    assert tiny["paymentAmount"] == none["paymentAmount"] > 0
+
+
 @pytest.mark.parametrize(
     ("finance", "field"),
     [

@@ -147,6 +147,15 @@ def test_an_order_that_cannot_be_is_refused_by_field(
     assert shop.stats()["lastSeq"] == before
 
 
+@pytest.mark.parametrize(("hours", "sold"), [(-1, 0.1), (1e300, 1000), (None, 1)])
+def test_hours_that_cannot_be_meant_are_bounded_in_the_order(
+    desk: Desk, hours: float | None, sold: float
+) -> None:
+    appointment = desk.appointment(opCodes=[{"code": "odd", "laborHours": hours}])
+    order = desk.order(appointmentId=appointment["appointmentId"])
+    assert order["lines"][0]["laborHours"]["sold"] == sold
+
+
 def test_an_order_for_an_appointment_of_another_car_is_refused(desk: Desk) -> None:
     appointment = desk.appointment()
     body = {"externalId": "x", "appointmentId": appointment["appointmentId"], "vin": "another"}
