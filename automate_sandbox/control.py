@@ -10,7 +10,7 @@ keeps them. A composite key is one text here, its parts joined by `|`; `download
 | `GET info` | which world, how large, pid, store |
 | `GET history?since=SEQ&limit=N` | accepted writes and versions after `SEQ`, one a line |
 | `GET records/<stream>` | the current truth of a stream, one record a line, in the order of ids |
-| `GET stats` | requests, files, logins, tokens, keys, rejections, live changes, faults |
+| `GET stats` | requests, refusals, files, logins, tokens, keys, live changes, faults |
 | `POST faults` | one rule, or `{"rules": [...]}` (see `faults.py`) |
 | `POST reset-faults` | drops all rules |
 | `POST live {"rate": N}` | changes N records a second from now on; 0 stops |
@@ -131,6 +131,7 @@ class Control:
                     for name in ("replayed", "reused", "in_flight")
                 },
                 "requests": dict(self._sandbox.requests),
+                "refusals": dict(self._sandbox.refusals),
                 "downloads": {
                     name: self._sandbox.downloads[name]
                     for name in ("requests", "bytes", *CREDENTIALS)

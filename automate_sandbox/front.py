@@ -9,6 +9,7 @@ import secrets
 import time
 import typing as t
 from email.utils import formatdate
+from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
@@ -98,7 +99,8 @@ class Front:
         if body is None:
             return
         method, path = scope["method"], path.removeprefix(self._prefix)
-        self._sandbox.requests[f"{method} {self._template(path)}"] += 1
+        call = f"{method} {self._template(path)}"
+        self._sandbox.requests[call] += 1
         strikes = self._sandbox.faults.strike(method, path)
         if self._sandbox.rules.latency:
             await asyncio.sleep(self._sandbox.rules.latency / 1000)
@@ -112,6 +114,8 @@ class Front:
             return
         for rule in strikes:
             answer = _spoiled(rule, answer, request_id)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            self._sandbox.refusals[f"{call} {answer.status}"] += 1
         if cut == "unanswered":
             await _cut(scope, receive)
             return

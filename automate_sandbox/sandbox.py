@@ -124,6 +124,7 @@ class Sandbox:
         self.keys = Keys(rules.keys, clock)
         self.operations = Operations()
         self.requests: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
         self.downloads: Counter[str] = Counter()
         self.links = Links(clock)
         self.store = Store(store_path) if store_path else None

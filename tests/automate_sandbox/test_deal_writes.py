@@ -156,9 +156,11 @@ def test_a_deal_that_loses_money_waits_for_an_approval(shop: Shop, desk: Desk) -
     deal = desk.lead(desk.deal(profit=-900), "contracted")
     path = f"/deals/{deal['dealId']}"
     before = shop.stats()["lastSeq"]
+    locked = shop.stats()["refusals"].get("POST /deals/{id}/status 423", 0)
     answer = desk.step(path, "delivered", "contracted")
     assert refusal(answer)[:3] == (423, "approval_pending", "status")
     assert shop.stats()["lastSeq"] == before
+    assert shop.stats()["refusals"]["POST /deals/{id}/status 423"] == locked + 1
     shop.control("approve", {"dealId": deal["dealId"]})
     assert desk.lead(deal, "delivered")["status"] == "delivered"
     books_of(shop).hold()
