@@ -73,7 +73,6 @@ def change_status(sandbox: Sandbox, asked: Asked) -> Outcome:
         changes += office.unwind(deal, at)
     elif wanted == "voided":
         deals.void(deal, at)
-        changes += office.refund(deal, at)
     elif wanted == "lost":
         deals.lose(deal, at)
         changes += office.refund(deal, at)

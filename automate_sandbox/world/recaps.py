@@ -147,12 +147,10 @@ def finish(source: Source, deal: Record, drafted: Record, paid: Decimal, at: int
     if deal["saleClass"] != "new":
         recon = dollars(source.rng.randrange(250, 1_400))
     cost = front["vehicleCost"] - pack - recon
-    # The terms may have changed since the contract.
-    agreed = {name: finance[name] for name in ("cashDown", "amountFinanced")}
     recap = drafted | {
         "frontEnd": front | {"vehicleCost": cost, "pack": pack, "recon": recon},
         "backEnd": drafted["backEnd"] | {"financeReserve": finance["reserveAmount"]},
-        "totals": drafted["totals"] | agreed | {"balanceDue": finance["cashDown"] - paid},
+        "totals": drafted["totals"] | {"balanceDue": finance["cashDown"] - paid},
     }
     recap = _version(source.numbers, recap, at, recapStatus="final", unitCount=1)
     recap["commissions"] = [

@@ -85,7 +85,9 @@ def test_an_unwound_deal_gives_vehicle_money_and_journal_back(
 def test_a_lost_contract_gives_the_money_back_and_a_voided_deal_is_at_its_end(
     shop: Shop, desk: Desk
 ) -> None:
-    lost = desk.lead(desk.deal(), "contracted", "lost")
+    signed = (desk.lead(desk.deal(), "contracted") for _ in range(8))
+    paid = next(d for d in signed if desk.guest.all("/accounting/receipts", dealId=d["dealId"]))
+    lost = desk.lead(paid, "lost")
     voided = desk.lead(desk.deal(), "voided")
     assert voided["voidedAt"] is not None
     for deal in (lost, voided):
@@ -277,6 +279,28 @@ def test_a_queued_status_is_refused_at_once_or_told_by_its_operation(tmp_path: P
         desk = Desk(guest)
         assert desk.end(late)["status"] == "succeeded", "approval and action outlive the server"
         assert desk.read(path)["status"] == "delivered"
+
+
+def test_what_is_posted_in_a_new_month_has_its_period(tmp_path: Path) -> None:
+    options = ("--vehicles", "60", "--days", "10", "--mfa-type", "none")
+    with serving(tmp_path, *options) as shop, visiting(shop) as guest:
+        desk = Desk(guest)
+        sold, visited = desk.deal(), desk.order()
+        shop.pass_time(40 * 86_400)
+        assert guest.login().ok
+        desk.lead(sold, "contracted", "delivered")
+        desk.work(visited, "in_progress", "completed", "closed")
+        names = ("companyId", "fiscalYear", "fiscalPeriod", "periodStatus")
+        periods = {tuple(p[name] for name in names) for p in shop.records("accounting_periods")}
+        posted = [
+            entry
+            for entry in shop.records("gl_entries")
+            if {entry["dealId"], entry["repairOrderId"]}
+            & {sold["dealId"], visited["repairOrderId"]}
+        ]
+        assert len(posted) == 2
+        assert {tuple(entry[name] for name in names) for entry in posted} <= periods
+        assert {entry["periodStatus"] for entry in posted} == {"open"}
 
 
 def test_only_a_deal_can_be_approved(shop: Shop, visitor: Visitor) -> None:

@@ -9,11 +9,13 @@ import pytest
 from support.books import Books
 from support.worlds import world_of
 
+from automate_sandbox.calls import Asked
 from automate_sandbox.credentials import random_login
 from automate_sandbox.instants import SECOND, Clock, parse
 from automate_sandbox.live import Live
 from automate_sandbox.money import decode
 from automate_sandbox.sandbox import Rules, Sandbox, World
+from automate_sandbox.writing import HANDLERS
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +99,29 @@ def test_what_was_counted_before_the_start_is_brought_to_the_bank_first() -> Non
     go_on(sandbox, 800)
     first = [deposit["depositId"] for deposit in changes(sandbox, "deposits")]
     assert set(first[: len(prepared)]) == prepared
+
+
+def test_money_that_came_in_with_a_write_is_brought_to_the_bank_as_well() -> None:
+    sandbox, clock = opened(IN_THE_MORNING)
+    live = Live(sandbox)
+    while not sandbox.drawers.filled():
+        live.step()
+    taken: set[str] = set()
+    for deal in world_of(sandbox)["deals"].values():
+        if deal["status"] == "contracted" and not taken:
+            sandbox.approvals.give(deal["dealId"])
+            step = {"status": "delivered", "expectedStatus": "contracted"}
+            outcome = HANDLERS["changeDealStatus"].carry_out(sandbox, Asked(step, deal["dealId"]))
+            sandbox.ledger.commit(outcome.changes, clock.now(), cause="api")
+            taken = {
+                record["receiptId"]
+                for stream, record in outcome.changes
+                if stream == "receipts" and record["status"] == "open"
+            }
+    assert taken
+    go_on(sandbox, STEPS)
+    receipts = world_of(sandbox)["receipts"]
+    assert {receipts[key]["status"] for key in taken} == {"deposited"}
 
 
 def test_some_entries_are_posted_into_the_month_before_which_is_closed(lived: Sandbox) -> None:

@@ -221,7 +221,28 @@ def test_a_closed_order_is_reopened_and_closed_anew(shop: Shop, desk: Desk) -> N
         e for e in shop.records("gl_entries") if e["repairOrderId"] == order["repairOrderId"]
     ]
     assert sorted(entry["status"] for entry in entries) == ["posted", "posted", "reversed"]
+    assert desk.work(order, "in_progress")["reopenCount"] == 2
+    entries = [
+        e for e in shop.records("gl_entries") if e["repairOrderId"] == order["repairOrderId"]
+    ]
+    assert sorted(entry["status"] for entry in entries) == ["posted"] * 2 + ["reversed"] * 2
     books_of(shop).hold()
+
+
+def test_the_parts_of_an_order_that_is_completed_are_handed_out(tmp_path: Path) -> None:
+    options = ("--vehicles", "400", "--days", "10", "--mfa-type", "none")
+    with serving(tmp_path, *options) as shop, visiting(shop) as guest:
+        desk = Desk(guest)
+        tickets = {
+            ticket["repairOrderId"]: ticket
+            for ticket in guest.all("/parts/tickets", status="open")
+            if ticket["repairOrderId"]
+        }
+        order = desk.read(f"/service/repair-orders/{next(iter(tickets))}")
+        paused = order["status"] != "in_progress"
+        desk.work(order, *(["in_progress"] if paused else []), "completed")
+        key = tickets[order["repairOrderId"]]["partsTicketId"]
+        assert desk.read(f"/parts/tickets/{key}")["status"] == "closed"
 
 
 def test_orders_of_the_worlds_past_can_be_closed_and_reopened(shop: Shop, desk: Desk) -> None:

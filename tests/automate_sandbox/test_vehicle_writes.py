@@ -93,17 +93,26 @@ def test_prices_and_comments_change_and_nothing_else(shop: Shop, desk: Desk) -> 
     assert shop.stats()["requests"]["PATCH /vehicles/{id}"] >= 1
 
 
+def test_a_key_belongs_to_one_vehicle(desk: Desk) -> None:
+    first, second = (f"/vehicles/{desk.vehicle()['vehicleId']}" for _ in range(2))
+    headers, body = {"Idempotency-Key": "one-vehicle"}, {"comments": "mine"}
+    assert desk.guest.send("PATCH", first, json=body, headers=headers).status_code == 200
+    answer = desk.guest.send("PATCH", second, json=body, headers=headers)
+    assert refusal(answer)[:2] == (422, "idempotency_key_reused")
+
+
 def test_a_newer_copy_in_the_dms_wins_and_is_told(shop: Shop, desk: Desk) -> None:
     vehicle = desk.vehicle()
     shop.pass_time(2)
-    newer = patch(desk, vehicle, {"salePrice": 15_000}).json()
+    newer = patch(desk, vehicle, {"salePrice": float(vehicle["salePrice"] - 100)}).json()
     before = shop.stats()["lastSeq"]
-    body = {"salePrice": 14_000, "ifUpdatedAt": vehicle["updatedAt"]}
+    lower = float(vehicle["salePrice"] - 200)
+    body = {"salePrice": lower, "ifUpdatedAt": vehicle["updatedAt"]}
     answer = patch(desk, vehicle, body)
     assert refusal(answer) == (409, "version_conflict", "ifUpdatedAt", newer["updatedAt"])
     assert shop.stats()["lastSeq"] == before
     again = patch(desk, vehicle, body | {"ifUpdatedAt": newer["updatedAt"]})
-    assert again.json()["salePrice"] == 14_000
+    assert again.json()["salePrice"] == lower
 
 
 @pytest.mark.parametrize(
