@@ -105,7 +105,6 @@ class Front:
             await _cut(scope, receive)
             return
         if path.startswith(PREFIX + "/"):
-            self._downloads.count(scope)
             answer = refusal or self._downloads.answer(scope, strikes)
         else:
             found = refusal or await self._call(strikes, scope, receive, body)
@@ -189,6 +188,9 @@ class Front:
 
     async def _before(self, strikes: list[Rule], scope: Scope, request_id: str) -> Answer | None:
         """Let faults strike that come before the request is looked at; they may answer it."""
+        if scope["path"].startswith(PREFIX + "/"):
+            # Whatever becomes of the request: its credentials have come.
+            self._downloads.count(scope)
         for rule in strikes:
             if rule.kind == "latency":
                 await asyncio.sleep(float(rule.fields["milliseconds"]) / 1000)

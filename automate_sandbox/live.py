@@ -96,22 +96,28 @@ class Live:
         """Do one thing now.
 
         Returns:
-            How many records it changed.
+            How many records it changed, apart from what the end of a month has closed.
         """
         now = self._sandbox.clock.now()
-        changes = self._office.turn_month(now // SECOND)
+        turned = self._office.turn_month(now // SECOND)
+        if turned:
+            self._commit(turned, now)
+        changes: Changes = []
         while not changes:
             action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
             changes = action(now // SECOND)
         changes += self._parts.follow(changes, now // SECOND)
         ledger = self._sandbox.ledger
         changes += list(events.following(self._sandbox.numbers, changes, ledger.record))
+        self._commit(changes, now)
+        return len(changes)
+
+    def _commit(self, changes: Changes, now: int) -> None:
         if self._sandbox.rules.fractional_seconds:
             for _, record in changes:
                 record["updatedAt"] = render(now)
-        ledger.commit(changes, now, cause="live")
+        self._sandbox.ledger.commit(changes, now, cause="live")
         self.changed += len(changes)
-        return len(changes)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -147,6 +147,8 @@ def test_a_month_ends_while_it_runs() -> None:
     assert sorted(p["periodStatus"] for p in by_month["2026-04-01"]) == ["closed", "open"]
     assert {p["periodStatus"] for p in by_month["2026-05-01"]} == {"open"}
     assert all(parse(period["updatedAt"]) // SECOND >= at for period in made)
+    assert any(entry["accountingDate"] < "2026-04-01" for entry in changes(sandbox, "gl_entries"))
+    Books(world_of(sandbox)).hold()
     for entry in changes(sandbox, "gl_entries"):
         if entry["documentDate"] >= "2026-04-30" and entry["accountingDate"] < "2026-04-01":
             assert entry["periodStatus"] == "closed"
