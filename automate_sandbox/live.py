@@ -198,23 +198,22 @@ class Live:
         rooftop = self._sandbox.rooftop(deal["rooftopId"])
         vehicle = self._sandbox.ledger.record("vehicles", deal["vehicle"]["vehicleId"])
         if deal["status"] == "delivered":
-            deals.finalize(deal, at)
-        elif vehicle is None or vehicle["status"] != "in_stock":
+            entries = deals.finalize(self._sandbox.numbers, rooftop, deal, at)
+            return [("deals", deal), *(("gl_entries", entry) for entry in entries)]
+        if vehicle is None or vehicle["status"] != "in_stock":
             deals.lose(deal, at)
             return [("deals", deal), *self._office.refund(deal, at)]
-        elif deal["status"] == "penciled":
+        if deal["status"] == "penciled":
             deals.contract(deal, rooftop, at)
             return [("deals", deal), *self._office.contract(deal, vehicle["cost"], at)]
-        else:
-            sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
-            self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
-            return [
-                ("deals", deal),
-                ("vehicles", vehicle),
-                ("gl_entries", sale.entry),
-                *self._office.deliver(deal, vehicle["cost"], at),
-            ]
-        return [("deals", deal)]
+        sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
+        self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
+        return [
+            ("deals", deal),
+            ("vehicles", vehicle),
+            ("gl_entries", sale.entry),
+            *self._office.deliver(deal, vehicle["cost"], at),
+        ]
 
     def _unwind_deal(self, at: int) -> Changes:
         """Take back a deal that was delivered while the sandbox runs."""
@@ -227,12 +226,12 @@ class Live:
         if not (deal and entry and vehicle) or deal["status"] not in {"delivered", "finalized"}:
             return []
         rooftop = self._sandbox.rooftop(deal["rooftopId"])
-        reversal = deals.unwind(self._source, rooftop, deals.Sale(deal, vehicle, entry), at)
+        entries = deals.unwind(self._source, rooftop, deals.Sale(deal, vehicle, entry), at)
         return [
             ("deals", deal),
             ("vehicles", vehicle),
             ("gl_entries", entry),
-            ("gl_entries", reversal),
+            *(("gl_entries", each) for each in entries),
             *self._office.unwind(deal, at),
         ]
 

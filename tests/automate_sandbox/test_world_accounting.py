@@ -44,6 +44,12 @@ def test_the_recap_of_a_delivery_is_what_its_journal_says(seed: int) -> None:
 
 @given(seeds)
 @some_worlds
+def test_contracts_in_transit_are_the_deals_that_no_lender_has_paid_for(seed: int) -> None:
+    Books(world(seed, 200)).hold_contracts_in_transit()
+
+
+@given(seeds)
+@some_worlds
 def test_the_tenders_of_a_receipt_are_what_it_is_applied_to_and_what_is_posted(seed: int) -> None:
     Books(world(seed, 200)).hold_receipts()
 
