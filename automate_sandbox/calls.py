@@ -63,6 +63,7 @@ class Call:
         is_queued: Whether a request is answered 202 and carried out later.
         shows: The stream whose record, links included, is the answer; empty for other answers.
         has_body: Whether the contract gives it a body.
+        posts: Whether it writes to the journals.
     """
 
     carry_out: Callable[[Sandbox, Asked], Outcome]
@@ -70,3 +71,4 @@ class Call:
     is_queued: Callable[[Sandbox, Asked], bool] = _at_once
     shows: str = ""
     has_body: bool = True
+    posts: bool = False

@@ -64,12 +64,13 @@ def change_status(sandbox: Sandbox, asked: Asked) -> Outcome:
         changes += [("vehicles", vehicle), ("gl_entries", sale.entry)]
         changes += office.deliver(deal, vehicle["cost"], at)
     elif wanted == "finalized":
-        deals.finalize(deal, at)
+        entries = deals.finalize(sandbox.numbers, rooftop, deal, at)
+        changes += [("gl_entries", entry) for entry in entries]
     elif wanted == "unwound":
         sale = deals.Sale(deal, vehicle, _entry_of(sandbox, deal))
-        reversal = deals.unwind(sandbox.source, rooftop, sale, at)
+        entries = [sale.entry, *deals.unwind(sandbox.source, rooftop, sale, at)]
         deal["unwindReason"] = asked.payload.get("reason") or deal["unwindReason"]
-        changes += [("vehicles", vehicle), ("gl_entries", sale.entry), ("gl_entries", reversal)]
+        changes += [("vehicles", vehicle), *(("gl_entries", entry) for entry in entries)]
         changes += office.unwind(deal, at)
     elif wanted == "voided":
         deals.void(deal, at)
@@ -78,7 +79,7 @@ def change_status(sandbox: Sandbox, asked: Asked) -> Outcome:
         changes += office.refund(deal, at)
     else:
         deal |= {"status": wanted, "updatedAt": render(at * SECOND)}
-    return Outcome(200, deal, [*office.turn_month(at), *changes])
+    return Outcome(200, deal, changes)
 
 
 def check_status(sandbox: Sandbox, asked: Asked) -> tuple[Record, Record]:
@@ -199,6 +200,7 @@ def _entry_of(sandbox: Sandbox, deal: Record) -> Record:
         entry = sandbox.ledger.record("gl_entries", key) or {}
         if (
             entry["dealId"] == deal["dealId"]
+            and entry["journalType"] == "vehicle_sales"
             and entry["status"] == "posted"
             and not entry["reversesJournalEntryId"]
         ):
@@ -210,5 +212,6 @@ STATUS: t.Final = Call(
     change_status,
     check=check_status,
     is_queued=lambda sandbox, _: sandbox.rules.queue_deals,
+    posts=True,
 )
 TERMS: t.Final = Call(change_terms)

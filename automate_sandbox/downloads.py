@@ -33,7 +33,7 @@ PIECES_WHEN_SLOW: t.Final = 8
 
 CREDENTIALS: t.Final = ("authorization", "cookie", "proxy-authorization")
 XML_HEADER: t.Final = (b"content-type", b"application/xml")
-BYTES_RANGE: t.Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+BYTES_RANGE: t.Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 ATTACHMENT: t.Final = re.compile(r"/attachments/([^/]+)")
 PHOTO: t.Final = re.compile(r"/vehicles/([^/]+)/(\d+)\.jpg", re.ASCII)
 

@@ -72,13 +72,17 @@ class Drawers:
 
     def _recent(self, stream: str) -> list[Record]:
         """Read what has changed in the last days of the world's past or later, oldest first."""
-        since = (int(self._sandbox.facts["anchor"]) - UNDEPOSITED_DAYS * DAY) * SECOND
-        table = self._sandbox.ledger.tables[stream]
-        found: list[Record] = []
-        for updated, key in reversed(table.by_time):
-            if updated < since:
-                break
-            record = self._sandbox.ledger.record(stream, key)
-            if record:
-                found.append(record)
-        return found[::-1]
+        anchor = int(self._sandbox.facts["anchor"])
+        return changed_since(self._sandbox, stream, (anchor - UNDEPOSITED_DAYS * DAY) * SECOND)
+
+
+def changed_since(sandbox: Sandbox, stream: str, since: int) -> list[Record]:
+    """Read what has changed since an instant (milliseconds), oldest first."""
+    found: list[Record] = []
+    for updated, key in reversed(sandbox.ledger.tables[stream].by_time):
+        if updated < since:
+            break
+        record = sandbox.ledger.record(stream, key)
+        if record:
+            found.append(record)
+    return found[::-1]

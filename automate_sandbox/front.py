@@ -140,7 +140,6 @@ class Front:
             completed = key in self._sandbox.ledger.tables["attachments"].rows
             return await self._sandbox.uploads.take(scope, receive, strikes, completed=completed)
         if path.startswith(PREFIX + "/"):
-            self._downloads.count(scope)
             return refusal or self._downloads.answer(scope, strikes)
         return refusal or await self._call(strikes, scope, receive, body)
 
@@ -213,6 +212,10 @@ class Front:
 
     async def _before(self, strikes: list[Rule], scope: Scope, request_id: str) -> Answer | None:
         """Let faults strike that come before the request is looked at; they may answer it."""
+        if scope["path"].startswith(PREFIX + "/"):
+            # Whatever becomes of the request: its credentials have come.
+            is_upload = scope["path"].startswith(UPLOADS + "/")
+            (self._sandbox.uploads if is_upload else self._downloads).count(scope)
         for rule in strikes:
             if rule.kind == "latency":
                 await asyncio.sleep(float(rule.fields["milliseconds"]) / 1000)

@@ -96,22 +96,28 @@ class Live:
         """Do one thing now.
 
         Returns:
-            How many records it changed.
+            How many records it changed, apart from what the end of a month has closed.
         """
         now = self._sandbox.clock.now()
-        changes = self._office.turn_month(now // SECOND)
+        turned = self._office.turn_month(now // SECOND)
+        if turned:
+            self._commit(turned, now)
+        changes: Changes = []
         while not changes:
             action = self._rng.choices(tuple(self._actions), tuple(self._actions.values()))[0]
             changes = action(now // SECOND)
         changes += self._parts.follow(changes, now // SECOND)
         ledger = self._sandbox.ledger
         changes += list(events.following(self._sandbox.numbers, changes, ledger.record))
+        self._commit(changes, now)
+        return len(changes)
+
+    def _commit(self, changes: Changes, now: int) -> None:
         if self._sandbox.rules.fractional_seconds:
             for _, record in changes:
                 record["updatedAt"] = render(now)
-        ledger.commit(changes, now, cause="live")
+        self._sandbox.ledger.commit(changes, now, cause="live")
         self.changed += len(changes)
-        return len(changes)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -192,23 +198,22 @@ class Live:
         rooftop = self._sandbox.rooftop(deal["rooftopId"])
         vehicle = self._sandbox.ledger.record("vehicles", deal["vehicle"]["vehicleId"])
         if deal["status"] == "delivered":
-            deals.finalize(deal, at)
-        elif vehicle is None or vehicle["status"] != "in_stock":
+            entries = deals.finalize(self._sandbox.numbers, rooftop, deal, at)
+            return [("deals", deal), *(("gl_entries", entry) for entry in entries)]
+        if vehicle is None or vehicle["status"] != "in_stock":
             deals.lose(deal, at)
             return [("deals", deal), *self._office.refund(deal, at)]
-        elif deal["status"] == "penciled":
+        if deal["status"] == "penciled":
             deals.contract(deal, rooftop, at)
             return [("deals", deal), *self._office.contract(deal, vehicle["cost"], at)]
-        else:
-            sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
-            self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
-            return [
-                ("deals", deal),
-                ("vehicles", vehicle),
-                ("gl_entries", sale.entry),
-                *self._office.deliver(deal, vehicle["cost"], at),
-            ]
-        return [("deals", deal)]
+        sale = deals.deliver(self._sandbox.numbers, rooftop, deal, vehicle, (at, None))
+        self._delivered.append((deal["dealId"], sale.entry["journalEntryId"]))
+        return [
+            ("deals", deal),
+            ("vehicles", vehicle),
+            ("gl_entries", sale.entry),
+            *self._office.deliver(deal, vehicle["cost"], at),
+        ]
 
     def _unwind_deal(self, at: int) -> Changes:
         """Take back a deal that was delivered while the sandbox runs."""
@@ -221,12 +226,12 @@ class Live:
         if not (deal and entry and vehicle) or deal["status"] not in {"delivered", "finalized"}:
             return []
         rooftop = self._sandbox.rooftop(deal["rooftopId"])
-        reversal = deals.unwind(self._source, rooftop, deals.Sale(deal, vehicle, entry), at)
+        entries = deals.unwind(self._source, rooftop, deals.Sale(deal, vehicle, entry), at)
         return [
             ("deals", deal),
             ("vehicles", vehicle),
             ("gl_entries", entry),
-            ("gl_entries", reversal),
+            *(("gl_entries", each) for each in entries),
             *self._office.unwind(deal, at),
         ]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import typing as t
 from datetime import timedelta
 
+from automate_sandbox.drawers import changed_since
+from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import ZERO, Record, cents
 from automate_sandbox.world import deposits, periods, recaps, receipts, service
 from automate_sandbox.world.cashbook import draw_over
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.general import Expense, spend
-from automate_sandbox.world.rooftops import stamp
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from automate_sandbox.sandbox import Sandbox
@@ -24,6 +26,9 @@ Changes = list[tuple[str, Record]]
 
 Pick = t.Callable[[str, str, frozenset[str]], Record | None]
 """Chooses a record of a stream, among those whose filter value is wanted."""
+
+Period = tuple[str, int, int]
+"""Company, fiscal year and period."""
 
 TRIES: t.Final = 5
 SIGNED_PERCENT: t.Final = 60
@@ -155,11 +160,12 @@ class Office:
         return []
 
     def turn_month(self, at: int) -> Changes:
-        """Close the periods that are over, and open those that have begun."""
+        """Close the periods that are over, with their entries, and open those that have begun."""
         if at < self._month_ends:
             return []
         changes: Changes = []
         ends = []
+        closed: dict[Period, int] = {}
         table = self._sandbox.ledger.tables["accounting_periods"]
         records = [self._sandbox.ledger.record("accounting_periods", key) for key in table.rows]
         known = {
@@ -170,16 +176,36 @@ class Office:
         for rooftop in self._sandbox.rooftops.values():
             today = rooftop.calendar.date_of(at)
             for span in periods.spans(rooftop, rooftop.calendar.today, today):
-                period = known.get((rooftop.company_id, span.year, span.period))
-                if period is None:
-                    period = periods.make_period(self._source.numbers, rooftop, span, today, at)
-                    changes.append(("accounting_periods", period | stamp(at)))
-                elif span.end < today and period["periodStatus"] == "open":
+                name = rooftop.company_id, span.year, span.period
+                period = known.get(name) or periods.make_period(
+                    self._source.numbers, rooftop, span, span.end, at
+                )
+                if span.end < today and period["periodStatus"] == "open":
                     periods.close_period(period, at)
+                    closed[name] = rooftop.calendar.begins(span.start)
+                if name in closed or name not in known:
                     changes.append(("accounting_periods", period))
                 if span.end >= today:
                     ends.append(periods.closing(rooftop, span))
         self._month_ends = min(ends)
+        if closed:
+            changes += self._closed_entries(closed, at)
+        return changes
+
+    def _closed_entries(self, closed: Mapping[Period, int], at: int) -> Changes:
+        """Have the entries of periods that were just closed say so.
+
+        Args:
+            closed: Period to its first instant; no entry of it was posted before.
+            at: Seconds since 1970.
+        """
+        changes: Changes = []
+        since = min(closed.values()) * SECOND
+        for entry in changed_since(self._sandbox, "gl_entries", since):
+            name = entry["companyId"], entry["fiscalYear"], entry["fiscalPeriod"]
+            if name in closed and entry["periodStatus"] == "open":
+                entry |= {"periodStatus": "closed", "updatedAt": render(at * SECOND)}
+                changes.append(("gl_entries", entry))
         return changes
 
     def _take(self, payment: Payment, record: Record) -> Changes:

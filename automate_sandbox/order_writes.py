@@ -93,14 +93,12 @@ def change_status(sandbox: Sandbox, asked: Asked) -> Outcome:
     if wanted == "completed":
         service.complete(order, at)
     elif wanted in CLOSING:
-        changes = [*sandbox.office.turn_month(at), *changes]
         for pay_type in _closed_by(order, wanted):
             changes += _close(sandbox, order, pay_type, at)
     elif wanted == "voided":
         service.void(order, at)
         order["voidReason"] = asked.payload.get("reason") or order["voidReason"]
     elif order["status"] == "closed":
-        changes = [*sandbox.office.turn_month(at), *changes]
         entries = _entries_of(sandbox, order)
         rooftop = sandbox.rooftop(order["rooftopId"])
         reversals = service.reopen(sandbox.numbers, rooftop, order, entries, at)
@@ -224,5 +222,6 @@ STATUS: t.Final = Call(
     change_status,
     check=check_status,
     is_queued=lambda _, asked: asked.payload["status"] in CLOSING,
+    posts=True,
 )
 INSPECTION: t.Final = Call(replace_inspection)

@@ -67,11 +67,12 @@ class PartsCounter:
         return [("parts_tickets", ticket), *self._move(ticket, at)]
 
     def end(self, at: int) -> Changes:
-        """Hand out what a ticket holds, or void it."""
+        """Hand out what a ticket holds, or void it; that of an order is voided with the order."""
         ticket = self._pick("parts_tickets", "status", frozenset({"open"}))
         if ticket is None:
             return []
-        return self._end(ticket, at, void=happens(self._source.rng, VOIDED_PERCENT))
+        is_voided = not ticket["repairOrderId"] and happens(self._source.rng, VOIDED_PERCENT)
+        return self._end(ticket, at, void=is_voided)
 
     def follow(self, changes: Sequence[tuple[str, Record]], at: int) -> Changes:
         """Draw the parts of orders that were just written up, and hand out those of orders done."""

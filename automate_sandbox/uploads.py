@@ -134,6 +134,11 @@ class Uploads:
             return None
         return Held(attachment["contentType"], attachment["size"], path)
 
+    def count(self, scope: Scope) -> None:
+        """Count a request below `PATH`, and the credentials that it brings."""
+        names = {name.decode("latin-1") for name, _ in scope["headers"]}
+        self.counts.update(["requests", *names.intersection(CREDENTIALS)])
+
     async def take(
         self, scope: Scope, receive: Receive, strikes: Sequence[Rule], *, completed: bool
     ) -> Answer | None:
@@ -151,7 +156,6 @@ class Uploads:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        self.counts.update(["requests", *headers.keys() & set(CREDENTIALS)])
         key = scope["path"].removeprefix(PATH + "/")
         refusal = self._refusal(scope, key, headers)
         if any(rule.kind == "expired_url" for rule in strikes):

@@ -190,7 +190,10 @@ class Writer:
         Raises:
             Problem: The state of the world forbids it.
         """
-        outcome = self._calls[name].carry_out(self._sandbox, asked)
+        call = self._calls[name]
+        if call.posts:
+            self._turn_month()
+        outcome = call.carry_out(self._sandbox, asked)
         changes = self._completed(outcome)
         status, answer = outcome.status, outcome.answer
         told = {"status": status, "payload": asked.payload, "answer": answer, **facts}
@@ -202,6 +205,13 @@ class Writer:
             write=(name, _named(asked) | told),
         )
         return status, answer
+
+    def _turn_month(self) -> None:
+        """Close the books of a month that is over, as time does, before something is posted."""
+        now = self._sandbox.clock.now()
+        turned = self._sandbox.office.turn_month(now // SECOND)
+        if turned:
+            self._sandbox.ledger.commit(turned, now, cause="live")
 
     def _completed(self, outcome: Outcome) -> Changes:
         """Add to what a write changes what follows from it: parts handed out, and events."""

@@ -45,7 +45,7 @@ _UNUSABLE: t.Final = frozenset('<>:"|?*%#')
 """Windows refuses most of these, and the last two change what an address means."""
 
 _RESERVED: t.Final = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(\..*)?", re.IGNORECASE
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE
 )
 """Devices of Windows, with whatever suffix."""
 

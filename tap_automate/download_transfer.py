@@ -11,7 +11,9 @@ from tap_automate.download_errors import TOO_LARGE, FileError, unwritten
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_CONTENT_RANGE: t.Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE: t.Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
+_LENGTH: t.Final = re.compile(r"\d{1,18}", re.ASCII)
+"""Python refuses to read numbers of thousands of digits."""
 
 
 class Version(t.NamedTuple):
@@ -171,7 +173,7 @@ class Transfer:
 def content_length(headers: Mapping[str, str]) -> int | None:
     """Return how long an answer says it is; None when it does not say."""
     text = headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _LENGTH.fullmatch(text) else None
 
 
 def is_plain(headers: Mapping[str, str]) -> bool:

@@ -100,7 +100,8 @@ class Files:
     Attributes:
         url: The field with a file's address.
         within: The record's array of which every element names a file; None where the record does.
-        name: The field with its name; without one, the place in the array is its name.
+        name: The field with its name, which none but this file of the record has; without one, the
+            place in the array is its name.
         content_type: The field with its media type.
         size: The field with its length in bytes.
         sha256: The field with the digest of its bytes.

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from automate_singer.metrics import log_gauge
 from target_warehouse.database import explained
+from target_warehouse.layout import NOTES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,10 +31,7 @@ if t.TYPE_CHECKING:
 
     from target_warehouse.warehouse import Warehouse
 
-SCHEMA: t.Final = "_loader"
-"""A DuckDB schema that holds no stream's table."""
-
-TABLE: t.Final = f"{SCHEMA}.freshness"
+TABLE: t.Final = f"{NOTES}.freshness"
 COLUMNS: t.Final = (
     "table_schema VARCHAR, table_name VARCHAR, load_started TIMESTAMPTZ, committed TIMESTAMPTZ, "
     "row_count BIGINT, newest_change TIMESTAMPTZ, "
@@ -158,7 +156,7 @@ class Freshness:
             stream: Whose rows it gets.
         """
         if self._since is None:
-            warehouse.run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            warehouse.run(f"CREATE SCHEMA IF NOT EXISTS {NOTES}")
             warehouse.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS})")
             found = warehouse.run(
                 f"SELECT table_name, epoch_us(newest_change), epoch_us(load_started) FROM {TABLE} "

@@ -19,6 +19,9 @@ if t.TYPE_CHECKING:
 OF_LOADER: t.Final = "_sdc_"
 """What the names of the loader's own columns begin with."""
 
+NOTES: t.Final = "_loader"
+"""The DuckDB schema of what the loader notes of its loads; it holds no stream's table."""
+
 SCHEMAS: t.Final[Mapping[Kind, Mapping[str, t.Any]]] = {
     Kind.BOOLEAN: {"type": ["boolean", "null"]},
     Kind.BIGINT: {"type": ["integer", "null"]},

@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from automate_api.errors import ConfigError
 from automate_singer.columns import JSON, ColumnType, Kind, join, join_all
-from target_warehouse import freshness
 from target_warehouse.batch import ORDINAL
 from target_warehouse.database import MEMORY, connect, explained
 from target_warehouse.dialect import from_sql, recast
+from target_warehouse.layout import NOTES
 from target_warehouse.names import folded, quote
 
 if t.TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Warehouse:
             ConfigError: When the schema is the one of the loader's own notes.
             AutomateError: When the file cannot be opened, see `database.connect`.
         """
-        if folded(schema) == freshness.SCHEMA:
+        if folded(schema) == NOTES:
             msg = (
                 f"The schema {schema!r} holds what the loader notes of its loads. Choose another "
                 "`schema` for the tables"

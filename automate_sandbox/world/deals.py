@@ -7,6 +7,7 @@ import typing as t
 from datetime import timedelta
 
 from automate_sandbox.instants import SECOND, render
+from automate_sandbox.money import ZERO
 from automate_sandbox.world.calendar import utc_year
 from automate_sandbox.world.chance import happens
 from automate_sandbox.world.journals import Header, Posting, post, reverse
@@ -228,8 +229,18 @@ def sale_postings(deal: Record, cost: Decimal) -> list[Posting]:
     return lines
 
 
-def finalize(deal: Record, at: int) -> None:
-    """Close the deal's folder; the lender has paid."""
+def finalize(numbers: Numbers, rooftop: Rooftop, deal: Record, at: int) -> list[Record]:
+    """Close the deal's folder; the lender has paid.
+
+    Args:
+        numbers: Gives the entry's id.
+        rooftop: Whose deal it is.
+        deal: Delivered; changed in place.
+        at: Seconds since 1970.
+
+    Returns:
+        The journal entry of the lender's payment; none where nothing is financed.
+    """
     is_cash = deal["dealType"] == "cash"
     _step(
         deal,
@@ -239,21 +250,27 @@ def finalize(deal: Record, at: int) -> None:
         fundedAt=None if is_cash else render(at * SECOND),
         fundingStatus="not_applicable" if is_cash else "funded",
     )
+    return _settle(numbers, rooftop, deal, deal["finance"]["amountFinanced"], at)
 
 
-def unwind(source: Source, rooftop: Rooftop, sale: Sale, at: int) -> Record:
+def unwind(source: Source, rooftop: Rooftop, sale: Sale, at: int) -> list[Record]:
     """Take a delivered deal back: the vehicle returns to stock, the journal is reversed.
 
     Args:
-        source: Gives the reason and the id of the reversal.
+        source: Gives the reason and the ids of the entries.
         rooftop: Whose deal it is.
         sale: Changed in place, all three records.
         at: Seconds since 1970.
 
     Returns:
-        The reversing entry.
+        The reversing entry; behind it that of what the lender gets back, where they have paid.
     """
     deal = sale.deal
+    repaid = (
+        _settle(source.numbers, rooftop, deal, -deal["finance"]["amountFinanced"], at)
+        if deal["fundingStatus"] == "funded"
+        else []
+    )
     _step(
         deal,
         at,
@@ -264,7 +281,7 @@ def unwind(source: Source, rooftop: Rooftop, sale: Sale, at: int) -> Record:
         fundingStatus="not_applicable" if deal["dealType"] == "cash" else "returned",
     )
     sale.vehicle |= {"status": "in_stock", "updatedAt": render(at * SECOND)}
-    return reverse(source.numbers, rooftop, sale.entry, at)
+    return [reverse(source.numbers, rooftop, sale.entry, at), *repaid]
 
 
 def void(deal: Record, at: int) -> None:
@@ -275,6 +292,30 @@ def void(deal: Record, at: int) -> None:
 def lose(deal: Record, at: int) -> None:
     """Mark a deal as lost; the customer went elsewhere."""
     _step(deal, at, status="lost")
+
+
+def _settle(
+    numbers: Numbers, rooftop: Rooftop, deal: Record, amount: Decimal, at: int
+) -> list[Record]:
+    """Post what a lender pays for a contract, or gets back; nothing where nothing is financed."""
+    if not amount:
+        return []
+    comes_in = amount > ZERO
+    header = Header(
+        code="050" if comes_in else "051",
+        journal_type="cash_receipts" if comes_in else "cash_disbursements",
+        module="accounting",
+        document={"type": "deal", "id": deal["dealId"], "number": deal["dealNumber"]},
+        posted=at,
+    )
+    stock, customer = deal["vehicle"]["stockNumber"], deal["customerId"]
+    text = "Contract funded" if comes_in else "Contract returned"
+    lines = [
+        Posting("bank", amount, text),
+        # The controls of the delivery, so that the schedule of the account clears.
+        Posting("contracts", -amount, text, stock, customer),
+    ]
+    return [post(numbers, rooftop, header, lines)]
 
 
 def _step(deal: Record, at: int, **changes: object) -> None:

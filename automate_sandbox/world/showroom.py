@@ -124,9 +124,9 @@ class Showroom:
             closing = delivered + rng.randrange(3 * DAY, 11 * DAY)
             if happens(rng, 3) and closing < scene.anchor:
                 unwound_at = closing
-                entries.append(deals.unwind(scene.source, rooftop, sale, closing))
+                entries += deals.unwind(scene.source, rooftop, sale, closing)
             elif closing < scene.anchor:
-                deals.finalize(deal, closing)
+                entries += deals.finalize(scene.numbers, rooftop, deal, closing)
             if not unwound_at:
                 self._remember(rooftop, vehicle, buyer.customer_id, delivered)
         yield "deals", deal

@@ -187,6 +187,10 @@ def test_credentials_are_refused_or_counted(
     counts = store.stats()["downloads"]
     assert counts["authorization"] == before["authorization"] + 1
     assert counts["cookie"] == before["cookie"] + 1
+    store.faults({"kind": "cut", "when": "before", "match": FILES, "count": 1})
+    with pytest.raises(requests.ConnectionError):
+        fetch(stranger, url, Cookie="dms_session=1")
+    assert store.stats()["downloads"]["cookie"] == before["cookie"] + 2
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,16 @@ def test_a_range_outside_of_the_file_is_refused(
     assert answer.headers["Content-Range"] == f"bytes */{attachment['size']}"
 
 
-@pytest.mark.parametrize("asked", ["bytes=-", "lines=1-2", "bytes=0-1,5-6", "bytes=x-"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=-",
+        "lines=1-2",
+        "bytes=0-1,5-6",
+        "bytes=x-",
+        pytest.param(f"bytes={'9' * 5_000}-", id="5000 digits"),
+    ],
+)
 def test_a_range_that_cannot_be_read_counts_for_nothing(
     guest: Visitor, stranger: requests.Session, asked: str
 ) -> None:

@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 from support.books import Books
-from support.worlds import world_of
+from support.worlds import SteppingClock, world_of
 
 from automate_sandbox.calls import Asked
 from automate_sandbox.credentials import random_login
-from automate_sandbox.instants import SECOND, Clock, parse
+from automate_sandbox.instants import SECOND, parse
 from automate_sandbox.live import Live
 from automate_sandbox.money import decode
 from automate_sandbox.sandbox import Rules, Sandbox, World
@@ -28,20 +28,10 @@ LAST_OF_MARCH: t.Final = parse("2026-03-31T20:00:00Z")
 MAY_IN_CHICAGO: t.Final = parse("2026-05-01T05:00:00Z")
 
 
-class SetClock(Clock):
-    """A clock that shows what it is set to, and a second more at each look."""
-
-    def __init__(self, instant: int) -> None:
-        super().__init__()
-        self.instant = instant
-
-    def now(self) -> int:
-        self.instant += SECOND
-        return self.instant
-
-
-def opened(instant: int, store: Path | None = None, rooftops: int = 2) -> tuple[Sandbox, SetClock]:
-    clock = SetClock(instant)
+def opened(
+    instant: int, store: Path | None = None, rooftops: int = 2
+) -> tuple[Sandbox, SteppingClock]:
+    clock = SteppingClock(instant)
     world = World(7, rooftops, 150, 20)
     return Sandbox(world, Rules("test"), random_login(), clock, store), clock
 
@@ -81,6 +71,13 @@ def test_the_books_tie_after_each_change() -> None:
 def test_everything_that_the_office_does_is_done(lived: Sandbox) -> None:
     recaps = Counter(recap["recapStatus"] for recap in changes(lived, "deal_recaps"))
     assert set(recaps) == {"draft", "final", "revised", "reversed"}
+    revised = [r for r in changes(lived, "deal_recaps") if r["recapStatus"] == "revised"]
+    finals = {r["dealId"]: r for r in world_of(lived)["deal_recaps"].values()
+              if r["recapStatus"] == "final"}  # fmt: skip
+    for recap in revised:
+        final = finals[recap["dealId"]]
+        assert recap["frontEnd"]["recon"] > final["frontEnd"]["recon"]
+        assert recap["totalGross"] == final["totalGross"]
     kinds = Counter(receipt["receiptType"] for receipt in changes(lived, "receipts"))
     assert {"payment", "down_payment", "refund"} <= set(kinds)
     deposited = changes(lived, "deposits")
@@ -134,21 +131,29 @@ def test_some_entries_are_posted_into_the_month_before_which_is_closed(lived: Sa
         assert entry["totalDebit"] == entry["totalCredit"] > 0
 
 
-def test_customers_on_account_pay_later_and_the_others_at_once(lived: Sandbox) -> None:
-    customers, closings = lived.ledger.tables["customers"], 0
-    paid = {
-        item["id"] for r in changes(lived, "receipts") for item in r["appliedTo"] if r["amount"] > 0
-    }
-    for order in changes(lived, "repair_orders"):
+def test_customers_on_account_pay_later_and_the_others_at_once() -> None:
+    sandbox, clock = opened(IN_THE_MORNING)
+    customers = [record for _, record in sorted(world_of(sandbox)["customers"].items())]
+    for index, customer in enumerate(customers):
+        customer["arAccountNumber"] = "0220" if index % 2 else None
+    with_accounts = [("customers", customer) for customer in customers]
+    sandbox.ledger.commit(with_accounts, clock.now(), cause="control")
+    go_on(sandbox, STEPS)
+    known = world_of(sandbox)["customers"]
+    orders, closings = {}, Counter[bool]()
+    for order in changes(sandbox, "repair_orders"):
         parts = [p for p in order["payTypeStatuses"] if p["payType"] == "customer_pay"]
         just_closed = [p for p in parts if p["closedAt"] == order["updatedAt"]]
         if just_closed:
-            closings += 1
-            customer = decode(customers.rows[order["customerId"]].body)
-            at_once = just_closed[0]["balance"] == 0
-            assert at_once != bool(customer["arAccountNumber"])
-            assert not at_once or order["repairOrderId"] in paid
-    assert closings > 20
+            on_account = bool(known[order["customerId"]]["arAccountNumber"])
+            closings[on_account] += 1
+            orders[order["repairOrderId"]] = on_account
+            assert (just_closed[0]["balance"] > 0) == on_account
+    assert min(closings[True], closings[False]) > 5
+    paid = {item["id"] for r in changes(sandbox, "receipts") for item in r["appliedTo"]}
+    assert {key for key, on_account in orders.items() if not on_account} <= paid
+    assert {key for key, on_account in orders.items() if on_account} & paid
+    Books(world_of(sandbox)).hold()
 
 
 def test_a_month_ends_while_it_runs() -> None:
@@ -172,6 +177,8 @@ def test_a_month_ends_while_it_runs() -> None:
     assert sorted(p["periodStatus"] for p in by_month["2026-04-01"]) == ["closed", "open"]
     assert {p["periodStatus"] for p in by_month["2026-05-01"]} == {"open"}
     assert all(parse(period["updatedAt"]) // SECOND >= at for period in made)
+    assert any(entry["accountingDate"] < "2026-04-01" for entry in changes(sandbox, "gl_entries"))
+    Books(world_of(sandbox)).hold()
     for entry in changes(sandbox, "gl_entries"):
         if entry["documentDate"] >= "2026-04-30" and entry["accountingDate"] < "2026-04-01":
             assert entry["periodStatus"] == "closed"

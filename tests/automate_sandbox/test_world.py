@@ -148,7 +148,8 @@ def test_a_delivered_deal_has_its_customer_its_sold_vehicle_and_its_journal(seed
         if deal["status"] != "unwound":
             vehicle = made["vehicles"][deal["vehicle"]["vehicleId"]]
             assert vehicle["status"] == "retail_sold"
-            assert len(entries) == 1
+            paid = deal["fundingStatus"] == "funded" and deal["finance"]["amountFinanced"] > 0
+            assert len(entries) == 1 + paid
             assert deal["accountingStatus"] == "posted"
 
 

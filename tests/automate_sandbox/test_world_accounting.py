@@ -44,6 +44,12 @@ def test_the_recap_of_a_delivery_is_what_its_journal_says(seed: int) -> None:
 
 @given(seeds)
 @some_worlds
+def test_contracts_in_transit_are_the_deals_that_no_lender_has_paid_for(seed: int) -> None:
+    Books(world(seed, 200)).hold_contracts_in_transit()
+
+
+@given(seeds)
+@some_worlds
 def test_the_tenders_of_a_receipt_are_what_it_is_applied_to_and_what_is_posted(seed: int) -> None:
     Books(world(seed, 200)).hold_receipts()
 
@@ -145,6 +151,10 @@ def test_a_fiscal_year_begins_when_the_rooftop_says() -> None:
     assert names == [*((2025, month) for month in range(1, 14)), (2026, 1), (2026, 2)]
     assert found[0].start == date(2024, 7, 1)
     assert found[12].start == found[12].end == date(2025, 6, 30)
+    # The 13th period is there once its year is over, and not on its last day.
+    last = date(2025, 6, 30)
+    assert [span.period for span in spans(rooftop, last, last)][12:] == []
+    assert [span.period for span in spans(rooftop, last, date(2025, 7, 1))][12:] == [13, 1]
     closed = make_period(Numbers(1), rooftop, found[7], date(2025, 8, 3), 0)
     # February ends at midnight in Chicago, six hours behind UTC.
     assert closed["closedAt"] == "2025-03-01T05:59:59Z"

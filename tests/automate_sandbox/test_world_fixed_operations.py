@@ -1,24 +1,29 @@
-"""Op codes, parts, tickets, attachments and events: in a world that was made, and as it goes on."""
+"""Op codes, parts, tickets, attachments and events in every world."""
 
 from __future__ import annotations
 
+import random
 import typing as t
 from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from support.fixed_operations import (
+    MARKS,
+    STREAMS,
+    hold_events,
+    hold_shelves,
+    hold_tickets,
+    of_type,
+)
 from support.visitor import error_of
-from support.worlds import ANCHOR, seeds, some_worlds, world, world_of
+from support.worlds import seeds, some_worlds, world
 
 from automate_sandbox import contents
-from automate_sandbox.credentials import random_login
-from automate_sandbox.instants import SECOND, Clock, parse
-from automate_sandbox.live import Live
-from automate_sandbox.money import decode
-from automate_sandbox.sandbox import Rules, Sandbox
-from automate_sandbox.sandbox import World as Wanted
+from automate_sandbox.instants import SECOND, parse
 from automate_sandbox.world.attachments import ODD_NAMES
+from automate_sandbox.world.parts import receive
 from automate_sandbox.world.repair_lines import JOBS
 
 if t.TYPE_CHECKING:
@@ -27,114 +32,10 @@ if t.TYPE_CHECKING:
 
     from automate_sandbox.money import Record
 
-STREAMS: t.Final = {
-    "deal": "deals",
-    "repair_order": "repair_orders",
-    "vehicle": "vehicles",
-    "customer": "customers",
-    "service_appointment": "service_appointments",
-}
-"""`entityType` to the stream that has it."""
-
-MARKS: t.Final = {
-    "deal.delivered": "deliveredAt",
-    "deal.posted": "deliveredAt",
-    "deal.finalized": "finalizedAt",
-    "deal.unwound": "unwoundAt",
-    "deal.voided": "voidedAt",
-    "repair_order.closed": "finalClosedAt",
-    "repair_order.reopened": "reopenedAt",
-    "repair_order.voided": "voidedAt",
-    "service_appointment.cancelled": "cancelledAt",
-}
-"""Type of an event to the field of the record that says when it happened."""
-
-
-class SteppingClock(Clock):
-    """A clock that a second passes on at each look."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.instant = ANCHOR * SECOND
-
-    def now(self) -> int:
-        self.instant += SECOND
-        return self.instant
-
 
 @pytest.fixture(scope="module")
 def full() -> World:
     return world(7, 2000)
-
-
-@pytest.fixture(scope="module")
-def lived() -> Sandbox:
-    """Let a small world go on for a long time."""
-    sandbox = Sandbox(Wanted(7, 2, 150, 20), Rules("test"), random_login(), SteppingClock())
-    live = Live(sandbox)
-    for _ in range(4000):
-        live.step()
-    return sandbox
-
-
-def hold_shelves(made: World) -> int:
-    """Hold what is available of each part to what open tickets keep; return of how many they do."""
-    own = {part["rooftopId"]: part["manufacturerCode"] for part in made["parts"].values()
-           if part["partNumber"] == "00015601"}  # fmt: skip
-    kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for ticket in made["parts_tickets"].values():
-        for line in ticket["parts"] if ticket["status"] == "open" else ():
-            kept[ticket["rooftopId"], line["partNumber"]] += line["quantity"]
-    count = len(kept)
-    for part in made["parts"].values():
-        is_own = part["manufacturerCode"] == own[part["rooftopId"]]
-        reserved = kept.pop((part["rooftopId"], part["partNumber"]), 0) if is_own else 0
-        assert part["quantityAvailable"] == part["quantityOnHand"] - reserved
-    assert not kept
-    return count
-
-
-def hold_tickets(made: World) -> None:
-    """Hold tickets to their lines, and those of repair orders to the orders."""
-    for ticket in made["parts_tickets"].values():
-        totals = ticket["totals"]
-        assert totals["parts"] == sum(line["extendedPrice"] for line in ticket["parts"]) > 0
-        assert totals["total"] == totals["parts"] - totals["discounts"] + totals["tax"]
-        assert (ticket["closedAt"] is not None) == (ticket["status"] == "closed")
-        order = made["repair_orders"].get(ticket["repairOrderId"])
-        if order is None:
-            assert ticket["repairOrderId"] is None
-            assert totals["tax"] > 0
-            continue
-        assert [ticket[name] for name in ("roNumber", "customerId", "rooftopId")] == [
-            order[name] for name in ("roNumber", "customerId", "rooftopId")
-        ]
-        assert ticket["parts"] == [part for line in order["lines"] for part in line["parts"]]
-        assert totals["tax"] == 0
-        if order["status"] == "voided":
-            assert ticket["status"] == "voided"
-        if order["status"] in {"partially_closed", "closed"}:
-            assert ticket["status"] != "open"
-
-
-def hold_events(made: World) -> None:
-    """Hold events to the records that they tell of, and records to their events."""
-    told = Counter((e["type"], e["entityId"], e["occurredAt"]) for e in made["events"].values())
-    assert set(told.values()) == {1}
-    for kind, field in MARKS.items():
-        for key, record in made[STREAMS[kind.partition(".")[0]]].items():
-            assert record[field] is None or (kind, key, record[field]) in told
-    for event in made["events"].values():
-        entity = made[STREAMS[event["entityType"]]][event["entityId"]]
-        assert event["rooftopId"] == entity["rooftopId"]
-        assert event["type"].startswith(event["entityType"] + ".")
-        assert parse(event["occurredAt"]) <= parse(entity["updatedAt"])
-    merged = {k for k, record in made["customers"].items() if record["mergedIntoCustomerId"]}
-    assert merged == {e["entityId"] for e in _of_type(made, "customer.merged")}
-
-
-def _of_type(made: World, kind: str) -> list[Record]:
-    return [event for event in made["events"].values() if event["type"] == kind]
 
 
 def test_each_rooftop_has_the_op_codes_that_its_orders_and_appointments_use(full: World) -> None:
@@ -153,6 +54,8 @@ def test_each_rooftop_has_the_op_codes_that_its_orders_and_appointments_use(full
             assert job["code"] in known[appointment["rooftopId"]]
     for codes in known.values():
         assert codes.keys() >= {"0010", "10", "1E5", *(job[0] for job in JOBS)}
+    reworded = [code for code in full["op_codes"].values() if code["updatedAt"] > code["createdAt"]]
+    assert 0 < len(reworded) < len(full["op_codes"])
 
 
 def test_the_detail_of_an_op_code_needs_the_rooftop_where_several_have_it(
@@ -258,11 +161,11 @@ def test_some_attachments_are_large_and_one_is_larger_than_any_limit(full: World
 
 def test_an_order_that_was_reopened_tells_of_both_its_closings(full: World) -> None:
     reopened = [order for order in full["repair_orders"].values() if order["reopenCount"]]
-    closings = Counter(event["entityId"] for event in _of_type(full, "repair_order.closed"))
+    closings = Counter(event["entityId"] for event in of_type(full, "repair_order.closed"))
     closed = [order for order in reopened if order["status"] == "closed"]
     assert closed
     assert {closings[order["repairOrderId"]] for order in closed} == {2}
-    for event in _of_type(full, "repair_order.reopened"):
+    for event in of_type(full, "repair_order.reopened"):
         assert closings[event["entityId"]] >= 1
 
 
@@ -301,48 +204,14 @@ def test_a_controller_works_at_every_rooftop_of_the_group(full: World) -> None:
     assert {user["rooftopId"] for user in users} == everywhere
 
 
-def test_shelves_tickets_attachments_and_op_codes_change_as_time_goes_on(lived: Sandbox) -> None:
-    changed = Counter(entry.stream for entry in lived.ledger.history if entry.cause == "live")
-    for stream in ("op_codes", "parts", "parts_tickets", "attachments", "events"):
-        assert changed[stream] > 20
-    made = world_of(lived)
-    assert any(part["quantityOnOrder"] for part in made["parts"].values())
-    assert hold_shelves(made) > 5
-    hold_tickets(made)
-
-
-def test_events_are_written_when_it_happens(lived: Sandbox) -> None:
-    hold_events(world_of(lived))
-    written = {
-        decode(entry.body)["type"]
-        for entry in lived.ledger.history
-        if entry.stream == "events" and entry.cause == "live"
-    }
-    assert written >= {"deal.delivered", "deal.posted", "deal.finalized", "deal.unwound"}
-    assert written >= {"repair_order.closed", "customer.merged", "service_appointment.cancelled"}
-    for entry in lived.ledger.history:
-        if entry.stream == "events" and entry.cause == "live":
-            occurred = parse(decode(entry.body)["occurredAt"])
-            assert entry.at - SECOND <= occurred <= entry.at
-
-
-def test_time_going_on_merges_no_customer_of_another_system(lived: Sandbox) -> None:
-    merged = [
-        decode(entry.body)
-        for entry in lived.ledger.history
-        if entry.stream == "customers" and entry.cause == "live"
-    ]
-    merged = [customer for customer in merged if customer["mergedIntoCustomerId"]]
-    assert merged
-    assert {customer["externalId"] for customer in merged} == {None}
-
-
-def test_a_merge_by_hand_is_told_of_too(shop: Shop) -> None:
-    first, second = (
-        each["customerId"]
-        for each in [c for c in shop.records("customers") if not c["mergedIntoCustomerId"]][:2]
-    )
-    shop.control("merge", {"from": first, "into": second})
-    (event,) = [e for e in shop.records("events") if e["entityId"] == first]
-    assert event["type"] == "customer.merged"
-    assert event["payload"] == {"mergedIntoCustomerId": second}
+def test_what_is_ordered_of_a_part_comes_in_once() -> None:
+    part = {"quantityOnHand": Decimal(3), "quantityAvailable": Decimal(1)}
+    part |= {"quantityOnOrder": Decimal(0), "updatedAt": "2026-03-18T00:00:00Z"}  # type: ignore[dict-item]
+    rng, at = random.Random(1), parse("2026-03-18T17:30:00Z") // SECOND  # noqa: S311 - no secret
+    receive(rng, part, at)
+    ordered = part["quantityOnOrder"]
+    assert ordered > 0
+    receive(rng, part, at)
+    assert part["quantityOnHand"] == 3 + ordered
+    assert part["quantityAvailable"] == 1 + ordered
+    assert part["quantityOnOrder"] == 0

@@ -103,7 +103,7 @@ class Books:
         entries = {
             entry["dealId"]: entry
             for entry in self.made["gl_entries"].values()
-            if entry["dealId"] and not entry["reversesJournalEntryId"]
+            if entry["journalType"] == "vehicle_sales" and not entry["reversesJournalEntryId"]
         }
         for key, deal in self.made["deals"].items():
             if deal["status"] not in DELIVERED:
@@ -125,6 +125,23 @@ class Books:
             assert booked["rebates"] == totals["rebates"]
             assert booked["payoffs"] == -totals["tradePayoff"]
             assert booked["customer_deposits"] == totals["cashDown"]
+
+    def hold_contracts_in_transit(self) -> None:
+        """Hold the schedule of contracts in transit to the deals that no lender has paid for."""
+        account = CHART["contracts"].number
+        companies = {key: each["companyId"] for key, each in self.made["rooftops"].items()}
+        controls: dict[str, Decimal] = defaultdict(Decimal)
+        balances: dict[str, Decimal] = defaultdict(Decimal)
+        for deal in self.made["deals"].values():
+            if deal["status"] in DELIVERED:
+                waits = deal["status"] != "unwound" and deal["fundingStatus"] == "in_transit"
+                amount = deal["finance"]["amountFinanced"] if waits else ZERO
+                controls[deal["customerId"]] += amount
+                balances[companies[deal["rooftopId"]]] += amount
+        for customer, amount in controls.items():
+            assert self._controls[account, customer] == amount
+        for company in companies.values():
+            assert self._balances[company, account] == balances[company]
 
     def hold_receipts(self) -> None:
         """Hold each receipt to its tenders, to what it is applied to, and to its journal entry."""
@@ -236,6 +253,7 @@ class Books:
         """Hold everything."""
         self.hold_recaps()
         self.hold_recaps_to_the_ledger()
+        self.hold_contracts_in_transit()
         self.hold_receipts()
         self.hold_deals_to_receipts()
         self.hold_orders_to_receipts()

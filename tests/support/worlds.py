@@ -9,7 +9,7 @@ from collections import defaultdict
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from automate_sandbox.instants import parse
+from automate_sandbox.instants import SECOND, Clock, parse
 from automate_sandbox.money import decode, encode
 from automate_sandbox.resources import resources
 from automate_sandbox.world.generate import Generator, Size
@@ -26,6 +26,21 @@ seeds = st.integers(0, 11)
 """Few, so that the tests share their worlds."""
 
 some_worlds = settings(max_examples=12, deadline=None)
+
+
+class SteppingClock(Clock):
+    """A clock that shows what it is set to, and a step more at each look."""
+
+    def __init__(self, instant: int, step: int = SECOND) -> None:
+        """Set the clock; both in milliseconds."""
+        super().__init__()
+        self.instant = instant
+        self.step = step
+
+    def now(self) -> int:
+        """Step on."""
+        self.instant += self.step
+        return self.instant
 
 
 @functools.lru_cache(maxsize=32)

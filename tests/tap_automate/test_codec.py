@@ -163,6 +163,52 @@ def test_lines_of_typed_records_are_those_of_the_slow_way(
         assert outcome([record], cutter(lines, key, numbered=numbered), made) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "lines", "records"),
+    [
+        (
+            "/service/repair-orders",
+            Lines("lines", "lines"),
+            [{"rooftopId": "r", "lines": [{"lineId": "1", "rooftopId": "of the line"}]}],
+        ),
+        (
+            "/deals",
+            Lines("trades", "tradeIns", single="tradeIn"),
+            [{"tradeIns": [{"vin": "1", "fieldOfTomorrow": 1}]}, {"tradeIn": {"vin": "2"}}],
+        ),
+        (
+            "/deals",
+            Lines("trades", "tradeIns", single="tradeIn"),
+            [{"tradeIns": [{"vin": "1"}]}, {"tradeIn": {"vin": "2", "fieldOfTomorrow": 1}}],
+        ),
+    ],
+)
+def test_lines_that_the_contract_did_not_foresee_are_those_of_the_slow_way(
+    path: str, lines: Lines, records: list[dict[str, t.Any]]
+) -> None:
+    made = codec(path)
+    (key,) = CONTRACT.resource(path).key
+    items = [{key: "k", "updatedAt": "2026-01-20T13:45:00Z", **record} for record in records]
+    content = _encoder.encode({"items": items, "page": 1, "pageSize": 50, "total": len(items)})
+    made.normalise(made.decode(content).items)  # from which it learns
+    found = made.normalise(made.decode(content).items)
+    assert not any(isinstance(record, dict) for record in found)
+    cut = cutter(lines, key, numbered=lines.single is not None)
+    assert outcome(found, cut, made) == outcome(list(map(plain, found)), cut)
+    assert len(outcome(found, cut, made)) == len(records)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"vin": None, "acv": None}])
+def test_a_line_in_a_field_of_its_own_without_any_value_is_none(nothing: t.Any) -> None:  # noqa: ANN401 - JSON
+    made = codec("/deals")
+    deal = {"dealId": "k", "updatedAt": "2026-01-20T13:45:00Z", "tradeIns": [], "tradeIn": nothing}
+    content = _encoder.encode({"items": [deal], "page": 1, "pageSize": 50, "total": 1})
+    (found,) = made.normalise(made.decode(content).items)
+    assert not isinstance(found, dict)
+    cut = cutter(Lines("trades", "tradeIns", single="tradeIn"), "dealId", numbered=True)
+    assert outcome([found], cut, made) == []
+
+
 def cutter(lines: Lines, key: str, *, numbered: bool) -> Cutter:
     return Cutter(lines, (key, "rooftopId"), numbered=numbered)
 

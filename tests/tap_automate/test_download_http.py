@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -288,6 +289,7 @@ def test_parts_of_two_versions_that_a_server_joins_are_found_out_and_fetched_ane
         Answer(416),
         Answer(206, CONTENT[7:], {"Content-Range": f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"}),
         Answer(206, CONTENT[CUT:], {"Content-Range": "nonsense"}),
+        Answer(206, CONTENT[CUT:], {"Content-Range": f"bytes {'9' * 5000}-{'9' * 5000}/*"}),
     ],
 )
 def test_a_server_that_gives_another_rest_than_was_asked_for_is_asked_for_all(
@@ -324,6 +326,26 @@ def test_the_rest_of_a_longer_file_is_not_joined(host: FileHost, make: Making) -
     url = host.answer(PATH, first, rest)
     host.serve(PATH, CONTENT)
     assert fetch(make(), Wanted(url))[0] == CONTENT
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "9" * 5000},
+        {"Content-Length": "-1"},
+        {"Content-Length": "many"},
+        {"Retry-After": "9" * 5000},
+        {"Retry-After": "never"},
+    ],
+)
+def test_headers_that_make_no_sense_are_a_reason_at_most(
+    host: FileHost, make: Making, headers: dict[str, str]
+) -> None:
+    headers = {**headers, "Connection": "close"}
+    url = host.answer(PATH, Answer(503, headers=headers), *[Answer(200, CONTENT, headers)] * 5)
+    with contextlib.suppress(FileError):
+        assert fetch(make(), Wanted(url))[0] == CONTENT
+    assert len(host.seen) > 1
 
 
 def test_an_empty_file_is_a_file(host: FileHost, make: Making) -> None:

@@ -291,6 +291,9 @@ class TestRun:
         assert "with the stream 'rooftops', or correct `vehicle_vin`." in done.err
         alone = extract("vehicles", vehicle_vin="NONE")
         assert "has no rows that fit `vehicle_vin`. Where it should, correct" in alone.err
+        quiet = extract("vehicles", state=alone.state(), vehicle_vin="NONE")
+        assert quiet.code == 0
+        assert "has no rows" not in quiet.err
 
     def test_a_connection_test_takes_no_row_that_does_not_fit(
         self, extract: Callable[..., Run], dms: FakeDms, tmp_path: Path

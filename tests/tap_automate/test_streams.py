@@ -145,3 +145,16 @@ def test_the_lines_of_a_deal_are_numbered_in_each_of_its_streams(
     assert trade == {**common, "position": 1, "vin": "W", "acv": 9000}
     keys = {m["stream"]: m["key_properties"] for m in done.messages("SCHEMA")}
     assert keys["deal_products"] == ["dealId", "position"]
+
+
+def test_a_documented_list_has_to_be_there_and_the_path_of_a_setting_need_not(
+    extract_from: Callable[..., Run], dms: FakeDms
+) -> None:
+    for path in ("/vehicles", "/inventory"):
+        dms.answer(f"GET {path}", *[Canned(404, {"error": {"code": "not_found"}})] * 8)
+    documented = extract_from(dms, "vehicles")
+    assert documented.code == 1
+    assert "GET /vehicles" in documented.err
+    own = extract_from(dms, "vehicles", "lots", endpoints={"vehicles": "/inventory"})
+    assert own.code == 0, own.err
+    assert "Skipping 'vehicles'" in own.err
