@@ -464,6 +464,8 @@ def test_a_stream_of_which_a_filter_leaves_rows_out_is_not_compared(audited: Aud
     assert "leave rows of 'vehicles', 'customers' out" in done.err
     assert counts(done, "rooftops")["differing"] == 0
     assert "│ vehicles" not in done.out
+    done = audited.audit(warehouse, vehicle_status="in_stock")
+    assert "`vehicle_status` leaves rows of 'vehicles' out" in done.err
     done = audited.audit(warehouse, "--stream", "rooftops", **filters)
     assert (done.code, done.err) == (0, "")
 
