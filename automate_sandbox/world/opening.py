@@ -18,8 +18,9 @@ if t.TYPE_CHECKING:
     from automate_sandbox.world.rooftops import Rooftop
 
 BANK: t.Final = dollars(400_000)
+OPENED: t.Final = ("new_inventory", "used_inventory", "parts_inventory", "floor_plan")
 FLOORED_PERCENT: t.Final = dollars(80)
-"""Of the cost of the new vehicles, which the floor plan's lender has paid."""
+"""Of the cost of the new vehicles on the lot, which a lender has paid for; the sold ones are paid."""
 
 
 class Opening:
@@ -40,6 +41,9 @@ class Opening:
         if stream == "vehicles":
             side = "new" if record["condition"] == "new" else "used"
             self._had[rooftop, f"{side}_inventory"] += record["cost"]
+            if side == "new" and record["status"] != "retail_sold":
+                floored = percent_of(FLOORED_PERCENT, record["cost"])
+                self._had[rooftop, "floor_plan"] -= floored
         elif stream == "parts":
             value = round_cents(record["quantityOnHand"] * record["cost"])
             self._had[rooftop, "parts_inventory"] += value
@@ -57,12 +61,9 @@ class Opening:
             days: Of history before the calendars' anchor.
         """
         for rooftop in rooftops:
-            inventories = {
-                role: self._had[rooftop.rooftop_id, role]
-                for role in ("new_inventory", "used_inventory", "parts_inventory")
+            balances = {"bank": BANK} | {
+                role: self._had[rooftop.rooftop_id, role] for role in OPENED
             }
-            floored = percent_of(FLOORED_PERCENT, inventories["new_inventory"])
-            balances = {"bank": BANK, **inventories, "floor_plan": -floored}
             balances["retained"] = -sum(balances.values(), ZERO)
             header = Header(
                 code="090",
