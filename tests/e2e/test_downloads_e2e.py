@@ -287,6 +287,7 @@ def test_a_catalog_of_a_time_with_the_setting_declares_no_field_that_no_record_h
     assert done.code == 0, done.err
     assert len(done.records("attachments")) == len(files.dealer.records("attachments"))
     assert "downloadedTo" not in done.out
+    assert done.messages("SCHEMA")
     photos = files.config(download_photos=False)
     done = run("tap-automate", "--config", photos, "--catalog", catalog)
     named = {m["stream"]: "downloadedTo" in str(m["schema"]) for m in done.messages("SCHEMA")}
@@ -392,7 +393,7 @@ def test_an_audit_fetches_no_file_that_the_table_could_not_name_and_says_so(
         connection.execute("delete from vehicles")
     before = files.downloads()["requests"]
     arguments: list[str | Path] = ["--against", warehouse, "--state", files.state]
-    audit = ["--config", files.config(), "--output", fixes]
+    audit: list[str | Path] = ["--config", files.config(), "--output", fixes]
     done = run("automate-dms", "audit", *arguments, "--stream", "attachments", *audit)
     rows = [json.loads(line) for line in fixes.read_text().splitlines()]
     assert any(row["type"] == "RECORD" for row in rows)
