@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 BANK: t.Final = dollars(400_000)
 OPENED: t.Final = ("new_inventory", "used_inventory", "parts_inventory", "floor_plan")
 FLOORED_PERCENT: t.Final = dollars(80)
-"""Of the cost of the new vehicles on the lot, which a lender has paid for; the sold ones are paid."""
+"""Of the cost of the new vehicles on the lot, which a lender has paid; sold ones are paid off."""
 
 
 class Opening:
