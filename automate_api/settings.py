@@ -344,6 +344,7 @@ def _unknown_keys(where: str, value: Mapping[str, t.Any], known: Mapping[str, t.
 def _problem(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
     rule: t.Any = error.validator_value
+    got = f"a value of type {type(error.instance).__name__}"
     match error.validator:
         case "required":
             missing = error.message.partition(" is a required property")[0].strip("'")
@@ -352,6 +353,8 @@ def _problem(error: jsonschema.ValidationError) -> str:
             expected = f"of type {rule if isinstance(rule, str) else ' or '.join(rule)}"
         case "enum":
             expected = f"one of {', '.join(map(str, rule))}"
+            if isinstance(error.instance, str):
+                got = "another value" if error.instance else "an empty one"
         case "format":
             expected = f"a {rule}"
         case "minimum":
@@ -364,4 +367,4 @@ def _problem(error: jsonschema.ValidationError) -> str:
             return _unknown_keys(where, t.cast("t.Any", error.instance), error.schema["properties"])
         case other:
             expected = f"what its rule {other!r} allows"
-    return f"`{where}` must be {expected}; got a value of type {type(error.instance).__name__}"
+    return f"`{where}` must be {expected}; got {got}"

@@ -189,9 +189,10 @@ class Auditor:
         filtered = [name for name, found in settings.items() if found]
         if filtered:
             names = [f"`{each}`" for name in filtered for each in settings[name]]
+            leave = "leaves" if len(names) == 1 else "leave"
             msg = (
-                f"{' and '.join(names)} leave rows of {', '.join(map(repr, filtered))} out, and a "
-                "row that has come to be left out cannot be told from one that was deleted."
+                f"{' and '.join(names)} {leave} rows of {', '.join(map(repr, filtered))} out, and "
+                "a row that has come to be left out cannot be told from one that was deleted."
             )
             advice = "Audit without the setting, or name other streams with --stream."
             _leave_out(msg, advice, refused=named or len(filtered) == len(streams))

@@ -61,12 +61,15 @@ def _program(plugin: type[Configured]) -> Program:
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="Folder to write the pages to; made where there is none.",
+    help=f"Folder to write the pages to, made where there is none; {FOLDER} where that is there.",
 )
-def reference(folder: Path) -> None:
+def reference(folder: Path | None) -> None:
     """Write the pages about streams, settings and exit codes, in Markdown."""
+    if folder is None:
+        if not FOLDER.is_dir():
+            msg = f"There is no {FOLDER} here to write to. Name a folder with --to."
+            raise ConfigError(msg)
+        folder = FOLDER
     written = pages(contract.load())
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 | server_error | a 5xx | `status`: 500, 502, 503; `when`: before, after; `retry_after`: 0 (s) |
 | cut | the connection ends | `when`: before, unanswered, during, after |
 | delayed | processed later than answered | `milliseconds`: 1000; `answer`: cut, gateway, none |
-| accepted | 202, the write follows later | `milliseconds`: 0, `outcome`: carried_out, failed |
+| accepted | 202, the write follows later | `milliseconds`: 0 |
+| failed_operation | 202, and nothing comes of it | `milliseconds`: 0 |
 | conflict | 409, nothing is processed | `form`: in_flight, duplicate |
 | locked | 423 `approval_pending`, nothing is processed | |
 | lost_id | the answer to a write does not name the record | |
@@ -37,9 +38,10 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 - `delayed`: the connection is cut at once, or a 504 comes at once (gateway), or nothing comes while
   the client waits (none). The same idempotency key is in flight until the write is carried out.
 - `accepted`: `GET /operations/{id}` says how it goes; a refusal by anything but the contract's
-  schema is told there. It is queued for half of its time, then running. With failed it comes to
-  nothing, and says so there.
-- The times of `delayed` and `accepted` pass by the sandbox's clock, which `POST clock` moves.
+  schema is told there, as is that of `failed_operation`. It is queued for half of its time, then
+  running.
+- The times of `delayed`, `accepted` and `failed_operation` pass by the sandbox's clock, which
+  `POST clock` moves.
 - Files lie below `/files`, and are sent to `/files/incoming`; of the other kinds those strike them
   that do without JSON or a session. A fault that comes before processing takes no byte of a file.
 - `malformed`: `no_total`, `text_total` and `items_object` break a list's envelope; `truncated`
@@ -64,7 +66,8 @@ FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
     "server_error": {"status": (500, 502, 503), "when": ("before", "after"), "retry_after": 0},
     "cut": {"when": ("before", "unanswered", "during", "after")},
     "delayed": {"milliseconds": 1000, "answer": ("cut", "gateway", "none")},
-    "accepted": {"milliseconds": 0, "outcome": ("carried_out", "failed")},
+    "accepted": {"milliseconds": 0},
+    "failed_operation": {"milliseconds": 0},
     "conflict": {"form": ("in_flight", "duplicate")},
     "locked": {},
     "lost_id": {},

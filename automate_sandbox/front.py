@@ -225,11 +225,11 @@ class Front:
                 self._sandbox.sessions.kill_all()
             elif rule.kind == "ignored_bounds":
                 scope["query_string"] = _without_bounds(scope["query_string"])
-            elif rule.kind == "accepted":
+            elif rule.kind in {"accepted", "failed_operation"}:
                 scope["handling"] = Handling(
                     float(rule.fields["milliseconds"]),
                     queued=True,
-                    fails=rule.fields["outcome"] == "failed",
+                    fails=rule.kind == "failed_operation",
                 )
             else:
                 answer = instead(rule, request_id, self._sandbox.clock.now())

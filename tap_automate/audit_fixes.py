@@ -7,12 +7,14 @@ come in by a repair. There is never a STATE: an audit moves no bookmark.
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from automate_api.exact_json import encode
 from automate_singer.tombstones import DELETED
 from tap_automate.codec import Codec
 from tap_automate.cuts import CutStream
+from tap_automate.download_fields import field_of
 from tap_automate.downloads import Downloads
 from tap_automate.partition import Partition
 from tap_automate.records import Normaliser
@@ -24,6 +26,7 @@ if t.TYPE_CHECKING:
     from tap_automate.audit_sides import Record
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import RowStream
+    from tap_automate.streams import Files
 
 
 class Layout(t.Protocol):
@@ -133,7 +136,7 @@ class StreamFixes:
         """
         self._normalise = Normaliser(stream.resource.record_schema, stream.tap.privacy)
         codec = Codec(stream.resource.record_schema, stream.tap.privacy)
-        files = stream.wanted_files()
+        files = self._wanted_files(stream, layouts[stream.name])
         partition = Partition(stream, None, codec)
         self._downloads = Downloads(partition, files, is_audit=True) if files else None
         self._messages = Messages(stream, layouts[stream.name], write, now)
@@ -145,6 +148,19 @@ class StreamFixes:
         self._deleted = layouts[stream.name].styled(DELETED)
         self._versions = versions
         self._now = now
+
+    @staticmethod
+    def _wanted_files(stream: ResourceStream, layout: Layout) -> Files | None:
+        """Return where records name files, if the table has a column that says where they are."""
+        files = stream.wanted_files()
+        if files is None or layout.column(field_of(files)) is not None:
+            return files
+        stream.say_once(
+            logging.WARNING,
+            f"files of repaired rows are not fetched, as the table has no column for "
+            f"`{field_of(files)}`: it was loaded without `download_to`.",
+        )
+        return None
 
     def record(self, record: Record) -> None:
         """Write a record as the DMS has it, and its lines."""

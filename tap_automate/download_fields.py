@@ -82,6 +82,30 @@ def with_place(schema: Mapping[str, t.Any], files: Files) -> dict[str, t.Any]:
     return {**schema, "properties": properties}
 
 
+def field_of(files: Files) -> str:
+    """Name the field of a record in which it says where its files are."""
+    return files.within or DOWNLOADED_TO
+
+
+def without_place(schema: Mapping[str, t.Any], files: Files) -> Mapping[str, t.Any]:
+    """Take `downloadedTo` out of a schema, such as a catalog's; the same where it has none.
+
+    Args:
+        schema: Not changed.
+        files: Where its records name files.
+    """
+    if not has_place(schema, files):
+        return schema
+    if files.within is None:
+        return {**schema, "properties": _without(schema["properties"])}
+    array = schema["properties"][files.within]
+    element = {**array["items"], "properties": _without(array["items"]["properties"])}
+    return {
+        **schema,
+        "properties": {**schema["properties"], files.within: {**array, "items": element}},
+    }
+
+
 def has_place(schema: Mapping[str, t.Any], files: Files) -> bool:
     """Tell whether a schema, such as a catalog's, has `downloadedTo` where it belongs."""
     part = schema
@@ -135,6 +159,10 @@ def put(holder: object, path: str | None) -> None:
         holder[DOWNLOADED_TO] = path
     else:
         setattr(holder, DOWNLOADED_TO, path)
+
+
+def _without(properties: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {name: field for name, field in properties.items() if name != DOWNLOADED_TO}
 
 
 def _text(holder: object, name: str | None) -> str | None:

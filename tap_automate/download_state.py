@@ -2,7 +2,8 @@
 
 Pure. A row goes out without its file when the file cannot be had, and its bookmark moves on, so the
 state has to remember the row. It does so by key, for as many as fit; beyond that by time: from
-`since` on, rows are read again.
+`since` on, rows are read again. Up to `until` rows have had their files looked for; where the
+bookmark is ahead of it, a run without downloads has moved it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Unfetched:
     Attributes:
         rows: Key to second of `updatedAt`.
         since: Second from which on further rows of earlier runs lack files; None when none do.
+        until: Second of the bookmark when files were last fetched; None when they never were.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Unfetched:
         rows: Mapping[Key, int] | None = None,
         since: int | None = None,
         tries: Mapping[Key, int] | None = None,
+        until: int | None = None,
     ) -> None:
         """Start from what a state holds.
 
@@ -51,9 +54,11 @@ class Unfetched:
             rows: As above.
             since: As above.
             tries: Key to runs in which a host has refused a file of the row.
+            until: As above.
         """
         self.rows = dict(rows or {})
         self.since = since
+        self.until = until
         self._tries = collections.Counter(tries or {})
         self._overflow: int | None = None
 
@@ -91,8 +96,10 @@ class Unfetched:
         del self._tries[key]
 
     def to_state(self) -> dict[str, t.Any]:
-        """Return what Singer state holds; empty when nothing is to be tried again."""
+        """Return what Singer state holds; empty when no file was ever looked for."""
         state: dict[str, t.Any] = {}
+        if self.until is not None:
+            state["until"] = from_seconds(self.until)
         if self.rows:
             state["rows"] = {key: from_seconds(self.rows[key]) for key in sorted(self.rows)}
         if tries := {key: self._tries[key] for key in sorted(self.rows) if self._tries[key]}:
@@ -118,8 +125,11 @@ class Unfetched:
                 raise TypeError  # noqa: TRY301 - said below, with what else may be wrong
             rows = {str(key): _second(text) for key, text in known.get("rows", {}).items()}
             tries = {str(key): int(number) for key, number in known.get("tries", {}).items()}
-            since = known.get("since")
-            return cls(rows, None if since is None else _second(since), tries)
+            since, until = (
+                None if text is None else _second(text)
+                for text in (known.get("since"), known.get("until"))
+            )
+            return cls(rows, since, tries, until)
         except (AttributeError, TypeError, ValueError):
             msg = (
                 f"State of stream '{name}': `files` must be as this version of tap-automate writes "

@@ -16,17 +16,19 @@ import collections
 import dataclasses
 import functools
 import itertools
+import logging
 import typing as t
 
 from automate_api.errors import ProtocolError, RequestRefusedError, StoppedError
 from tap_automate import download_fields, filters, metrics
 from tap_automate.codec import value_of
 from tap_automate.details import read_detail
-from tap_automate.download_errors import NO_NEW_ADDRESS, FileError
+from tap_automate.download_errors import NO_NEW_ADDRESS, TOO_LARGE, FileError
+from tap_automate.download_fields import DOWNLOADED_TO
 from tap_automate.download_http import THREAD
 from tap_automate.download_names import folder_name
 from tap_automate.download_state import MOST_TRIES, STATE, Unfetched
-from tap_automate.instants import EPOCH, to_microseconds
+from tap_automate.instants import EPOCH, from_seconds, to_microseconds
 from tap_automate.sdk_seams import Step
 from tap_automate.streams import REPLICATION_KEY
 from tap_automate.waiting import each
@@ -108,6 +110,7 @@ class Downloads:
         self._tap = partition.stream.tap
         self._files = files
         self._store = self._tap.file_store
+        self._is_audit = is_audit
         self._keeps_state = partition.keeps_state(self._stream) and not is_audit
         self._again = "The next run tries again" if self._keeps_state else "Run again to try again"
         if is_audit:
@@ -115,11 +118,23 @@ class Downloads:
         state = partition.state(self._stream) if self._keeps_state else {}
         self._unfetched = Unfetched.from_state(state.get(STATE), name=self._stream.name)
         self._left = dict(self._unfetched.rows)
-        bookmark = state.get("replication_key_value")
-        self._read_until = to_microseconds(bookmark) // MICROSECONDS if bookmark else None
+        self._read_until = _bookmark_of(state)
         self._reasons: collections.Counter[str] = collections.Counter()
         self._details: set[str] = set()
         self._lasting = self._left_alone = 0
+
+    def tell_of_rows_before(self) -> None:
+        """Say, before the first rows, that those of runs without downloads have no files."""
+        read, fetched = self._read_until, self._unfetched.until
+        if read is None or (fetched is not None and fetched >= read):
+            return
+        begin = "" if fetched is None else f"from {from_seconds(fetched)} "
+        self._stream.say_once(
+            logging.WARNING,
+            "what was loaded without `download_to` gets its files when it changes",
+            f"rows {begin}up to {from_seconds(read)}. To have all files now, load the stream once "
+            "more: take its bookmark out of the state, or run a backfill of it with `end_date`.",
+        )
 
     def fetch(self, records: Sequence[t.Any]) -> None:
         """Fetch the files of records, and have the records say where they are.
@@ -142,11 +157,9 @@ class Downloads:
         """Keep in the state what is still to be fetched: the rows before it were written."""
         if not self._keeps_state:
             return
-        state, made = self._partition.state(self._stream), self._unfetched.to_state()
-        if made:
-            state[STATE] = made
-        else:
-            state.pop(STATE, None)
+        state = self._partition.state(self._stream)
+        self._unfetched.until = _bookmark_of(state)
+        state[STATE] = self._unfetched.to_state()
 
     def steps(self, span: Span) -> Iterator[Step]:
         """Try what runs before could not fetch, and yield the rows whose files have come."""
@@ -165,7 +178,7 @@ class Downloads:
     def tell(self) -> None:
         """Say which files are missing, and log how many were fetched."""
         name, counts = self._stream.name, self._partition.report.files
-        if counts.any:
+        if counts.any and not self._is_audit:  # where no metrics are logged
             metrics.log(metrics.Gauge.FILES, dataclasses.asdict(counts), stream=name)
         if not self._reasons:
             return
@@ -175,6 +188,8 @@ class Downloads:
             then += ", except for those that stay as they are." if self._lasting else "."
         else:
             then += " They are tried again when their records change."
+        if self._reasons[TOO_LARGE]:
+            then += f" {self._how_to_find_large_ones()}"
         if self._left_alone and self._keeps_state:
             then += (
                 f" {self._left_alone} rows, whose files were refused by {MOST_TRIES} runs, are "
@@ -186,6 +201,12 @@ class Downloads:
             ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common()),
             " ".join([then, *sorted(self._details)]),
         )
+
+    def _how_to_find_large_ones(self) -> str:
+        place = f"{self._files.within}[].{DOWNLOADED_TO}" if self._files.within else DOWNLOADED_TO
+        most: int = self._partition.config["download_max_bytes"]
+        size = f", and whose `{self._files.size}` is above {most}" if self._files.size else ""
+        return f"Those that are too large are of rows whose `{place}` is null{size}."
 
     def _step(self, records: Sequence[t.Any]) -> Step:
         """Fetch the files of rows that went out without them; write those that have some now."""
@@ -316,6 +337,12 @@ class _Renewed:
 
 def _parts(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (keys[start : start + size] for start in range(0, len(keys), size))
+
+
+def _bookmark_of(state: Mapping[str, t.Any]) -> int | None:
+    """Return the second of a bookmark."""
+    bookmark = state.get("replication_key_value")
+    return to_microseconds(bookmark) // MICROSECONDS if bookmark else None
 
 
 def _microseconds(instant: dt.datetime) -> int:

@@ -86,6 +86,7 @@ class Load:
             return
         self._passes += self._passes_over_notes(span)
         if self._downloads:
+            self._downloads.tell_of_rows_before()
             self._passes.append(self._downloads)
         report = self._partition.report
         fetching = self._partition.fetching(span.start, span.end)

@@ -110,7 +110,7 @@ class ResourceStream(FamilyStream):
         """Return where records name files that are to be fetched; None where they do not."""
         if self.files is None or not self.selected:
             return None
-        field = self.files.within or download_fields.DOWNLOADED_TO
+        field = download_fields.field_of(self.files)
         is_listed = download_fields.has_place(self.effective_schema, self.files)
         if is_listed and self.mask["properties", field]:
             return self.files

@@ -257,15 +257,12 @@ class Restatement:
             made, shown = tally.made.get(name, Control()), tally.choice.described(name)
             if name in restated:
                 stream.logger.warning(
-                    "Stream '%s': %s was restated. By the run before it had %s; since then %d "
-                    "entries were posted into it; it has %s. The whole period is read and written "
-                    "again. Entries that are gone stay in a warehouse until `automate-dms audit` "
-                    "finds them.",
+                    "Stream '%s': %s was restated. %s The whole period is read and written again. "
+                    "Entries that are gone stay in a warehouse until `automate-dms audit` finds "
+                    "them.",
                     stream.name,
                     shown,
-                    self._kept.rows[name],
-                    made.count,
-                    tally.now[name],
+                    _difference(self._kept.rows[name], made, tally.now[name]),
                 )
             elif made.count and period.is_open is False and self._kept.until is not None:
                 stream.logger.info(
@@ -285,6 +282,18 @@ class Restatement:
         }
         for member in self._others:  # of a time when another stream was the first of the selected
             partition.state(member).pop(STATE_KEY, None)
+
+
+def _difference(before: Control, made: Control, now: Control) -> str:
+    """Say how a period differs from what the run before has counted, and what was made since."""
+    posted = f"since then {made.count:,} {'entry was' if made.count == 1 else 'entries were'}"
+    if now.is_as_much_as(before.plus(made)):
+        since = f", although {posted} posted into it" if made.count else ""
+        return (
+            f"Number and sums are as expected{since} ({now}), but accounts, control numbers, dates "
+            "or the entries themselves are not those that the run before had."
+        )
+    return f"By the run before it had {before}; {posted} posted into it; it has {now}."
 
 
 def _narrowings(spans: Sequence[tuple[dt.date, dt.date]]) -> list[Narrowing]:

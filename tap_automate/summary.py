@@ -8,6 +8,8 @@ import functools
 import sys
 import typing as t
 
+from rich import filesize
+
 from automate_api import tables
 from tap_automate import terminal
 from tap_automate.instants import EPOCH, from_seconds
@@ -107,6 +109,6 @@ def _files_text(files: FileCounts) -> str:
     if not files.any:
         return ""
     return (
-        f"\nfiles: {files.fetched:,} fetched ({files.fetched_bytes / 1e6:,.1f} MB), "
+        f"\nfiles: {files.fetched:,} fetched ({filesize.decimal(files.fetched_bytes)}), "
         f"{files.kept:,} there already, {files.failed:,} not to be had"
     )

@@ -15,7 +15,7 @@ from automate_api.session import Session
 from automate_api.transport import Stats
 from automate_singer import garbage, inputs
 from automate_singer.tap import CommandTap
-from tap_automate import summary
+from tap_automate import download_fields, summary
 from tap_automate.batches import BatchWriter
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
@@ -27,7 +27,7 @@ from tap_automate.privacy import Privacy
 from tap_automate.progress import Progress
 from tap_automate.rereads import Digests
 from tap_automate.resources import stream_types
-from tap_automate.streams import stream_names
+from tap_automate.streams import STREAMS, stream_names
 
 if t.TYPE_CHECKING:
     import datetime as dt
@@ -69,6 +69,8 @@ class TapAutomate(CommandTap):
         if checked:
             self.api = ApiConfig.from_settings(values, program=self.name)
         inputs.check_names(catalog, stream_names(), program=self.name)
+        if catalog:
+            _leave_out_places(catalog, values)
         self.contract = contract.load()
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
@@ -143,6 +145,18 @@ class TapAutomate(CommandTap):
                 Digests.from_state(bookmark, name=name)
                 Kept.from_state(bookmark, name=name)
                 Unfetched.from_state(bookmark.get(STATE), name=name)
+
+
+def _leave_out_places(catalog: dict[str, t.Any], values: Mapping[str, t.Any]) -> None:
+    """Take out of a catalog the fields that say where files are, of streams that get none.
+
+    Their records do not have them, and a loader that upserts would forget the paths that it has.
+    """
+    named = {each.name: each.files for each in STREAMS if each.files}
+    for entry in catalog["streams"]:
+        files = named.get(entry["tap_stream_id"])
+        if files and not download_fields.wanted(files, values):
+            entry["schema"] = download_fields.without_place(entry["schema"], files)
 
 
 def main() -> t.NoReturn:

@@ -150,7 +150,10 @@ def chosen(
         except LookupError as error:
             raise ConfigError(str(error)) from None
         if intent.state not in states:
-            msg = f"Write {intent_id} is {intent.state}, it is none of {what}. Nothing was changed."
+            msg = (
+                f"Write {intent_id} is {intent.state}, so it is not one of the {what}. "
+                "Nothing was changed."
+            )
             raise ConfigError(msg)
         found.append(intent)
     return found

@@ -11,6 +11,7 @@ from automate_sandbox.world.chance import happens
 from automate_sandbox.world.chart import build_accounts
 from automate_sandbox.world.customers import edit_customer, make_customer, merge_customer
 from automate_sandbox.world.general import build_general_journal
+from automate_sandbox.world.opening import Opening
 from automate_sandbox.world.periods import build_periods
 from automate_sandbox.world.rooftops import build_rooftops
 from automate_sandbox.world.scene import Buyer, Scene
@@ -59,6 +60,15 @@ class Generator:
 
     def records(self) -> Iterator[Produced]:
         """Make every record in its last version, each once."""
+        scene, opening = self._scene, Opening()
+        for stream, record in self._history():
+            opening.see(stream, record)
+            yield stream, record
+        for entry in opening.entries(scene.numbers, scene.rooftops, self._size.days):
+            yield "gl_entries", entry
+
+    def _history(self) -> Iterator[Produced]:
+        """Make everything but the opening balances, which follow from it."""
         scene = self._scene
         for stream, record in self._course():
             yield stream, record

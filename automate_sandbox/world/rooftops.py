@@ -59,7 +59,7 @@ class Rooftop:
         calendar: Its business days.
         staff: Role to the ids of its people.
         lots: `{lotId, name}` as vehicles embed it.
-        state: Where its customers live.
+        index: Its place among the rooftops of the group, from 0.
     """
 
     record: Record

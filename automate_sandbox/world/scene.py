@@ -40,6 +40,7 @@ class Scene:
         rng: Decides about customers, vehicles, deals and repair orders.
         bookings: Decides about appointments, and so that the calendar of the shop decides nothing
             else.
+        delays: Decides which repair orders wait beyond their promise.
         office: Decides about recaps and receipts, which decide nothing that they write about.
         consequences: Of all records.
         rooftops: In their order; the lists below follow it.
@@ -65,6 +66,7 @@ class Scene:
         self.bookings = random.Random(f"bookings/{seed}")  # noqa: S311 - a world, not a secret
         office = random.Random(f"office/{seed}")  # noqa: S311 - a world, not a secret
         self.office = Source(office, self.numbers)
+        self.delays = random.Random(f"delays/{seed}")  # noqa: S311 - a world, not a secret
         self.consequences = Consequences(seed, size, anchor, self.numbers)
         self.rooftops: list[Rooftop] = []
         self.buyers: list[list[Buyer]] = []

@@ -16,6 +16,10 @@ if t.TYPE_CHECKING:
     from automate_sandbox.world.rooftops import Rooftop
     from automate_sandbox.world.scene import Scene
 
+LATE_DAYS: t.Final = 12
+LATE_PERCENT: t.Final = 4
+"""Of the orders of so many days that are still waiting for a part."""
+
 
 class Workshop:
     """Makes repair orders and appointments."""
@@ -43,14 +47,20 @@ class Workshop:
         begun, completed = opened + rng.randrange(600, HOUR), opened + rng.randrange(HOUR, 9 * HOUR)
         if happens(rng, 3) and begun < scene.anchor:
             service.void(order, begun)
-        elif completed < scene.anchor:
+        elif completed < scene.anchor and not self._waits(opened):
             service.complete(order, completed)
             entries = self._closings(rooftop, order, completed)
         elif begun < scene.anchor:
-            service.begin(order, begun, rng.choice(("in_progress", "waiting_parts", "on_hold")))
+            waiting = rng.choice(("in_progress", "waiting_parts", "on_hold"))
+            service.begin(order, begun, "waiting_parts" if completed < scene.anchor else waiting)
         yield "repair_orders", order
         for entry in entries:
             yield "gl_entries", entry
+
+    def _waits(self, opened: int) -> bool:
+        """Choose the few orders of the last days that wait for a part beyond their promise."""
+        late = happens(self._scene.delays, LATE_PERCENT)
+        return late and opened > self._scene.anchor - LATE_DAYS * DAY
 
     def appointment(self, rooftop: Rooftop) -> Record:
         """Book an appointment that nobody has kept yet."""

@@ -8,12 +8,13 @@ import re
 import typing as t
 
 import pytest
+from click.testing import CliRunner
 from support.dealership import run
 from support.papers import ROOT, code, readme_section, table
 
 from automate_api import contract, errors
 from automate_api.contract import Contract
-from automate_dms.reference import PLUGINS, pages
+from automate_dms.reference import PLUGINS, pages, reference
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,19 @@ def test_the_command_writes_the_pages_into_a_folder(
     assert done.code == 0, done.err
     found = {file.name: file.read_text("utf-8") for file in (tmp_path / "new/folder").iterdir()}
     assert found == written
+
+
+def test_nothing_is_made_where_no_folder_is_named_and_none_is_there(
+    written: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.ConfigError, match="--to"):
+        CliRunner().invoke(reference, [], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
+    folder = tmp_path / FOLDER
+    folder.mkdir(parents=True)
+    assert CliRunner().invoke(reference, [], catch_exceptions=False).exit_code == 0
+    assert {file.name for file in folder.iterdir()} == written.keys()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

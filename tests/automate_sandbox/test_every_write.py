@@ -266,7 +266,7 @@ def test_a_queued_write_is_told_by_its_operation(desk: Desk, name: str) -> None:
 def test_a_queued_write_can_come_to_nothing(desk: Desk, name: str) -> None:
     write, key = WRITES[name](desk), f"nothing-{name}"
     since = seen(desk)
-    strike(write, desk, "accepted", outcome="failed")
+    strike(write, desk, "failed_operation")
     operation = desk.end(write.send(desk.guest, key))
     assert contract_file.validator("Operation").is_valid(operation)
     assert (operation["status"], operation["result"]) == ("failed", None)
@@ -308,8 +308,8 @@ def test_queued_and_failed_actions_outlive_the_server(tmp_path: Path) -> None:
         fails = {"changeVehicle", "changeDealTerms"}
         for name, make in WRITES.items():
             write = make(desk)
-            outcome = "failed" if name in fails else "carried_out"
-            strike(write, desk, "accepted", milliseconds=3_600_000, outcome=outcome)
+            kind = "failed_operation" if name in fails else "accepted"
+            strike(write, desk, kind, milliseconds=3_600_000)
             answers[name] = write.send(guest)
         shop.kill()
     again = ("--mfa-type", "none", "--store", store)

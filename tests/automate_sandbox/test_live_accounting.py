@@ -15,6 +15,7 @@ from automate_sandbox.instants import SECOND, parse
 from automate_sandbox.live import Live
 from automate_sandbox.money import decode
 from automate_sandbox.sandbox import Rules, Sandbox, World
+from automate_sandbox.world.calendar import HOUR
 from automate_sandbox.writing import HANDLERS
 
 if t.TYPE_CHECKING:
@@ -182,6 +183,17 @@ def test_a_month_ends_while_it_runs() -> None:
     for entry in changes(sandbox, "gl_entries"):
         if entry["documentDate"] >= "2026-04-30" and entry["accountingDate"] < "2026-04-01":
             assert entry["periodStatus"] == "closed"
+
+
+@pytest.mark.parametrize(
+    "began", ["2025-12-31T16:00:00Z", "2026-03-08T06:59:00Z", "2026-11-01T05:30:00Z"]
+)
+def test_the_books_tie_whatever_days_go_by(began: str) -> None:
+    clock = SteppingClock(parse(began), step=3 * HOUR * SECOND)
+    sandbox = Sandbox(World(5, 7, 60, 20), Rules("test"), random_login(), clock)
+    go_on(sandbox, 250)
+    assert len({e["accountingDate"][:7] for e in changes(sandbox, "gl_entries")}) > 1
+    Books(world_of(sandbox)).hold()
 
 
 def test_the_office_goes_on_with_the_drawers_of_a_stored_world(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from automate_sandbox import contract_file
 from automate_sandbox.instants import parse
 from automate_sandbox.money import encode
 from automate_sandbox.resources import resources
+from automate_sandbox.world.calendar import DAY
 from automate_sandbox.world.chart import CHART
 from automate_sandbox.world.generate import Generator, Size
 from automate_sandbox.world.vin import check_digit
@@ -251,6 +252,8 @@ def test_the_awkward_facts_of_the_trade_are_there(full: World) -> None:
     assert orders_by_status["partially_closed"] > 0
     assert orders_by_status["voided"] > 0
     assert any(order["reopenCount"] for order in orders)
+    late = [o for o in orders if o["status"] == "waiting_parts" and _past_its_promise(o)]
+    assert 3 <= len(late) <= 40
     assert any(order["rooftopId"] == "" for order in orders)
     assert any(order["rooftopId"] is None for order in orders)
     assert any(deal["status"] == "unwound" for deal in deals)
@@ -321,6 +324,11 @@ def test_changes_are_spread_so_that_few_lie_in_the_last_two_minutes(full: World)
 def test_some_vehicles_share_the_second_of_their_change(full: World) -> None:
     seconds = Counter(vehicle["updatedAt"] for vehicle in full["vehicles"].values())
     assert max(seconds.values()) > 50
+
+
+def _past_its_promise(order: Record) -> bool:
+    promised = order["promisedAt"]
+    return not promised.startswith("1910-") and parse(promised) < (ANCHOR - DAY) * 1000
 
 
 def _by(made: World, field: str) -> dict[str, list[Record]]:

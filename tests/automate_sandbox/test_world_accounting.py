@@ -50,6 +50,14 @@ def test_contracts_in_transit_are_the_deals_that_no_lender_has_paid_for(seed: in
 
 @given(seeds)
 @some_worlds
+def test_the_ledger_begins_with_what_there_was_so_that_accounts_have_balances(seed: int) -> None:
+    books = Books(world(seed, 200))
+    books.hold_vehicle_inventory()
+    books.hold_assets()
+
+
+@given(seeds)
+@some_worlds
 def test_the_tenders_of_a_receipt_are_what_it_is_applied_to_and_what_is_posted(seed: int) -> None:
     Books(world(seed, 200)).hold_receipts()
 

@@ -95,6 +95,13 @@ def state_of(done: Run, stream: str = "attachments") -> dict[str, t.Any]:
     return state
 
 
+def unfinished_of(bookmark: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a state tells of files that are still to be fetched."""
+    notes: dict[str, t.Any] = bookmark["files"]
+    assert notes["until"] == bookmark["replication_key_value"]
+    return {name: note for name, note in notes.items() if name != "until"}
+
+
 def test_every_attachment_has_its_file_whose_bytes_are_the_records(files: Files) -> None:
     before = files.downloads()
     done = files.run()
@@ -111,7 +118,7 @@ def test_every_attachment_has_its_file_whose_bytes_are_the_records(files: Files)
         "authorization": 0,
         "cookie": 0,
     }
-    assert "files" not in state_of(done)
+    assert unfinished_of(state_of(done)) == {}
     schema = done.messages("SCHEMA")[0]["schema"]["properties"]
     assert schema["downloadedTo"]["type"] == ["string", "null"]
 
@@ -130,7 +137,7 @@ def test_photos_are_fetched_once_and_their_rows_say_where(files: Files) -> None:
     again = files.run("vehicles")
     assert len(again.records("vehicles")) == len(done.records("vehicles"))
     assert files.downloads()["bytes"] == fetched
-    assert f"files: 0 fetched (0.0 MB), {len(photos)} there already, 0 not" in again.err
+    assert f"files: 0 fetched (0 bytes), {len(photos)} there already, 0 not" in again.err
 
 
 def test_without_the_setting_nothing_is_fetched_and_no_field_is_added(files: Files) -> None:
@@ -161,12 +168,13 @@ def test_a_file_that_fails_leaves_its_row_and_comes_with_the_next_run(files: Fil
     warning = next(line for line in first.err.splitlines() if "files could not be had" in line)
     for reason in ("with the `sha256`", "status 404", "status 403", "status 500", "larger than"):
         assert reason in warning
+    assert "of rows whose `downloadedTo` is null, and whose `size` is above 104857600." in warning
     assert "The next run tries again" in warning
     second = files.run()
     records = {record["attachmentId"]: record for record in second.records("attachments")}
     assert set(records) == unfinished
     assert all(map(whole, records.values()))
-    assert "files" not in state_of(second)
+    assert unfinished_of(state_of(second)) == {}
     assert files.run().records("attachments") == []
 
 
@@ -184,7 +192,7 @@ def test_more_files_than_the_state_has_room_for_are_found_again_by_their_time(
     second = files.run()
     come = {record["attachmentId"] for record in second.records("attachments")}
     assert come == {key for key, _ in rows}
-    assert "files" not in state_of(second)
+    assert unfinished_of(state_of(second)) == {}
 
 
 def test_a_row_that_has_changed_since_its_file_failed_comes_once(files: Files) -> None:
@@ -199,7 +207,7 @@ def test_a_row_that_has_changed_since_its_file_failed_comes_once(files: Files) -
     done = files.run()
     (come,) = [r for r in done.records("attachments") if r["attachmentId"] == key]
     assert whole(come)
-    assert "files" not in state_of(done)
+    assert unfinished_of(state_of(done)) == {}
 
 
 def test_a_file_that_came_in_a_run_that_was_killed_before_its_row_is_told_by_the_next(
@@ -214,7 +222,7 @@ def test_a_file_that_came_in_a_run_that_was_killed_before_its_row_is_told_by_the
     again = files.run()
     come = [(r["attachmentId"], r["downloadedTo"]) for r in again.records("attachments")]
     assert come == [(there["attachmentId"], there["downloadedTo"])]
-    assert "files" not in state_of(again)
+    assert unfinished_of(state_of(again)) == {}
 
 
 def test_a_tenant_without_details_has_its_files_tried_again_all_the_same(files: Files) -> None:
@@ -226,7 +234,7 @@ def test_a_tenant_without_details_has_its_files_tried_again_all_the_same(files: 
     second = files.run()
     come = {r["attachmentId"] for r in second.records("attachments") if r["downloadedTo"]}
     assert missing <= come
-    assert "files" not in state_of(second)
+    assert unfinished_of(state_of(second)) == {}
 
 
 def test_a_row_that_has_left_what_a_filter_asks_for_does_not_come_with_its_file(
@@ -246,7 +254,7 @@ def test_a_row_that_has_left_what_a_filter_asks_for_does_not_come_with_its_file(
     come = {record["vehicleId"] for record in second.records("vehicles")}
     assert come == missing - {sold["vehicleId"]}
     (partition,) = state_of(second, "vehicles")["partitions"]
-    assert "files" not in partition
+    assert unfinished_of(partition) == {}
 
 
 def test_links_that_end_before_they_are_followed_are_renewed(files: Files) -> None:
@@ -256,7 +264,7 @@ def test_links_that_end_before_they_are_followed_are_renewed(files: Files) -> No
     ]
     files.dealer.faults(*rules)
     done = files.run(concurrency=1)
-    assert "files" not in state_of(done)
+    assert unfinished_of(state_of(done)) == {}
     assert sum(r["downloadedTo"] is None for r in done.records("attachments")) <= 1
 
 
@@ -268,6 +276,48 @@ def test_a_catalog_without_the_field_has_no_files_fetched_and_says_so(files: Fil
     assert files.downloads()["requests"] == before
     assert done.err.count("so none is fetched") == 2
     assert "downloadedTo" not in done.out
+
+
+def test_a_catalog_of_a_time_with_the_setting_declares_no_field_that_no_record_has(
+    files: Files,
+) -> None:
+    catalog = files.catalog("attachments", "vehicles")
+    assert catalog.read_text().count("downloadedTo") > 1
+    done = run("tap-automate", "--config", files.config(download_to=None), "--catalog", catalog)
+    assert done.code == 0, done.err
+    assert len(done.records("attachments")) == len(files.dealer.records("attachments"))
+    assert "downloadedTo" not in done.out
+    assert done.messages("SCHEMA")
+    photos = files.config(download_photos=False)
+    done = run("tap-automate", "--config", photos, "--catalog", catalog)
+    named = {m["stream"]: "downloadedTo" in str(m["schema"]) for m in done.messages("SCHEMA")}
+    assert named == {"attachments": True, "vehicles": False}
+
+
+def test_rows_that_were_loaded_without_their_files_are_told_of_once(files: Files) -> None:
+    told = "what was loaded without `download_to` gets its files when it changes"
+
+    def marks() -> list[str]:
+        bookmarks = json.loads(files.state.read_text())["bookmarks"]
+        return [bookmarks[name]["replication_key_value"] for name in ("attachments", "vehicles")]
+
+    assert told not in files.run("attachments", "vehicles", download_to=None).err
+    first = marks()
+    done = files.run("attachments", "vehicles")
+    assert done.err.count(told) == 2
+    for name, mark in zip(("attachments", "vehicles"), first, strict=True):
+        assert f"Stream '{name}': {told}: rows up to {mark}." in done.err
+    again = files.run("attachments", "vehicles")
+    assert told not in again.err
+    second = marks()
+    files.dealer.pass_time(60)
+    assert told not in files.run("attachments", download_to=None).err
+    third = marks()
+    done = files.run("attachments", "vehicles")
+    assert done.err.count(told) == 1
+    assert f"'attachments': {told}: rows from {second[0]} up to {third[0]}." in done.err
+    files.state.unlink()
+    assert told not in files.run("attachments").err
 
 
 def test_a_signal_ends_a_slow_download_soon_and_leaves_no_part_of_it(
@@ -325,7 +375,38 @@ def test_paths_reach_a_warehouse_and_a_row_that_an_audit_repairs_has_its_file(
     Path(path).unlink()
     arguments: list[str | Path] = ["--against", warehouse, "--stream", "attachments"]
     done = run("automate-dms", "audit", *arguments, "--config", files.config(), "--output", fixes)
-    assert "1" in done.out
+    assert "METRIC" not in done.err
     rows = [json.loads(line) for line in fixes.read_text().splitlines()]
     assert [r["record"]["downloadedTo"] for r in rows if r["type"] == "RECORD"] == [path]
     assert Path(path).is_file()
+
+
+def test_an_audit_fetches_no_file_that_the_table_could_not_name_and_says_so(
+    files: Files, tmp_path: Path
+) -> None:
+    import duckdb  # noqa: PLC0415 - loading it takes long
+
+    warehouse, fixes = tmp_path / "w.duckdb", tmp_path / "fixes.jsonl"
+    assert pipe(files.config(download_to=None), warehouse, files.state).code == 0
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("delete from attachments")
+        connection.execute("delete from vehicles")
+    before = files.downloads()["requests"]
+    arguments: list[str | Path] = ["--against", warehouse, "--state", files.state]
+    audit: list[str | Path] = ["--config", files.config(), "--output", fixes]
+    done = run("automate-dms", "audit", *arguments, "--stream", "attachments", *audit)
+    rows = [json.loads(line) for line in fixes.read_text().splitlines()]
+    assert any(row["type"] == "RECORD" for row in rows)
+    assert files.downloads()["requests"] == before
+    assert "Stream 'attachments': files of repaired rows are not fetched" in done.err
+    assert "no column for `downloadedTo`" in done.err
+    # What a vehicle says of its photos is one column, which says where they are, too.
+    done = run("automate-dms", "audit", *arguments, "--stream", "vehicles", *audit)
+    photos = [
+        photo
+        for line in fixes.read_text().splitlines()
+        for photo in json.loads(line).get("record", {}).get("photos") or ()
+    ]
+    assert all(Path(photo["downloadedTo"]).is_file() for photo in photos)
+    assert photos
+    assert "not fetched" not in done.err

@@ -258,6 +258,9 @@ def test_rejects_are_listed_without_values_and_replayed(pushing: Pushing) -> Non
     assert done.code == 0, done.err
     assert pushing.states("customers") == ["ACKED"]
     assert len(pushing.written("customers")) == 1
+    over = push(pushing, "rejects show", str(row["id"]))
+    assert over.code == 2
+    assert f"Write {row['id']} is ACKED, so it is not one of the rejected writes." in over.err
 
 
 def test_a_record_that_never_kept_the_contract_stays_rejected_when_replayed(

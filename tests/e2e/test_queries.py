@@ -15,6 +15,8 @@ from support.dealership import dealership, pipe
 from support.papers import ROOT
 from support.singer import lines_of, record, schema
 
+from target_warehouse.database import connect
+from target_warehouse.show import Inspection
 from target_warehouse.target import TargetWarehouse
 
 if t.TYPE_CHECKING:
@@ -76,6 +78,7 @@ def leave_behind(warehouse: Path) -> None:
         "repair_orders": "repairOrderId",
         "gl_accounts": "glAccountId",
         "gl_entries": "journalEntryId",
+        "accounting_periods": "periodId",
         "receipts": "receiptId",
         "deposits": "depositId",
         "deal_recaps": "dealRecapId",
@@ -83,9 +86,11 @@ def leave_behind(warehouse: Path) -> None:
     assert keys.keys() == {*STREAMS}
     with duckdb.connect(str(warehouse)) as connection:
         for table, key in keys.items():
+            # A merge holds although the id that was merged is deleted.
+            merge = ', NULL AS "mergedIntoCustomerId"' if table == "customers" else ""
             connection.execute(
                 f'INSERT INTO {table} SELECT * REPLACE (\'gone-\' || "{key}" AS "{key}", '  # noqa: S608 - tables of ours
-                f'"updatedAt" AS "deletedAt") FROM {table}'
+                f'"updatedAt" AS "deletedAt"{merge}) FROM {table}'
             )
         for table in ("repair_order_lines", "gl_entry_lines"):
             connection.execute(
@@ -118,6 +123,49 @@ def test_the_answer_is_that_of_the_dealerships_records(group: Group, title: str)
     assert after, "nothing to be found: the dealership has to be larger"
     # A day or an hour may have ended in between.
     assert found in (before, after)
+
+
+def test_the_gross_by_month_that_is_shown_is_that_of_the_page(group: Group) -> None:
+    months: dict[str, list[t.Any]] = {}
+    for month, _id, _name, *sums in ask(group.warehouse, QUERIES["Gross by month and salesperson"]):
+        months[month] = [a + b for a, b in zip(months.get(month, [0] * 4), sums, strict=True)]
+    connection = connect(group.warehouse, read_only=True)
+    try:
+        connection.execute("SET TimeZone = 'Asia/Tokyo'").fetchall()
+        inspection = Inspection(connection, group.warehouse, "main")
+        answers = inspection.answers(dt.datetime.now(dt.UTC).date())
+    finally:
+        connection.close()
+    [shown] = [answer.rows for answer in answers if answer.title.startswith("Gross by month")]
+    assert shown == [(month, *sums) for month, sums in sorted(months.items(), reverse=True)]
+
+
+def test_an_entry_counts_as_late_when_its_own_period_was_closed_before(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE accounting_periods AS SELECT * FROM (VALUES "
+            "('01', 2026, 9, TIMESTAMPTZ '2026-10-12 00:00:00+00', NULL::TIMESTAMPTZ), "
+            "('01', 2026, 9, TIMESTAMPTZ '2026-10-12 00:00:00+00', NULL), "
+            "('01', 2026, 10, NULL, NULL), "
+            "('02', 2026, 9, TIMESTAMPTZ '2026-10-01 00:00:00+00', NULL), "
+            "('03', 2026, 9, TIMESTAMPTZ '2026-10-01 00:00:00+00', "
+            "TIMESTAMPTZ '2026-10-02 00:00:00+00')) "
+            'AS t("companyId", "fiscalYear", "fiscalPeriod", "closedAt", "deletedAt")'
+        )
+        connection.execute(
+            'CREATE TABLE gl_entries AS SELECT *, 2026 AS "fiscalYear", \'090\' AS "journalCode", '
+            '5 AS "totalDebit", NULL AS "deletedAt" FROM (VALUES '
+            "('01', 9, TIMESTAMPTZ '2026-10-11 00:00:00+00', 'posted'), "
+            "('01', 9, TIMESTAMPTZ '2026-10-13 00:00:00+00', 'posted'), "
+            "('01', 10, TIMESTAMPTZ '2026-11-13 00:00:00+00', 'posted'), "
+            "('02', 9, TIMESTAMPTZ '2026-10-11 00:00:00+00', 'reversed'), "
+            "('02', 9, NULL, 'unposted'), "
+            "('03', 9, TIMESTAMPTZ '2026-10-11 00:00:00+00', 'posted')) "
+            'AS t("companyId", "fiscalPeriod", "postedAt", "status")'
+        )
+    found = ask(path, QUERIES["Posted into a closed period"])
+    assert found == [("01", 2026, 9, "090", 1, 5), ("02", 2026, 9, "090", 1, 5)]
 
 
 def test_the_delay_of_each_change_since_the_load_before_is_measured(group: Group) -> None:
@@ -155,7 +203,8 @@ def test_a_revised_recap_counts_once_and_a_reversal_in_its_own_month_at_the_roof
             "CREATE TABLE users AS SELECT 'u' AS userId, 'Ito' AS displayName",
             (
                 "CREATE TABLE deals AS SELECT unnest(['d1', 'd2']) AS dealId, "
-                "'u' AS salespersonId, DATE '2026-09-01' AS soldDate"
+                "'u' AS salespersonId, DATE '2026-09-01' AS soldDate, "
+                "NULL::TIMESTAMPTZ AS deliveredAt"
             ),
             (
                 "CREATE TABLE deal_recaps (dealId TEXT, version INT, recapStatus TEXT, "
@@ -184,7 +233,12 @@ def test_merges_are_followed_through_chains_and_circles_end(tmp_path: Path) -> N
             "('a', 'b'), ('b', 'c'), ('c', NULL), ('d', 'e'), ('e', 'd'), ('f', 'gone')"
             ') AS t("customerId", "mergedIntoCustomerId")'
         )
-    view, _ = QUERIES["Merged customers"]
+        connection.execute(
+            "CREATE TABLE deals AS SELECT unnest(['a', 'c', 'c', 'f']) AS \"customerId\", "
+            'NULL AS "deletedAt"'
+        )
+    view, known_as = QUERIES["Merged customers"]
+    assert ask(path, [view, known_as])[0] == ("c", 3, 3)
     found = ask(path, [view, "SELECT * FROM customer_survivors ORDER BY 1"])
     assert found == [
         ("a", "c", 2),

@@ -161,6 +161,16 @@ def test_a_warning_says_what_the_period_came_to_before_and_comes_to_now(tap: Tap
         warned(done, f"{row['count']:,} entries, debits {debit:,}, credits {credit:,}")
 
 
+def test_a_period_with_the_same_sums_is_said_to_hold_other_accounts_or_entries(tap: Tap) -> None:
+    entry = of_period(tap.dealer, closed=True)[0]
+    swapped = [line | {"controlNumber": f"other {line['lineId']}"} for line in entry["lines"]]
+    bring(tap.dealer, "gl_entries", entry | {"lines": swapped})
+    done = tap.run()
+    warned(done, f"{named(entry)} was restated", "Number and sums are as expected (", "accounts")
+    assert "By the run before it had" not in done.err
+    assert entry["journalEntryId"] in {e["journalEntryId"] for e in done.records("gl_entries")}
+
+
 def test_an_entry_posted_back_dated_into_a_closed_period_is_told_and_comes_alone(
     tap: Tap,
 ) -> None:

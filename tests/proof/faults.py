@@ -18,6 +18,9 @@ OF_LISTS: t.Final = frozenset({"no_total", "text_total", "items_object"})
 OF_BOUNDS: t.Final = "ignored_bounds"
 """A fault of lists that are read by the time of change, which no write looks at."""
 
+STANDING: t.Final = frozenset({"status", "failed_operation"})
+"""Kinds of faults that refuse a write for good."""
+
 LYING: t.Final[Rule] = {"kind": "conflict", "form": "duplicate"}
 """Says that there is such a record already, and there is none."""
 
@@ -50,7 +53,8 @@ def chaos(share: float) -> list[Rule]:
     Args:
         share: Of the requests, 0 to 1.
     """
-    chosen = [rule | _times(rule) for rule in forms() if rule["kind"] != "status" and rule != LYING]
+    arriving = (rule for rule in forms() if rule["kind"] not in STANDING and rule != LYING)
+    chosen = [rule | _times(rule) for rule in arriving]
     waits = [rule for rule in chosen if rule["kind"] == "rate_limit"]
     each = (share - RATE_LIMITS * len(waits)) / (len(chosen) - len(waits))
     return [

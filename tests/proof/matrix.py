@@ -38,14 +38,16 @@ FAULTS: t.Final[dict[str, Rule]] = {
 }
 """Name to the rule; every form that the sandbox knows, and some of which the time matters."""
 
-REFUSALS: t.Final = frozenset({f"status-{status}" for status in (400, 404, 410, 422)})
+REFUSALS: t.Final = frozenset(
+    {"failed_operation", *(f"status-{status}" for status in (400, 404, 410, 422))}
+)
 """Faults after which a record is rejected, rightly."""
 
 HARMLESS: t.Final = frozenset(
     name
     for name, rule in FAULTS.items()
     if rule
-    and rule["kind"] not in {"status", "latency"}
+    and rule["kind"] not in {*faults.STANDING, "latency"}
     and rule != faults.LYING
     and not name.endswith("late")
 )

@@ -19,7 +19,9 @@ if t.TYPE_CHECKING:
     from support.dealership import Dealership
 
 ZERO = Decimal()
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 SENTINEL = "1910-"
+CONTRACTS = "0205"
 AGES = ("0-30", "31-60", "61-90", "over 90", "unknown")
 
 Record = dict[str, t.Any]
@@ -34,6 +36,7 @@ STREAMS = (
     "repair_orders",
     "gl_accounts",
     "gl_entries",
+    "accounting_periods",
     "receipts",
     "deposits",
     "deal_recaps",
@@ -181,6 +184,13 @@ def in_transit(group: Group, now: dt.datetime) -> Rows:
                 deal["finance"]["amountFinanced"],
             )
         )
+    booked = sum(
+        line["amount"]
+        for entry in counted(group)
+        for line in entry["lines"]
+        if line["accountNumber"] == CONTRACTS
+    )
+    assert booked == sum(financed for *_, financed in rows)
     return rows
 
 
@@ -251,7 +261,16 @@ def by_account(group: Group, _now: dt.datetime) -> Rows:
     ]
 
 
+def period(record: Record) -> tuple[str, int, int]:
+    return record["companyId"], record["fiscalYear"], record["fiscalPeriod"]
+
+
 def back_dated(group: Group, _now: dt.datetime) -> Rows:
+    closed = {
+        period(each): instant(each["closedAt"])
+        for each in group.after["accounting_periods"]
+        if each["closedAt"]
+    }
     return summed(
         (
             (
@@ -263,7 +282,7 @@ def back_dated(group: Group, _now: dt.datetime) -> Rows:
             (entry["totalDebit"],),
         )
         for entry in counted(group)
-        if entry["accountingDate"][:7] < entry["documentDate"][:7]
+        if instant(entry["postedAt"]) > closed.get(period(entry), NEVER)
     )
 
 
@@ -297,15 +316,19 @@ def over_short(group: Group, _now: dt.datetime) -> Rows:
 
 def merged(group: Group, _now: dt.datetime) -> Rows:
     into = {c["customerId"]: c["mergedIntoCustomerId"] for c in group.after["customers"]}
-    assert any(into.values())
-    ids = defaultdict(list)
-    for deal in group.after["deals"]:
-        survivor = deal["customerId"]
+    ids: dict[str, list[str]] = defaultdict(list)
+    for customer in into:
+        survivor = customer
         while into[survivor]:
             survivor = into[survivor]
-        ids[survivor].append(deal["customerId"])
-    rows: Rows = [(key, len(set(all_)), len(all_)) for key, all_ in ids.items() if len(all_) > 1]
-    return sorted(rows, key=lambda row: (-row[2], row[0]))
+        ids[survivor].append(customer)
+    buyers = [deal["customerId"] for deal in group.after["deals"]]
+    rows: Rows = [
+        (survivor, len(known), sum(buyer in known for buyer in buyers))
+        for survivor, known in ids.items()
+        if len(known) > 1
+    ]
+    return sorted(rows, key=lambda row: (-row[1], -row[2], row[0]))
 
 
 ANSWERS: dict[str, Callable[[Group, dt.datetime], Rows]] = {

@@ -6,6 +6,7 @@ import typing as t
 from collections import defaultdict
 from decimal import Decimal
 
+from automate_sandbox.money import round_cents
 from automate_sandbox.world.chart import CHART
 
 if t.TYPE_CHECKING:
@@ -15,6 +16,7 @@ if t.TYPE_CHECKING:
     from support.worlds import World
 
 ZERO: t.Final = Decimal(0)
+SIDES: t.Final = ("new", "used")
 DELIVERED: t.Final = frozenset({"delivered", "finalized", "unwound"})
 SIGNS: t.Final = {
     "salePrice": 1,
@@ -143,6 +145,37 @@ class Books:
         for company in companies.values():
             assert self._balances[company, account] == balances[company]
 
+    def hold_vehicle_inventory(self) -> None:
+        """Hold the inventory accounts to the vehicles that are not sold, and to trade-ins."""
+        companies = {key: each["companyId"] for key, each in self.made["rooftops"].items()}
+        inventory = {(company, side): ZERO for company in companies.values() for side in SIDES}
+        for vehicle in self.made["vehicles"].values():
+            if vehicle["status"] != "retail_sold":
+                side = "new" if vehicle["condition"] == "new" else "used"
+                inventory[companies[vehicle["rooftopId"]], side] += vehicle["cost"]
+        for deal in self.made["deals"].values():
+            if deal["status"] in {"delivered", "finalized"}:
+                traded = sum((trade["acv"] for trade in deal["tradeIns"]), ZERO)
+                inventory[companies[deal["rooftopId"]], "used"] += traded
+        for (company, side), cost in inventory.items():
+            assert self._balances[company, CHART[f"{side}_inventory"].number] == cost
+
+    def hold_assets(self) -> None:
+        """Hold a world that was just made to what a company can have, and parts to theirs."""
+        # Receivables may be below nothing: an order that was paid for is open again.
+        assets = {a.number for a in CHART.values() if a.account_type == "asset"}
+        assets.remove(CHART["receivable"].number)
+        for (_, number), balance in self._balances.items():
+            assert number not in assets or balance >= 0
+            assert number != CHART["floor_plan"].number or balance < 0
+        companies = {key: each["companyId"] for key, each in self.made["rooftops"].items()}
+        value: dict[str, Decimal] = defaultdict(Decimal)
+        for part in self.made["parts"].values():
+            worth = round_cents(part["quantityOnHand"] * part["cost"])
+            value[companies[part["rooftopId"]]] += worth
+        for company, worth in value.items():
+            assert self._balances[company, CHART["parts_inventory"].number] == worth
+
     def hold_receipts(self) -> None:
         """Hold each receipt to its tenders, to what it is applied to, and to its journal entry."""
         for receipt in self.made["receipts"].values():
@@ -254,6 +287,7 @@ class Books:
         self.hold_recaps()
         self.hold_recaps_to_the_ledger()
         self.hold_contracts_in_transit()
+        self.hold_vehicle_inventory()
         self.hold_receipts()
         self.hold_deals_to_receipts()
         self.hold_orders_to_receipts()

@@ -51,4 +51,4 @@ def test_a_person_sees_how_many_files_came_and_nothing_where_there_are_none() ->
     assert troubles_text(report.figures()) == "3 files, 1 not to be had"
     show(progress, lambda: dt.datetime.now(dt.UTC), screen)
     said = str(screen.file.getvalue())  # type: ignore[attr-defined]
-    assert "files: 4 fetched (0.0 MB), 2 there already, 2 not to be had" in said
+    assert "files: 4 fetched (14 bytes), 2 there already, 2 not to be had" in said

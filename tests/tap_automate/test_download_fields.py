@@ -19,6 +19,7 @@ from tap_automate.download_fields import (
     put,
     wanted,
     with_place,
+    without_place,
 )
 from tap_automate.privacy import Privacy
 from tap_automate.streams import STREAMS, Files
@@ -36,6 +37,9 @@ def test_the_schema_has_the_field_where_a_file_is_named_and_the_contract_stays_a
         assert not has_place(schema, files)
         assert has_place(extended, files)
         assert has_place(stream_schema(extended, key=("updatedAt",)), files)
+        assert without_place(extended, files) == schema
+        assert without_place(schema, files) is schema
+        assert has_place(extended, files)
 
 
 def test_every_field_that_a_declaration_names_is_in_the_contract() -> None:

@@ -56,6 +56,11 @@ def test_what_overflows_now_is_for_the_next_run_and_not_for_this() -> None:
     assert kept.to_state().keys() == {"rows"}
 
 
+def test_it_is_known_how_far_files_were_looked_for() -> None:
+    assert through_state(Unfetched()).until is None
+    assert through_state(Unfetched(until=77)).until == 77
+
+
 def test_a_row_whose_files_came_is_forgotten() -> None:
     unfetched = Unfetched({"att_1": 5})
     unfetched.discard("att_1")
@@ -95,6 +100,7 @@ def test_a_row_that_is_looked_for_by_its_time_keeps_its_tries() -> None:
         {"rows": {"a": "x"}},
         {"since": "soon"},
         {"tries": {"a": "x"}},
+        {"until": "later"},
     ],
 )
 def test_a_state_of_another_form_is_refused_before_the_run(

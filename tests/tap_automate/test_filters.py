@@ -58,7 +58,8 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("setting", "value", "said"),
         [
-            ("vehicle_status", "sold", "one of in_stock"),
+            ("vehicle_status", "sold", "one of in_stock, .*; got another value$"),
+            ("vehicle_status", "", "one of in_stock, .*; got an empty one$"),
             ("vehicle_make", "", "not empty"),
             ("gl_accounting_from", "yesterday", "a date such as"),
             ("gl_accounting_from", "2026-1-5", "a date such as"),
@@ -69,7 +70,7 @@ class TestSettings:
     def test_a_value_that_cannot_be_sent_is_refused(
         self, make_tap: Callable[..., TapAutomate], setting: str, value: str, said: str
     ) -> None:
-        with pytest.raises(ConfigError, match=rf"`{setting}`.*{said}"):
+        with pytest.raises(ConfigError, match=rf"(?m)`{setting}`.*{said}"):
             make_tap(**{setting: value})
 
     def test_a_range_that_ends_before_it_begins_is_refused(

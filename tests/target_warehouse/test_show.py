@@ -69,35 +69,48 @@ def dealership() -> list[Message]:
             "deals",
             ["dealId"],
             dealId="string",
+            rooftopId="string",
             status="string",
             soldDate=DAY,
             deliveredAt=INSTANT,
+            unwoundAt=INSTANT,
             gross="object",
             updatedAt=INSTANT,
             deletedAt=INSTANT,
         )
     )
-    for number, (status, sold, delivered, front) in enumerate(
+    for number, (status, sold, delivered, front, unwound) in enumerate(
         [
-            ("delivered", "2026-10-31", "2026-11-02T10:00:00Z", 0.1),
-            ("finalized", None, "2026-10-05T10:00:00Z", 0.2),
-            ("delivered", "2026-11-01", None, -500.25),
-            ("unwound", "2026-11-01", None, 9999),
-            ("penciled", None, None, 9999),
+            ("delivered", "2026-10-31", "2026-11-02T10:00:00Z", 0.1, None),
+            # In Phoenix it is still the last evening of October.
+            ("finalized", None, "2026-11-01T05:00:00Z", 0.2, None),
+            ("delivered", "2026-11-01", None, -500.25, None),
+            ("unwound", "2026-09-02", None, 9999, "2026-11-01T05:00:00Z"),
+            ("unwound", None, None, 9999, "2026-11-01T05:00:00Z"),
+            ("penciled", None, None, 9999, None),
         ]
     ):
         messages.append(
             record(
                 "deals",
                 dealId=str(number),
+                rooftopId="r",
                 status=status,
                 soldDate=sold,
                 deliveredAt=delivered,
+                unwoundAt=unwound,
                 gross={"front": front, "back": 1, "total": front + 1},
                 updatedAt="2026-11-03T10:00:00Z",
             )
         )
     messages += [
+        schema("rooftops", ["rooftopId"], rooftopId="string", timeZone="string", updatedAt=INSTANT),
+        record(
+            "rooftops",
+            rooftopId="r",
+            timeZone="America/Phoenix",
+            updatedAt="2026-01-01T00:00:00Z",
+        ),
         schema(
             "gl_entries",
             ["journalEntryId"],
@@ -158,9 +171,10 @@ def test_the_answers_of_a_dealership_are_right_to_the_cent(
     loader.run(dealership(), schema=schema_name)
     tables, answers = inspect(loader.path, schema_name)
     assert tables == {
-        "deals": (5, dt.datetime(2026, 11, 3, 10, tzinfo=dt.UTC)),
+        "deals": (6, dt.datetime(2026, 11, 3, 10, tzinfo=dt.UTC)),
         "gl_entries": (3, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
         "gl_entry_lines": (8, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
+        "rooftops": (1, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
         "vehicles": (7, dt.datetime(2026, 11, 26, 10, tzinfo=dt.UTC)),
     }
     aged, gross, balance = answers
@@ -170,10 +184,11 @@ def test_the_answers_of_a_dealership_are_right_to_the_cent(
         ("over 90", 1, None, None),
         ("unknown", 1, Decimal(5), Decimal(5)),
     ]
-    assert gross.columns == ("month", "deals", "front", "back", "total")
+    assert gross.columns == ("month", "units", "front", "back", "total")
     assert gross.rows == [
         ("2026-11", 1, Decimal("-500.25"), Decimal(1), Decimal("-499.25")),
-        ("2026-10", 2, Decimal("0.30"), Decimal(2), Decimal("2.30")),
+        ("2026-10", 1, Decimal("-9998.70"), Decimal(1), Decimal("-9997.70")),
+        ("2026-09", 1, Decimal(9999), Decimal(1), Decimal(10000)),
     ]
     assert balance.rows == [(2, 6, Decimal("0.60"), Decimal("0.60"), Decimal("0.00"))]
     assert [format_value(value) for value in balance.rows[0]][-1] == "0.00"
