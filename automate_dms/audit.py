@@ -18,13 +18,13 @@ from automate_api import settings
 from automate_api.tables import console, table
 from automate_dms.auditor import COLUMNS, Auditor, Outcome
 from automate_singer import inputs
-from tap_automate import audit as comparison
-from tap_automate.audit_findings import Findings
-from tap_automate.audit_output import STANDARD_OUTPUT, opened
+from tap_automate.audit import comparison
+from tap_automate.audit.findings import Findings
+from tap_automate.audit.output import STANDARD_OUTPUT, opened
 from tap_automate.instants import to_microseconds
+from tap_automate.reading.windows import MICROSECONDS
 from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
-from tap_automate.windows import MICROSECONDS
 from target_warehouse.database import connect
 from target_warehouse.layout import TablePlace
 

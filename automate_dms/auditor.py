@@ -15,15 +15,15 @@ from automate_api.errors import (
     NotOfferedError,
     StoppedError,
 )
-from tap_automate.audit import Audit
-from tap_automate.audit_findings import Findings, Span
-from tap_automate.audit_fixes import StreamFixes
-from tap_automate.audit_source import Source
+from tap_automate.audit.comparison import Audit
+from tap_automate.audit.findings import Findings, Span
+from tap_automate.audit.fixes import StreamFixes
+from tap_automate.audit.source import Source
 from tap_automate.bookmark import Bookmark
 from tap_automate.filters import active
 from tap_automate.instants import from_seconds, to_microseconds
+from tap_automate.reading.windows import MICROSECONDS, UncertifiableError
 from tap_automate.streams import REPLICATION_KEY, ROOFTOP, STREAMS
-from tap_automate.windows import MICROSECONDS, UncertifiableError
 from target_warehouse.holdings import Holdings
 from target_warehouse.layout import Layout, TablePlace
 

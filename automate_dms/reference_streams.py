@@ -6,7 +6,7 @@ import typing as t
 
 from automate_dms.reference_markdown import GENERATED, code, page, paragraph, table
 from tap_automate.cuts import line_fields, version_fields
-from tap_automate.download_fields import DOWNLOADED_TO
+from tap_automate.downloads.fields import DOWNLOADED_TO
 from tap_automate.privacy import DEFAULTS
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY, STREAMS, Ahead, Lines, Open
 

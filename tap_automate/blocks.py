@@ -8,9 +8,9 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tap_automate.codec import Codec
+    from tap_automate.reading.codec import Codec
+    from tap_automate.reading.windows import Row
     from tap_automate.sdk_seams import Block, RowStream
-    from tap_automate.windows import Row
 
 BLOCK_ROWS: t.Final = 500
 """Rows that are written at once, and their lines behind them."""

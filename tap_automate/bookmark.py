@@ -20,12 +20,12 @@ import typing as t
 from automate_api.errors import ConfigError
 from tap_automate.instants import from_seconds, to_microseconds
 from tap_automate.lateness import Lateness, overlap_for
-from tap_automate.windows import MICROSECONDS, OVERLAP
+from tap_automate.reading.windows import MICROSECONDS, OVERLAP
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_automate.windows import Row, Window
+    from tap_automate.reading.windows import Row, Window
 
 MOST_SEEN: t.Final = 2_000
 """Digests kept in state; rows of a denser overlap are emitted again, which an upsert does not

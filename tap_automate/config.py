@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import typing as t
 
-from tap_automate import batch_setting, filters
-from tap_automate.batch_setting import BATCH_SETTING
+from tap_automate import filters
+from tap_automate.batches import setting as batch_setting
+from tap_automate.batches.setting import BATCH_SETTING
 from tap_automate.filters import filter_settings
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import DEFAULTS

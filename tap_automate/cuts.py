@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from automate_api.contract import Resource, Schema
-    from tap_automate.codec import Codec
+    from tap_automate.reading.codec import Codec
     from tap_automate.resources import ResourceStream
     from tap_automate.streams import History, Lines
     from tap_automate.tap import TapAutomate

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from tap_automate.windows import MICROSECONDS, OVERLAP
+from tap_automate.reading.windows import MICROSECONDS, OVERLAP
 
 MOST_OVERLAP: t.Final = 86_400
 """Seconds to which the overlap grows by itself at most."""

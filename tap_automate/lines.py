@@ -10,14 +10,14 @@ import msgspec
 from msgspec import UNSET
 
 from automate_api.errors import ProtocolError
-from tap_automate.codec import plain
+from tap_automate.reading.codec import plain
 from tap_automate.streams import PARENT_KEY, REPLICATION_KEY
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from tap_automate.codec import Codec
-    from tap_automate.shapes import Shape
+    from tap_automate.reading.codec import Codec
+    from tap_automate.reading.shapes import Shape
     from tap_automate.streams import Lines
 
 POSITION: t.Final = "position"

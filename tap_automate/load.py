@@ -10,18 +10,19 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from tap_automate import filters, lateness, metrics
+from tap_automate import filters, lateness
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import LEAST_COOLDOWN
 from tap_automate.instants import FIRST_SECOND, from_seconds, to_microseconds
 from tap_automate.partition import Partition
-from tap_automate.passes import Span
-from tap_automate.rereads import Rereads
-from tap_automate.restatement import RANGE, Restatement
+from tap_automate.passes.base import Span
+from tap_automate.passes.rereads import Rereads
+from tap_automate.passes.restatement import RANGE, Restatement
+from tap_automate.passes.undated import Undated
+from tap_automate.reading.windows import MICROSECONDS
+from tap_automate.reporting import metrics
 from tap_automate.sdk_seams import Step
 from tap_automate.streams import REPLICATION_KEY
-from tap_automate.undated import Undated
-from tap_automate.windows import MICROSECONDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,11 +30,11 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from automate_singer.writer import BlockWriter
-    from tap_automate.codec import Codec
-    from tap_automate.passes import Pass
+    from tap_automate.passes.base import Pass
+    from tap_automate.reading.codec import Codec
+    from tap_automate.reading.windows import Certified, Row
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import Block, RowStream
-    from tap_automate.windows import Certified, Row
 
 END_OF_TIME: t.Final = 2**62
 """Microseconds; after any instant that can be written."""

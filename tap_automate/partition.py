@@ -15,20 +15,20 @@ from http import HTTPStatus
 
 from automate_api.errors import ProtocolError, RequestRefusedError
 from tap_automate.blocks import blocks_of
-from tap_automate.downloads import Downloads
-from tap_automate.fetching import Fetching
-from tap_automate.windows import UncertifiableError
+from tap_automate.downloads.downloads import Downloads
+from tap_automate.reading.fetching import Fetching
+from tap_automate.reading.windows import UncertifiableError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context
 
-    from tap_automate.codec import Codec
-    from tap_automate.reader import Reader
+    from tap_automate.reading.codec import Codec
+    from tap_automate.reading.reader import Reader
+    from tap_automate.reading.windows import Certified, Row
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import Block, RowStream
-    from tap_automate.windows import Certified, Row
 
 
 class Narrowing(t.NamedTuple):

@@ -20,16 +20,17 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
-from tap_automate import download_fields, filters
+from tap_automate import filters
 from tap_automate.blocks import blocks_of
-from tap_automate.codec import Codec
 from tap_automate.cuts import HistoryStream, LineStream
+from tap_automate.downloads import fields as download_fields
 from tap_automate.instants import from_seconds
 from tap_automate.load import Load
-from tap_automate.reader import Reader
+from tap_automate.reading.codec import Codec
+from tap_automate.reading.reader import Reader
+from tap_automate.reading.windows import UncertifiableError
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Files, Lines
-from tap_automate.windows import UncertifiableError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

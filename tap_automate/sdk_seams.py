@@ -20,8 +20,8 @@ from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.mapper import SameRecordTransform
 
 from automate_singer.sdk_seams import PlainStream
-from tap_automate.codec import plain
-from tap_automate.records import inferred_type
+from tap_automate.reading.codec import plain
+from tap_automate.reading.records import inferred_type
 from tap_automate.selection import Selection
 
 if t.TYPE_CHECKING:
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.singerlib import RecordMessage
 
     from automate_singer.writer import BlockWriter
-    from tap_automate.codec import Codec
+    from tap_automate.reading.codec import Codec
 
 
 Block: t.TypeAlias = "tuple[RowStream, Sequence[t.Any]]"

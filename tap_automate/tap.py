@@ -15,17 +15,18 @@ from automate_api.session import Session
 from automate_api.transport import Stats
 from automate_singer import garbage, inputs
 from automate_singer.tap import CommandTap
-from tap_automate import download_fields, summary
-from tap_automate.batches import BatchWriter
+from tap_automate.batches.messages import BatchWriter
 from tap_automate.bookmark import Bookmark
 from tap_automate.config import TAP_SETTINGS, problems
-from tap_automate.controls import Kept
-from tap_automate.download_http import Fetcher
-from tap_automate.download_state import STATE, Unfetched
-from tap_automate.download_store import FileStore
+from tap_automate.downloads import fields as download_fields
+from tap_automate.downloads.fetcher import Fetcher
+from tap_automate.downloads.state import STATE, Unfetched
+from tap_automate.downloads.store import FileStore
+from tap_automate.passes.controls import Kept
+from tap_automate.passes.rereads import Digests
 from tap_automate.privacy import Privacy
-from tap_automate.progress import Progress
-from tap_automate.rereads import Digests
+from tap_automate.reporting import summary
+from tap_automate.reporting.progress import Progress
 from tap_automate.resources import stream_types
 from tap_automate.streams import STREAMS, stream_names
 

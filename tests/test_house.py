@@ -143,7 +143,8 @@ def test_private_members_of_the_sdks_classes_are_used_in_the_seams_alone() -> No
 def subclasses_of_the_sdk() -> Iterator[type]:
     for package in SINGER_PACKAGES:
         for file in modules(package):
-            module = importlib.import_module(f"{package}.{file.stem}")
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
             for cls in vars(module).values():
                 if (
                     inspect.isclass(cls)

@@ -12,7 +12,7 @@ from support.compare import differences
 from support.dealership import Dealership, dealership, run
 from support.load import Load, Victim
 
-from tap_automate.plan import TARGET_PAGES
+from tap_automate.reading.plan import TARGET_PAGES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

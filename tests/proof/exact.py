@@ -24,7 +24,7 @@ from support.dealership import dealership
 from support.load import Load, Victim
 from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_plainly
 
-from tap_automate.windows import MICROSECONDS, UncertifiableError
+from tap_automate.reading.windows import MICROSECONDS, UncertifiableError
 
 WORLD: t.Final = ("--vehicles", "60", "--days", "10", "--mfa-type", "none")
 SPAN_SECONDS: t.Final = 90_000

@@ -8,14 +8,14 @@ import typing as t
 import zlib
 
 from tap_automate.bookmark import Bookmark
-from tap_automate.harvest import Harvest
-from tap_automate.windows import MICROSECONDS, Page, Row, Window
+from tap_automate.reading.harvest import Harvest
+from tap_automate.reading.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_automate.harvest import Request
-    from tap_automate.windows import Certified
+    from tap_automate.reading.harvest import Request
+    from tap_automate.reading.windows import Certified
 
 ORDERS = ("ascending", "descending", "by_id", "opaque", "unstable")
 BOUNDS = ("[]", "[)", "(]", "()")

@@ -9,17 +9,17 @@ from array import array
 import pytest
 from support.model import BASE, ORDERS, ModelApi, ModelTap
 
-from tap_automate.audit import FEW, Audit
-from tap_automate.audit_findings import Span
-from tap_automate.harvest import certified_windows
-from tap_automate.windows import MICROSECONDS, Certified, Row, Window, pages_of
+from tap_automate.audit.comparison import FEW, Audit
+from tap_automate.audit.findings import Span
+from tap_automate.reading.harvest import certified_windows
+from tap_automate.reading.windows import MICROSECONDS, Certified, Row, Window, pages_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from automate_singer.tombstones import Key
-    from tap_automate.audit_findings import Findings
-    from tap_automate.audit_sides import Record
+    from tap_automate.audit.findings import Findings
+    from tap_automate.audit.sides import Record
 
 COOLDOWN: t.Final = 2
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_automate.audit_buckets import DAY, MOST_ROWS, buckets, count, quiet_from, quiet_until
-from tap_automate.windows import MICROSECONDS, OVERLAP, Window
+from tap_automate.audit.buckets import DAY, MOST_ROWS, buckets, count, quiet_from, quiet_until
+from tap_automate.reading.windows import MICROSECONDS, OVERLAP, Window
 
 START: t.Final = 1_700_000_000 // DAY * DAY
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from automate_api.errors import AutomateError, ConfigError
-from tap_automate.audit_output import STANDARD_OUTPUT, Place, opened, place_of
+from tap_automate.audit.output import STANDARD_OUTPUT, Place, opened, place_of
 
 FULL_DISK: t.Final = "/dev/full"
 

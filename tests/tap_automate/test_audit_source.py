@@ -8,9 +8,9 @@ import pytest
 from support.dms import Canned, FakeDms
 
 from automate_api.errors import NotEntitledError, ProtocolError, StoppedError
-from tap_automate.audit_source import Source
+from tap_automate.audit.source import Source
+from tap_automate.reading.windows import Window
 from tap_automate.tap import TapAutomate
-from tap_automate.windows import Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

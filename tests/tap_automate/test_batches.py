@@ -32,9 +32,10 @@ from support.singer import Loader
 from automate_api import redaction
 from automate_api.errors import AutomateError, ConfigError, UnreachableError
 from automate_singer.writer import BlockWriter
-from tap_automate import batches, storage
-from tap_automate.batch_setting import problems
-from tap_automate.batches import MOST_SECONDS, BatchWriter
+from tap_automate import storage
+from tap_automate.batches import messages as batches
+from tap_automate.batches.messages import MOST_SECONDS, BatchWriter
+from tap_automate.batches.setting import problems
 from tap_automate.storage import Storage
 from tap_automate.tap import TapAutomate
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tap_automate.blocks import BLOCK_ROWS, blocks_of
-from tap_automate.codec import Codec, plain
+from tap_automate.reading.codec import Codec, plain
+from tap_automate.reading.windows import Row
 from tap_automate.resources import ResourceStream
-from tap_automate.windows import Row
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from automate_api.errors import ConfigError
 from tap_automate.bookmark import MOST_SEEN, Bookmark
 from tap_automate.instants import from_seconds, to_microseconds
-from tap_automate.windows import MICROSECONDS, Row, Window
+from tap_automate.reading.windows import MICROSECONDS, Row, Window
 
 NOON = to_microseconds("2026-01-20T12:00:00Z") // MICROSECONDS
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from automate_api import contract
 from automate_api.client import ListBody
 from automate_api.errors import ProtocolError
-from tap_automate.codec import MOST_LOOSE, Codec, plain
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
-from tap_automate.records import BEHIND_SENTINELS, SENTINEL_DATES, Normaliser, kinds_of
+from tap_automate.reading.codec import MOST_LOOSE, Codec, plain
+from tap_automate.reading.records import BEHIND_SENTINELS, SENTINEL_DATES, Normaliser, kinds_of
 from tap_automate.streams import Lines
 
 CONTRACT = contract.load()

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.transport import Stats
-from tap_automate.download_errors import TOO_LARGE, FileError
-from tap_automate.download_store import Outcome
-from tap_automate.progress import FileCounts, Progress
-from tap_automate.summary import show
-from tap_automate.terminal import troubles_text
+from tap_automate.downloads.errors import TOO_LARGE, FileError
+from tap_automate.downloads.store import Outcome
+from tap_automate.reporting.progress import FileCounts, Progress
+from tap_automate.reporting.summary import show
+from tap_automate.reporting.terminal import troubles_text
 
 OUTCOMES = [
     Outcome("a", fetched=7),

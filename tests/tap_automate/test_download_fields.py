@@ -10,8 +10,7 @@ import pytest
 
 from automate_api import contract
 from automate_api.contract import stream_schema
-from tap_automate.codec import Codec
-from tap_automate.download_fields import (
+from tap_automate.downloads.fields import (
     DOWNLOADED_TO,
     has_place,
     holders,
@@ -22,6 +21,7 @@ from tap_automate.download_fields import (
     without_place,
 )
 from tap_automate.privacy import Privacy
+from tap_automate.reading.codec import Codec
 from tap_automate.streams import STREAMS, Files
 
 VEHICLES, ATTACHMENTS = (each for each in STREAMS if each.files)

@@ -21,16 +21,16 @@ from support.files import Answer, FileHost
 
 from automate_api.config import ApiConfig
 from automate_api.errors import StoppedError
-from tap_automate import download_errors as errors
-from tap_automate.download_errors import FileError
-from tap_automate.download_http import CHUNK_BYTES, MOST_IN_A_ROW, THREAD, Fetcher, Wanted
-from tap_automate.download_transfer import Version
+from tap_automate.downloads import errors
+from tap_automate.downloads.errors import FileError
+from tap_automate.downloads.fetcher import CHUNK_BYTES, MOST_IN_A_ROW, THREAD, Fetcher, Wanted
+from tap_automate.downloads.transfer import Version
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tap_automate.download_transfer import Transfer
+    from tap_automate.downloads.transfer import Transfer
 
 CONTENT = bytes(range(256)) * 4800
 CUT = 100_000

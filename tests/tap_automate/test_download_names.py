@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_automate.download_names import LONGEST, file_name, folder_name, photo_name, suffix_of
+from tap_automate.downloads.names import LONGEST, file_name, folder_name, photo_name, suffix_of
 
 NAMES = st.text(st.characters(codec=None), max_size=300) | st.text(
     st.sampled_from('./\\ ~CONcomnul1:*?"<>|%#\u202e\u0000\ud800é'), max_size=40

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automate_api.errors import ConfigError
-from tap_automate import download_state
-from tap_automate.download_state import MOST_KEYS, MOST_TRIES, Unfetched
+from tap_automate.downloads import state as download_state
+from tap_automate.downloads.state import MOST_KEYS, MOST_TRIES, Unfetched
 from tap_automate.streams import STREAMS
 
 if t.TYPE_CHECKING:

@@ -17,17 +17,17 @@ from support.files import Answer, FileHost
 
 from automate_api.config import ApiConfig
 from automate_api.errors import ConfigError
-from tap_automate import download_errors as errors
-from tap_automate.download_errors import FileError
-from tap_automate.download_fields import Named
-from tap_automate.download_http import Fetcher
-from tap_automate.download_store import LIST, FileStore
+from tap_automate.downloads import errors
+from tap_automate.downloads.errors import FileError
+from tap_automate.downloads.fetcher import Fetcher
+from tap_automate.downloads.fields import Named
+from tap_automate.downloads.store import LIST, FileStore
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tap_automate.download_store import Outcome
+    from tap_automate.downloads.store import Outcome
 
 CONTENT = bytes(range(256)) * 100
 NOW = 1_790_000_000_000_000
@@ -376,9 +376,9 @@ def test_a_place_that_cannot_be_used_is_refused_before_the_run(
 PROGRAM = """
     import resource, sys, threading
     from automate_api.config import ApiConfig
-    from tap_automate.download_fields import Named
-    from tap_automate.download_http import Fetcher
-    from tap_automate.download_store import FileStore
+    from tap_automate.downloads.fields import Named
+    from tap_automate.downloads.fetcher import Fetcher
+    from tap_automate.downloads.store import FileStore
 
     root, url, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if len(sys.argv) > 4:

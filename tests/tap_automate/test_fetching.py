@@ -9,12 +9,12 @@ import pytest
 from support.model import BASE, ORDERS, ModelApi
 
 from automate_api.errors import StoppedError
-from tap_automate.fetching import Fetching, Parallelism
-from tap_automate.harvest import certified_windows
-from tap_automate.windows import MICROSECONDS, Page, Row, Window
+from tap_automate.reading.fetching import Fetching, Parallelism
+from tap_automate.reading.harvest import certified_windows
+from tap_automate.reading.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
-    from tap_automate.harvest import Fetch, Harvest
+    from tap_automate.reading.harvest import Fetch, Harvest
 
 END = BASE // MICROSECONDS
 PATIENCE = 30.0

@@ -12,8 +12,8 @@ from support.dms import Canned, FakeDms
 from automate_api import contract
 from automate_api.errors import ConfigError, ProtocolError
 from tap_automate import filters
-from tap_automate.codec import Codec
 from tap_automate.privacy import Privacy
+from tap_automate.reading.codec import Codec
 from tap_automate.streams import STREAMS, Declaration
 
 if t.TYPE_CHECKING:

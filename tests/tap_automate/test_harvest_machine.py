@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap
 
 from tap_automate.bookmark import Bookmark
-from tap_automate.harvest import Harvest
-from tap_automate.windows import MICROSECONDS, UncertifiableError
+from tap_automate.reading.harvest import Harvest
+from tap_automate.reading.windows import MICROSECONDS, UncertifiableError
 
 if t.TYPE_CHECKING:
-    from tap_automate.harvest import Request
-    from tap_automate.windows import Page
+    from tap_automate.reading.harvest import Request
+    from tap_automate.reading.windows import Page
 
 picks = st.integers(0, 10**6)
 """Which of what there is, by its place."""

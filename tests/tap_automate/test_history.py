@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api import contract
-from tap_automate.codec import Codec, plain
 from tap_automate.history import Versions
 from tap_automate.privacy import Privacy
+from tap_automate.reading.codec import Codec, plain
 
 API = contract.load()
 NOON = "2026-01-20T12:00:00Z"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from support.model import BOUNDS, ORDERS, ModelApi
 
 from tap_automate.bookmark import MOST_SEEN, Bookmark
-from tap_automate.harvest import certified_windows
 from tap_automate.lateness import MOST_OVERLAP, Lateness, overlap_for, warning
-from tap_automate.windows import MICROSECONDS, Row, Window
+from tap_automate.reading.harvest import certified_windows
+from tap_automate.reading.windows import MICROSECONDS, Row, Window
 
 BOOKMARK: t.Final = 1_000_000
 OVERLAP: t.Final = 60

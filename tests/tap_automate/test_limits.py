@@ -10,8 +10,8 @@ from support.dealership import Run, run
 from support.dms import Canned, FakeDms
 
 from automate_api.errors import ConfigError
-from tap_automate.probes import PASSES
-from tap_automate.undated import PENDING
+from tap_automate.passes.undated import PENDING
+from tap_automate.reading.probes import PASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

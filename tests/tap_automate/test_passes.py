@@ -10,7 +10,7 @@ from support.dms import Canned, FakeDms, Seen
 from support.failures import entries, refused, warned
 
 from tap_automate.instants import to_microseconds
-from tap_automate.windows import MOST_PASSES
+from tap_automate.reading.windows import MOST_PASSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.dealership import Run, dealership, run
 
 from automate_api.errors import ProtocolError
-from tap_automate.probes import (
+from tap_automate.passes.undated import PENDING
+from tap_automate.reading.probes import (
     BEFORE_ALL,
     DAY,
     PASSES,
@@ -22,9 +23,8 @@ from tap_automate.probes import (
     count_beyond,
     read_beyond,
 )
-from tap_automate.reader import UNDATED
-from tap_automate.undated import PENDING
-from tap_automate.windows import MICROSECONDS, Page, Row, Window
+from tap_automate.reading.reader import UNDATED
+from tap_automate.reading.windows import MICROSECONDS, Page, Row, Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,11 +11,11 @@ import pytest
 from automate_api import contract
 from automate_api.client import Client, ListBody, Page
 from automate_api.errors import NotOfferedError, ProtocolError
-from tap_automate.codec import Codec, plain
 from tap_automate.instants import to_microseconds
 from tap_automate.privacy import Privacy
-from tap_automate.reader import Reader
-from tap_automate.windows import MICROSECONDS, Row, Window
+from tap_automate.reading.codec import Codec, plain
+from tap_automate.reading.reader import Reader
+from tap_automate.reading.windows import MICROSECONDS, Row, Window
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

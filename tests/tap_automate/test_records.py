@@ -12,7 +12,7 @@ from automate_api import contract
 from automate_api.errors import ConfigError, ProtocolError
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
-from tap_automate.records import Normaliser
+from tap_automate.reading.records import Normaliser
 from tap_automate.streams import Lines
 
 CONTRACT = contract.load()

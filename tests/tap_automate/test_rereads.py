@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from automate_api import contract, exact_json
 from automate_api.errors import ConfigError
-from tap_automate.codec import Codec
 from tap_automate.instants import to_microseconds
+from tap_automate.passes.rereads import MOST_KNOWN, STATE_KEY, Digests, digest_of, narrowings, opens
 from tap_automate.privacy import Privacy
-from tap_automate.rereads import MOST_KNOWN, STATE_KEY, Digests, digest_of, narrowings, opens
+from tap_automate.reading.codec import Codec
+from tap_automate.reading.windows import MICROSECONDS, Row
 from tap_automate.streams import STREAMS, Ahead, Open
-from tap_automate.windows import MICROSECONDS, Row
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from automate_api import contract
 from automate_api.errors import ConfigError
-from tap_automate.controls import STATE_KEY, Control, Kept, facts_of
-from tap_automate.passes import Span
-from tap_automate.periods import MOST_OPEN, Choice, Period, choose
-from tap_automate.restatement import RANGE, Tally
-from tap_automate.windows import MICROSECONDS
+from tap_automate.passes.base import Span
+from tap_automate.passes.controls import STATE_KEY, Control, Kept, facts_of
+from tap_automate.passes.periods import MOST_OPEN, Choice, Period, choose
+from tap_automate.passes.restatement import RANGE, Tally
+from tap_automate.reading.windows import MICROSECONDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

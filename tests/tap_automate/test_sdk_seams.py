@@ -13,7 +13,7 @@ from singer_sdk import Stream
 from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
 from automate_api.errors import ConfigError
-from tap_automate.codec import Codec, plain
+from tap_automate.reading.codec import Codec, plain
 from tap_automate.resources import ResourceStream
 from tap_automate.sdk_seams import RowStream
 

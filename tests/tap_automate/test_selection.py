@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib.catalog import SelectionMask
 
-from tap_automate.codec import plain
+from tap_automate.reading.codec import plain
 from tap_automate.selection import Selection
 
 

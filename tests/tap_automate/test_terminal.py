@@ -14,11 +14,11 @@ RUN: t.Final = """
     import datetime as dt, logging, sys, time
     from automate_api.clock import SYSTEM_CLOCK
     from automate_api.transport import Stats
-    from tap_automate import terminal
-    from tap_automate.harvest import Harvest
-    from tap_automate.progress import Progress
-    from tap_automate.summary import shown
-    from tap_automate.windows import Certified, Row, Window
+    from tap_automate.reporting import terminal
+    from tap_automate.reading.harvest import Harvest
+    from tap_automate.reporting.progress import Progress
+    from tap_automate.reporting.summary import shown
+    from tap_automate.reading.windows import Certified, Row, Window
 
     terminal.REFRESH_SECONDS = 0.02
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.model import BASE, BOUNDS, ORDERS, ModelApi, ModelTap, read_plainly, read_together
 
-from tap_automate.harvest import Harvest, certified_windows
-from tap_automate.plan import (
+from tap_automate.reading.harvest import Harvest, certified_windows
+from tap_automate.reading.plan import (
     MOST_SAMPLES,
     TARGET_PAGES,
     TOO_LARGE,
@@ -21,7 +21,7 @@ from tap_automate.plan import (
     cut,
     points,
 )
-from tap_automate.windows import (
+from tap_automate.reading.windows import (
     MICROSECONDS,
     MOST_PASSES,
     NARROWEST,
@@ -37,7 +37,7 @@ from tap_automate.windows import (
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tap_automate.harvest import Request
+    from tap_automate.reading.harvest import Request
 
 apis = st.builds(
     ModelApi,

@@ -1,0 +1,1 @@
+"""A warehouse compared with the DMS."""

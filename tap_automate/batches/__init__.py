@@ -1,0 +1,1 @@
+"""Records in files, and the BATCH messages that name them."""

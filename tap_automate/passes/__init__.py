@@ -1,0 +1,1 @@
+"""What is looked at behind the windows of a run."""
