@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from automate_sandbox.calls import Asked, Call, Outcome
@@ -19,6 +20,9 @@ if t.TYPE_CHECKING:
 STREAMS: t.Final = {entity_type: stream for stream, (entity_type, _) in KEYS.items()}
 """`entityType` to the stream of the records that have files."""
 
+MEDIA_TYPE: t.Final = re.compile(r"[!-~]+/[!-~]([ -~]*[!-~])?")
+"""What can stand in a header; more is not asked for."""
+
 
 def announce(sandbox: Sandbox, asked: Asked) -> Outcome:
     """Tell where to upload a file; no list has it until it is completed."""
@@ -27,6 +31,8 @@ def announce(sandbox: Sandbox, asked: Asked) -> Outcome:
     limit = sandbox.rules.max_upload_bytes
     if payload["size"] > limit:
         raise Problem.invalid(422, "size", f"expected at most {limit:,} bytes")
+    if not MEDIA_TYPE.fullmatch(payload["contentType"]):
+        raise Problem.invalid(422, "contentType", "expected a media type such as image/png")
     _, key = sandbox.numbers.take("attachments")
     url, expires = sandbox.links.upload(key, asked.host)
     sandbox.uploads.announce(key, payload, expires)

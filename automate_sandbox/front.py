@@ -136,9 +136,8 @@ class Front:
         if path.startswith(UPLOADS + "/"):
             if refusal:
                 return refusal if await drained(receive) else None
-            key = path.removeprefix(UPLOADS + "/")
-            completed = key in self._sandbox.ledger.tables["attachments"].rows
-            return await self._sandbox.uploads.take(scope, receive, strikes, completed=completed)
+            rows = self._sandbox.ledger.tables["attachments"].rows
+            return await self._sandbox.uploads.take(scope, receive, strikes, rows.__contains__)
         if path.startswith(PREFIX + "/"):
             return refusal or self._downloads.answer(scope, strikes)
         return refusal or await self._call(strikes, scope, receive, body)

@@ -6,9 +6,9 @@ store, else in one that goes with the process.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import itertools
 import tempfile
 import typing as t
 from collections import Counter
@@ -20,7 +20,7 @@ from automate_sandbox.downloads import CREDENTIALS, refused
 from automate_sandbox.links import INCOMING, PREFIX
 
 if t.TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from starlette.types import Receive, Scope
 
@@ -108,7 +108,6 @@ class Uploads:
         self._folder = folder
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._received: dict[str, Received] = {}
-        self._parts = itertools.count()
 
     def announce(self, key: str, payload: Record, expires: int) -> None:
         """Expect a file.
@@ -140,7 +139,11 @@ class Uploads:
         self.counts.update(["requests", *names.intersection(CREDENTIALS)])
 
     async def take(
-        self, scope: Scope, receive: Receive, strikes: Sequence[Rule], *, completed: bool
+        self,
+        scope: Scope,
+        receive: Receive,
+        strikes: Sequence[Rule],
+        is_completed: Callable[[str], bool],
     ) -> Answer | None:
         """Take a file in, or refuse it once all of it has come.
 
@@ -148,7 +151,7 @@ class Uploads:
             scope: Of the request.
             receive: Gives its body.
             strikes: The faults that strike it.
-            completed: Whether the attachment has been.
+            is_completed: Tells of an attachment whether it is by now.
 
         Returns:
             None when the client has left in the middle.
@@ -160,13 +163,20 @@ class Uploads:
         refusal = self._refusal(scope, key, headers)
         if any(rule.kind == "expired_url" for rule in strikes):
             refusal = "AccessDenied"
-        if not refusal and completed:
+        if not refusal and is_completed(key):
             refusal = "Completed"
         if refusal:
             return refused(refusal) if await drained(receive) else None
-        found = await self._store(key, receive)
-        if found is None:
-            return None
+        with tempfile.TemporaryDirectory(dir=self._made()) as folder:
+            part = Path(folder) / key
+            found = await self._store(key, part, receive)
+            if found is None:
+                return None
+            # What was completed while this came in stays what it is.
+            if is_completed(key):
+                return refused("Completed")
+            if part.exists():
+                part.replace(self._made() / key)
         self._received[key] = found
         return Answer(200, [(b"etag", f'"{found.sha256}"'.encode())], b"")
 
@@ -187,26 +197,19 @@ class Uploads:
         announced = self.announced.get(key)
         return _misfit(announced.payload, headers) if announced else "NoSuchKey"
 
-    async def _store(self, key: str, receive: Receive) -> Received | None:
-        """Take the bytes as they come; an old file stays until all of the new one is there."""
+    async def _store(self, key: str, part: Path, receive: Receive) -> Received | None:
+        """Take the bytes as they come, those of a small file into `part`."""
         digest, size = hashlib.sha256(), 0
         keeps = self.announced[key].payload["size"] <= KEPT_BYTES
-        folder = self._made()
-        part = folder / f"{key}.{next(self._parts)}.part"
-        try:
-            with part.open("wb") as file:
-                async for piece in _pieces(receive):
-                    if piece is None:
-                        return None
-                    digest.update(piece)
-                    size += len(piece)
-                    self.counts["bytes"] += len(piece)
-                    if keeps:
-                        file.write(piece)
-            if keeps:
-                part.replace(folder / key)
-        finally:
-            part.unlink(missing_ok=True)
+        with part.open("wb") if keeps else contextlib.nullcontext() as file:
+            async for piece in _pieces(receive):
+                if piece is None:
+                    return None
+                digest.update(piece)
+                size += len(piece)
+                self.counts["bytes"] += len(piece)
+                if file:
+                    file.write(piece)
         return Received(size, digest.hexdigest())
 
     def _made(self) -> Path:
@@ -227,7 +230,7 @@ def _misfit(payload: Record, headers: Mapping[str, str]) -> str:
     if any(headers.get(name.lower()) != value for name, value in wanted):
         return "MissingHeader"
     length = headers.get("content-length", "")
-    if not length.isdigit():
+    if not length.isdecimal():
         return "MissingContentLength"
     return "EntityTooLarge" if int(length) > payload["size"] else ""
 

@@ -46,6 +46,18 @@ They meet: two to six rooftops that take turns come to the same numbers, so that
 by rooftop and number only.
 """
 
+JUST_OPENED: t.Final = {
+    "completedAt": None,
+    "invoicedAt": None,
+    "closedAt": None,
+    "finalClosedAt": None,
+    "voidedAt": None,
+    "voidReason": None,
+    "reopenedAt": None,
+    "reopenCount": 0,
+}
+"""What an order says of its course before it has one."""
+
 SENTINEL_INSTANT: t.Final = "1910-01-01T00:00:00Z"
 
 
@@ -108,14 +120,7 @@ def write_up(rng: random.Random, numbers: Numbers, rooftop: Rooftop, car: Car, a
         "advisorId": rng.choice(rooftop.staff["advisor"]),
         "openedAt": render(at * SECOND),
         "promisedAt": SENTINEL_INSTANT if number % 61 == 0 else render((at + 8 * HOUR) * SECOND),
-        "completedAt": None,
-        "invoicedAt": None,
-        "closedAt": None,
-        "finalClosedAt": None,
-        "voidedAt": None,
-        "voidReason": None,
-        "reopenedAt": None,
-        "reopenCount": 0,
+        **JUST_OPENED,
         "odometerIn": car.miles,
         "odometerOut": None,
         "transportation": rng.choice(("shuttle", "loaner", "none", None)),

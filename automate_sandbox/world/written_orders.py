@@ -9,7 +9,7 @@ from automate_sandbox.instants import SECOND, render
 from automate_sandbox.money import round_cents
 from automate_sandbox.world.repair_lines import LABOR_RATE, WAGE, fill_totals
 from automate_sandbox.world.rooftops import Rooftop, stamp
-from automate_sandbox.world.service import ro_number
+from automate_sandbox.world.service import JUST_OPENED, ro_number
 
 if t.TYPE_CHECKING:
     from automate_sandbox.money import Record
@@ -50,14 +50,7 @@ def blank_order(
         "advisorId": facts["advisorId"],
         "openedAt": render(at * SECOND),
         "promisedAt": facts.get("promisedAt"),
-        "completedAt": None,
-        "invoicedAt": None,
-        "closedAt": None,
-        "finalClosedAt": None,
-        "voidedAt": None,
-        "voidReason": None,
-        "reopenedAt": None,
-        "reopenCount": 0,
+        **JUST_OPENED,
         "odometerIn": facts.get("odometerIn"),
         "odometerOut": None,
         "transportation": facts["transportation"],

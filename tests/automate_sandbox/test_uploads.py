@@ -165,6 +165,8 @@ def test_an_empty_file_can_be_attached(desk: Desk) -> None:
         ({"size": (5 << 30) + 1}, "size"),
         ({"size": -1}, "size"),
         ({"sha256": "abc"}, "sha256"),
+        ({"contentType": "image/png\r\nX-Evil: 1"}, "contentType"),
+        ({"contentType": "picture"}, "contentType"),
     ],
 )
 def test_an_announcement_that_cannot_be_is_refused_by_field(
@@ -212,6 +214,20 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(desk: Desk) -> None:
     with pytest.raises(requests.ConnectionError):
         put(upload, Sized(half(), len(DATA)))
     assert refusal(complete(desk, upload))[:2] == (422, "nothing_uploaded")
+
+
+def test_bytes_that_come_after_the_completion_change_nothing(desk: Desk) -> None:
+    upload = announced(desk)
+
+    def slow() -> Iterator[bytes]:
+        yield b"!" * (len(DATA) // 2)
+        assert put(upload).status_code == 200
+        assert complete(desk, upload).status_code == 200
+        yield b"!" * (len(DATA) - len(DATA) // 2)
+
+    assert put(upload, Sized(slow(), len(DATA))).status_code == 409
+    record = desk.read(f"/attachments/{upload['attachmentId']}")
+    assert fetch(record["downloadUrl"]).content == DATA
 
 
 def test_a_large_file_is_checked_while_it_comes_and_held_nowhere(shop: Shop, desk: Desk) -> None:
