@@ -7,6 +7,7 @@ what they do in one place, and write rows the same way.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import typing as t
@@ -75,7 +76,6 @@ class Partition:
         members: The selected streams of the family, the parent first.
         config: The settings.
         report: Counts what is done.
-        downloads: Fetches the files that its records name; None where none are wanted.
     """
 
     def __init__(self, stream: ResourceStream, context: Context | None, codec: Codec) -> None:
@@ -92,8 +92,12 @@ class Partition:
         self.members: list[RowStream] = stream.members()
         self.config: Mapping[str, t.Any] = stream.config
         self.report = stream.tap.progress.stream(stream.name)
-        files = stream.wanted_files()
-        self.downloads = Downloads(self, files) if files else None
+
+    @functools.cached_property
+    def downloads(self) -> Downloads | None:
+        """What fetches the files that its records name; None where none are wanted."""
+        files = self.stream.wanted_files()
+        return Downloads(self, files) if files else None
 
     def reader(self, narrowing: Narrowing | None = None) -> Reader:
         """Make what asks for its pages.
@@ -111,6 +115,23 @@ class Partition:
         """Return what the state holds for a member, to be read and to be changed."""
         state: dict[str, t.Any] = member.get_context_state(self.context)
         return state
+
+    @property
+    def notes(self) -> Mapping[str, t.Any]:
+        """Where passes find what they have kept for the whole family."""
+        return self.state(self.members[0])
+
+    def keep(self, name: str, note: object) -> None:
+        """Have the next run find a note of a pass, in one place of the state.
+
+        Args:
+            name: Of the note.
+            note: What JSON has a form for.
+        """
+        keeper, *others = self.members
+        self.state(keeper)[name] = note
+        for member in others:  # of a time when another stream was the first of the selected
+            self.state(member).pop(name, None)
 
     def fetching(
         self,

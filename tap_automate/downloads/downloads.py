@@ -27,7 +27,7 @@ from tap_automate.downloads.fetcher import THREAD
 from tap_automate.downloads.fields import DOWNLOADED_TO
 from tap_automate.downloads.names import folder_name
 from tap_automate.downloads.state import MOST_TRIES, STATE, Unfetched
-from tap_automate.instants import EPOCH, from_seconds, to_microseconds
+from tap_automate.instants import from_seconds, to_microseconds
 from tap_automate.reading.codec import value_of
 from tap_automate.reading.details import read_detail
 from tap_automate.reading.windows import MICROSECONDS, OVERLAP
@@ -37,7 +37,6 @@ from tap_automate.streams import REPLICATION_KEY
 from tap_automate.waiting import each
 
 if t.TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tap_automate.downloads.fields import Named
@@ -222,7 +221,7 @@ class Downloads:
 
     def _fetch(self, records: Sequence[t.Any]) -> list[_Row]:
         rows = [_Row(record, self._files) for record in records]
-        now = _microseconds(self._tap.client.server_time())
+        now = int(self._tap.client.server_time().timestamp()) * MICROSECONDS
         calls = [functools.partial(self._bring, row, now) for row in rows if row.named]
         try:
             each(calls, threads=self._threads, stop=self._tap.stop, name=THREAD)
@@ -345,7 +344,3 @@ def _bookmark_of(state: Mapping[str, t.Any]) -> int | None:
     """Return the second of a bookmark."""
     bookmark = state.get("replication_key_value")
     return to_microseconds(bookmark) // MICROSECONDS if bookmark else None
-
-
-def _microseconds(instant: dt.datetime) -> int:
-    return int((instant - EPOCH).total_seconds()) * MICROSECONDS

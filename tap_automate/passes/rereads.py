@@ -134,10 +134,7 @@ class Rereads:
         self._privacy = partition.stream.tap.privacy
         self._narrowings = narrowings(declared, now)
         self._is_open = opens(declared, now)
-        self._keeper, *self._others = partition.members
-        self._digests = Digests.from_state(
-            partition.state(self._keeper), name=partition.stream.name
-        )
+        self._digests = Digests.from_state(partition.notes, name=partition.stream.name)
 
     def meet(self, rows: Sequence[Row], fresh: Fresh) -> Fresh:
         """Take note of the open rows of a window.
@@ -156,10 +153,7 @@ class Rereads:
 
     def written(self) -> None:
         """Put the digests of what was met into the state."""
-        partition = self._partition
-        partition.state(self._keeper)[STATE_KEY] = self._digests.to_state()
-        for member in self._others:  # of a time when another stream was the first of the selected
-            partition.state(member).pop(STATE_KEY, None)
+        self._partition.keep(STATE_KEY, self._digests.to_state())
 
     def steps(self, span: Span) -> Iterator[Step]:
         """Yield the open rows from before the windows that have changed since they were written."""

@@ -157,8 +157,7 @@ class Restatement:
         self._partition = partition
         self._listed = listed
         self._span = span
-        self._keeper, *self._others = partition.members
-        self._kept = Kept.from_state(partition.state(self._keeper), name=partition.stream.name)
+        self._kept = Kept.from_state(partition.notes, name=partition.stream.name)
         self._late: set[tuple[str, ...]] = set()
         self._counted: set[int] = set()
 
@@ -275,13 +274,8 @@ class Restatement:
 
     def _settle(self, rows: Mapping[str, Control], end: int) -> None:
         """Put the control rows into the state."""
-        partition = self._partition
-        partition.state(self._keeper)[STATE_KEY] = {
-            "until": from_seconds(end),
-            "rows": {name: control.to_state() for name, control in sorted(rows.items())},
-        }
-        for member in self._others:  # of a time when another stream was the first of the selected
-            partition.state(member).pop(STATE_KEY, None)
+        kept = {name: control.to_state() for name, control in sorted(rows.items())}
+        self._partition.keep(STATE_KEY, {"until": from_seconds(end), "rows": kept})
 
 
 def _difference(before: Control, made: Control, now: Control) -> str:
