@@ -23,7 +23,6 @@ from automate_api.errors import ProtocolError, RequestRefusedError, StoppedError
 from tap_automate import filters
 from tap_automate.downloads import fields as download_fields
 from tap_automate.downloads.errors import NO_NEW_ADDRESS, TOO_LARGE, FileError
-from tap_automate.downloads.fetcher import THREAD
 from tap_automate.downloads.fields import DOWNLOADED_TO
 from tap_automate.downloads.names import folder_name
 from tap_automate.downloads.state import MOST_TRIES, STATE, Unfetched
@@ -49,6 +48,9 @@ if t.TYPE_CHECKING:
 
 AT_ONCE: t.Final = 50
 """Rows that are asked for one by one before their files are fetched."""
+
+THREAD: t.Final = "file"
+"""What names of threads that fetch files begin with."""
 
 
 class _Row:

@@ -1,18 +1,12 @@
 """Fetches files from wherever the DMS says they are, without anything of the session.
 
-The addresses come with the DMS's data, so they are trusted with nothing. Only https is spoken, so
-that an address can name no host without a certificate that is trusted for it; plain http, and
-loopback addresses at all, only where the API itself is on this machine, as a sandbox is. A redirect
-is an address like any other. No credentials, cookies or `.netrc` are used.
+A redirect is an address like any other: `signed_urls` says which are asked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import importlib.metadata
-import logging
 import random
 import threading
 import typing as t
@@ -20,16 +14,15 @@ import urllib.parse
 from http import HTTPStatus
 
 import requests
-import requests.adapters
 import urllib3.exceptions
 
 from automate_api import network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.config import is_loopback
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.replies import Failure
 from automate_api.retry import Trouble
-from automate_api.transport import CONNECT_TIMEOUT_SECONDS, POOL_SIZE
+from automate_api.signed_urls import AddressError, SignedUrls
+from automate_api.transport import CONNECT_TIMEOUT_SECONDS
 from tap_automate.downloads.errors import (
     HOST_GIVEN_UP,
     NOT_HTTPS,
@@ -53,13 +46,13 @@ if t.TYPE_CHECKING:
 CHUNK_BYTES: t.Final = 1 << 14
 """Bytes that are taken at once; when a connection is cut, those of an unfinished piece are lost."""
 
+HEADERS: t.Final = {"Accept-Encoding": "identity"}
+"""Ranges and checksums are of the file, not of a packed form of it."""
+
 MOST_REDIRECTS: t.Final = 5
 
 MOST_IN_A_ROW: t.Final = 5
 """Files of a host that fail for want of an answer, one after the other, before it is given up."""
-
-THREAD: t.Final = "file"
-"""What names of threads that fetch files begin with."""
 
 _REDIRECTS: t.Final = frozenset({301, 302, 303, 307, 308})
 
@@ -120,26 +113,13 @@ class Fetcher:
         self._stop = stop
         self._clock = clock
         self._chance = chance
-        self._connections = requests.adapters.HTTPAdapter(
-            pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE
+        self._urls = SignedUrls(
+            config,
+            connect_seconds=min(CONNECT_TIMEOUT_SECONDS, config.request_timeout_seconds),
+            read_seconds=config.request_timeout_seconds,
         )
-        self._timeout = (
-            min(CONNECT_TIMEOUT_SECONDS, config.request_timeout_seconds),
-            config.request_timeout_seconds,
-        )
-        version = importlib.metadata.version("automate-dms")
-        # Ranges and checksums are of the file, not of a packed form of it.
-        self._headers = {
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"automate-dms/{version}",
-        }
-        # Asking it takes long.
-        self._environment = functools.lru_cache(maxsize=256)(self._environment_of)
         self._lock = threading.Lock()
         self._failed_in_a_row: dict[str, int] = {}
-        # It logs addresses, which are as good as keys for as long as they last.
-        logging.getLogger("urllib3.connectionpool").addFilter(_is_of_no_file)
 
     def fetch(
         self, wanted: Wanted, file: t.IO[bytes], renewed: Callable[[], Wanted]
@@ -179,7 +159,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Close the connections."""
-        self._connections.close()
+        self._urls.close()
 
     def _transfer(self, wanted: Wanted, file: t.IO[bytes], *, joins: bool = True) -> Transfer:
         return Transfer(file, most=self._most, is_checked=wanted.sha256 is not None, joins=joins)
@@ -265,41 +245,17 @@ class Fetcher:
         raise FileError(TOO_MANY_REDIRECTS, refused=True)
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        # A session would add cookies, and credentials from a `.netrc`.
-        prepared = requests.PreparedRequest()
-        prepared.prepare_method("GET")
-        prepared.prepare_url(url, None)
-        # Not of the address as it was written: libraries differ in how they read an odd one.
-        self._host(t.cast("str", prepared.url))
-        prepared.prepare_headers({**self._headers, **headers})
-        parts = urllib.parse.urlsplit(t.cast("str", prepared.url))
-        environment = self._environment(f"{parts.scheme}://{parts.netloc}")
-        return self._connections.send(prepared, timeout=self._timeout, **environment)
-
-    def _environment_of(self, origin: str) -> Mapping[str, t.Any]:
-        """Tell what the environment says of proxies and certificates for a host."""
-        session = requests.Session()
-        session.trust_env = not is_loopback(urllib.parse.urlsplit(origin).hostname or "")
-        bundle = self._config.ca_bundle
-        return session.merge_environment_settings(
-            origin, {}, stream=True, verify=str(bundle) if bundle else True, cert=None
-        )
+        try:
+            return self._urls.send("GET", url, {**HEADERS, **headers})
+        except AddressError as error:
+            raise _unusable(error) from None
 
     def _host(self, url: str) -> str:
         """Return the host of an address, unless it is one that nothing is fetched from."""
         try:
-            parts = urllib.parse.urlsplit(url)
-            host, _ = parts.hostname or "", parts.port
-        except ValueError:
-            host = ""
-        if not host or parts.scheme not in {"https", "http"} or parts.username is not None:
-            raise FileError(NOT_HTTPS, lasting=True)
-        if is_loopback(host):
-            if not self._config.is_loopback:
-                raise FileError(OF_THIS_MACHINE, lasting=True)
-        elif parts.scheme != "https":
-            raise FileError(NOT_HTTPS, lasting=True)
-        return parts.netloc.lower()
+            return self._urls.host(url)
+        except AddressError as error:
+            raise _unusable(error) from None
 
     def _hold_back(self, host: str) -> None:
         with self._lock:
@@ -332,5 +288,5 @@ def _mismatch(wanted: Wanted, transfer: Transfer) -> str | None:
     return None
 
 
-def _is_of_no_file(record: logging.LogRecord) -> bool:
-    return not (record.threadName or "").startswith(THREAD)
+def _unusable(error: AddressError) -> FileError:
+    return FileError(OF_THIS_MACHINE if error.is_local else NOT_HTTPS, lasting=True)

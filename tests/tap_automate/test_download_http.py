@@ -23,7 +23,7 @@ from automate_api.config import ApiConfig
 from automate_api.errors import StoppedError
 from tap_automate.downloads import errors
 from tap_automate.downloads.errors import FileError
-from tap_automate.downloads.fetcher import CHUNK_BYTES, MOST_IN_A_ROW, THREAD, Fetcher, Wanted
+from tap_automate.downloads.fetcher import CHUNK_BYTES, MOST_IN_A_ROW, Fetcher, Wanted
 from tap_automate.downloads.transfer import Version
 
 if t.TYPE_CHECKING:
@@ -479,9 +479,7 @@ def test_addresses_are_in_no_log(
     url = host.serve("/files/canary-name.pdf", CONTENT) + "?X-Amz-Signature=canary-signature"
     fetcher = make()
     caplog.set_level(logging.DEBUG)
-    thread = threading.Thread(target=fetch, args=(fetcher, Wanted(url)), name=f"{THREAD}-1")
-    thread.start()
-    thread.join()
+    fetch(fetcher, Wanted(url))
     assert len(host.seen) == 1
     assert "canary" not in caplog.text
     assert "canary" not in repr(Wanted(url))
