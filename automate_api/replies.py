@@ -40,6 +40,7 @@ LONGEST_SECONDS: t.Final = 1e9
 
 _CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _FIELD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,127}")
+_CURRENT: t.Final = re.compile(r"[a-z][a-z_]{0,63}|-?[0-9][0-9T:.+Z-]{0,39}")
 _REQUEST_ID: t.Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -85,6 +86,14 @@ class Reply:
         rows = details if isinstance(details, list) else []
         names = [row.get("field") for row in rows if isinstance(row, dict)]
         return [name for name in map(functools.partial(_matching, _FIELD), names) if name]
+
+    @property
+    def error_current(self) -> str | None:
+        """What the DMS holds in the place of what it refuses: a status, a number or a time."""
+        details = self._error.get("details")
+        rows = details if isinstance(details, list) else []
+        told = (str(row["current"]) for row in rows if isinstance(row, dict) and "current" in row)
+        return next((found for value in told if (found := _matching(_CURRENT, value))), None)
 
     @property
     def _error(self) -> Mapping[str, t.Any]:

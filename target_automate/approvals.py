@@ -2,9 +2,12 @@
 
     {"object": "deals", "when": "pricing.salePrice > 100000"}
     {"object": "customers", "when": "rows > 5000"}
+    {"object": "deal_statuses", "when": "status == 'delivered'"}
+    {"object": "vehicle_prices", "when": "salePrice and salePrice < dms.salePrice * 0.9"}
 
-`when` is an expression over the fields of the payload, as in stream maps, and over `rows`, the
-number of records of the object that this run would send, this one included; without `when` every
+`when` is an expression over the fields of the call, as in stream maps, None where the record does
+not give one; over `dms`, the record that is to be changed as the DMS holds it; and over `rows`, the
+number of records of the object that this run would send, this one included. Without `when` every
 record of the object is held. A rule that cannot be decided holds the record, too.
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import threading
 import typing as t
 from collections import Counter
@@ -19,12 +23,16 @@ from decimal import Decimal
 
 import simpleeval
 
+from automate_api import contract
+from target_automate.sinks import by_object
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from target_automate.intents import Intent
 
 ROWS: t.Final = "rows"
+DMS: t.Final = "dms"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,11 +47,20 @@ class Rule:
     object: str
     when: str | None
 
-    def holds(self, payload: Mapping[str, t.Any], rows: int) -> str | None:
-        """Tell why a record is held; None when it is not."""
+    def holds(
+        self, payload: Mapping[str, t.Any], rows: int, record: Mapping[str, t.Any] | None = None
+    ) -> str | None:
+        """Tell why a record is held; None when it is not.
+
+        Args:
+            payload: What it says.
+            rows: Its number among those of the run.
+            record: What the DMS holds, where it changes something.
+        """
         if self.when is None:
             return "every one of them is to be approved"
-        evaluator = simpleeval.EvalWithCompoundTypes(names={**payload, ROWS: rows})
+        names = {**_fields(self.object), **payload, ROWS: rows, DMS: record}
+        evaluator = simpleeval.EvalWithCompoundTypes(names=names)
         evaluator.nodes[ast.Constant] = _exact
         try:
             held = evaluator.eval(self.when)
@@ -65,11 +82,12 @@ class Approvals:
         self._counted: set[int] = set()
         self._lock = threading.Lock()
 
-    def holds(self, intent: Intent) -> str | None:
+    def holds(self, intent: Intent, record: Mapping[str, t.Any] | None = None) -> str | None:
         """Tell why an intent is held; None when it may be sent.
 
         Args:
             intent: Before it is sent for the first time.
+            record: What the DMS holds, where the intent changes something.
         """
         if not self._rules or intent.approved or intent.attempts:
             return None
@@ -78,11 +96,19 @@ class Approvals:
                 self._counted.add(intent.id)
                 self._rows[intent.object] += 1
             rows = self._rows[intent.object]
-        reasons = (
-            rule.holds(intent.payload, rows) for rule in self._rules if rule.object == intent.object
-        )
+        rules = (rule for rule in self._rules if rule.object == intent.object)
+        reasons = (rule.holds(intent.payload, rows, record) for rule in rules)
         reason = next((reason for reason in reasons if reason), None)
         return f"`approvals` holds it: {reason}" if reason else None
+
+
+@functools.cache
+def _fields(object_name: str) -> Mapping[str, None]:
+    """Name the fields that a record may give, each None unless it does."""
+    sink = by_object(object_name)
+    named = (name for found in sink.references for name in (found.field, found.alias))
+    call = contract.load().write(sink.operation_id).schema["properties"]
+    return dict.fromkeys((*call, *named, *sink.local))
 
 
 def _exact(node: ast.Constant) -> object:

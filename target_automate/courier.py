@@ -4,21 +4,29 @@
 
 An outcome that leaves open whether the DMS has it is settled by sending again under the same key
 where the server honours keys, else by reading back; what is not found after the visibility delay is
-sent again where that does no harm, else parked for a person.
+sent again where that does no harm, else parked for a person. A change that the DMS refuses because
+it holds something else than was read is read and judged anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
+import urllib.parse
+from http import HTTPStatus
 
-from automate_api.errors import AutomateError, ConfigError, RequestRefusedError
+from automate_api.errors import (
+    AutomateError,
+    ConfigError,
+    NotEntitledError,
+    RequestRefusedError,
+)
 from target_automate.intents import OPEN, Cause, Intent, State
+from target_automate.lookup import CannotLookUpError
 from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
-from target_automate.preparation import Ready
 from target_automate.references import Found
 from target_automate.sinks import by_object
-from target_automate.steps import Effort, Later, Settled, Step, body_of
+from target_automate.steps import Effort, Later, Ready, Settled, Step, body_of, guarded
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,18 +34,21 @@ if t.TYPE_CHECKING:
     from automate_api.client import Client
     from automate_api.replies import Failure, Reply
     from target_automate.breaker import Breaker
+    from target_automate.changes import Changes
+    from target_automate.declarations import SinkDeclaration
     from target_automate.keys import Keys
     from target_automate.matching import Matching
     from target_automate.operations import Operations
     from target_automate.preparation import Preparation
     from target_automate.readback import ReadBack
     from target_automate.references import References
-    from target_automate.sinks import SinkDeclaration
     from target_automate.steps import Desk, Policy
     from target_automate.tally import Tally
 
 RESENDS: t.Final = 8
 """Attempts under one key in a run before an outcome that stays unknown is read back instead."""
+CONFLICTS: t.Final = 5
+"""How often a change is judged anew in a run while others change the same record."""
 FIRST_AWAIT_SECONDS: t.Final = 0.2
 LONGEST_AWAIT_SECONDS: t.Final = 10.0
 """Between two questions for an attempt that the DMS is still processing."""
@@ -51,7 +62,7 @@ class Attempt:
         intent: As it was before it was sent.
         sink: Of the intent.
         effort: What the run has spent on it.
-        resolved: The customer's id that was sent; None where it refers to none.
+        ready: With what it was sent.
         outcome: What came back.
         verdict: What that means.
     """
@@ -59,7 +70,7 @@ class Attempt:
     intent: Intent
     sink: SinkDeclaration
     effort: Effort
-    resolved: str | None
+    ready: Ready
     outcome: Reply | Failure
     verdict: Verdict
 
@@ -74,6 +85,7 @@ class Courier:
         keys: The idempotency keys.
         preparation: Checks before anything is sent.
         read_back: Finds what may be there.
+        changes: Judges changes of what is there.
         references: Resolves anew.
         matching: Told by whom a customer was found.
         operations: Follows what the DMS has queued.
@@ -90,6 +102,7 @@ class Courier:
     keys: Keys
     preparation: Preparation
     read_back: ReadBack
+    changes: Changes
     references: References
     matching: Matching
     operations: Operations
@@ -117,31 +130,40 @@ class Courier:
             step: Step = Settled(intent.state, before=True)
         elif self.breaker.closed_for(intent.object):
             step = Settled(intent.state)
-        elif intent.operation_id is not None:
-            step = self._follow(intent, sink, effort)
-        elif intent.state is State.UNKNOWN:
-            step = self._reconcile(intent, sink, effort)
-        elif pause := self.breaker.pause(intent.object):
-            step = Later(pause)
         else:
-            step = self._prepare(intent, sink, effort)
+            step = self._next(intent, sink, effort)
         if isinstance(step, Settled):
             self.efforts.pop(intent_id, None)
         return step
+
+    def _next(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
+        try:
+            if intent.operation_id is not None:
+                return self._follow(intent, sink, effort)
+            if intent.state is State.UNKNOWN:
+                return self._reconcile(intent, sink, effort)
+            if pause := self.breaker.pause(intent.object):
+                return Later(pause)
+            return self._prepare(intent, sink, effort)
+        except CannotLookUpError as error:
+            return self._leave_unread(intent, sink, error)
 
     def _prepare(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
         """Send an intent, if it may be sent."""
         checked = self.preparation.check(intent, sink, effort)
         self.probe("prepared")
         if isinstance(checked, Ready):
-            return self._send(intent, sink, effort, checked.resolved)
+            return self._send(intent, sink, effort, checked)
         return checked
 
-    def _send(
-        self, intent: Intent, sink: SinkDeclaration, effort: Effort, resolved: str | None
-    ) -> Step:
+    def _send(self, intent: Intent, sink: SinkDeclaration, effort: Effort, ready: Ready) -> Step:
         """Send an intent once; before the first byte leaves, the journal is on the disk."""
         journal, now = self.desk.journal, self.desk.clock.time()
+        if intent.attempts and ready.guard != intent.guard:
+            # Another body wants another key: the server may refuse it, or answer for the old one.
+            intent = dataclasses.replace(
+                intent, generation=intent.generation + 1, first_sent_at=None
+            )
         journal.change(
             intent.id,
             State.SENT,
@@ -149,7 +171,9 @@ class Courier:
             sent_at=now,
             first_sent_at=intent.first_sent_at or now,
             attempts=intent.attempts + 1,
-            resolved=resolved,
+            generation=intent.generation,
+            resolved=ready.resolved,
+            guard=ready.guard,
             look_up=False,
             reason=None,
             cause=None,
@@ -162,9 +186,9 @@ class Courier:
             self.tally.resent(intent.object)
         try:
             outcome = self.client.attempt(
-                "POST",
-                self.paths[intent.object],
-                body=body_of(intent, sink, resolved),
+                sink.method,
+                self._path(intent, ready.resolved),
+                body=guarded(body_of(intent, sink, ready.resolved), sink, ready.guard),
                 headers=self.keys.headers(intent),
             )
         except ConfigError:
@@ -177,7 +201,7 @@ class Courier:
         verdict = judge(outcome, sink, keys_honoured=self.keys.honoured)
         if verdict.proves_keys:
             self.keys.prove()
-        step = self._keep(Attempt(intent, sink, effort, resolved, outcome, verdict))
+        step = self._keep(Attempt(intent, sink, effort, ready, outcome, verdict))
         self.probe("outcome kept")
         return step
 
@@ -193,6 +217,7 @@ class Courier:
             Kind.IN_FLIGHT: self._await_first,
             Kind.UNKNOWN: self._leave_open,
             Kind.DUPLICATE: self._leave_open,
+            Kind.CONFLICT: self._judge_anew,
             Kind.PARENT_GONE: self._heal,
             Kind.APPROVAL: self._ask_for_approval,
             Kind.CLOSED: self._close_object,
@@ -207,19 +232,31 @@ class Courier:
             if pause := self.breaker.pause(intent.object):
                 return Later(pause)
             if effort.attempts < RESENDS:
-                return self._send(intent, sink, effort, intent.resolved)
-        found = self.read_back.after_sending(intent, sink, body_of(intent, sink, intent.resolved))
+                return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
+        found = self._read_back(intent, sink)
         self.probe("read back")
         if isinstance(found, Settled):
             self.breaker.succeeded(intent.object)
             return found
         sent_at = intent.sent_at or intent.created_at
         left = sent_at + self.policy.visible_after - self.desk.clock.time()
-        if left > 0:
+        if left > 0 and not self._is_safe_again(intent, sink):
             return Later(left)
         if sink.unknown == "resend" and effort.attempts < RESENDS:
-            return self._send(intent, sink, effort, intent.resolved)
+            return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
         return self._give_up(intent, found, by_key=by_key)
+
+    def _read_back(self, intent: Intent, sink: SinkDeclaration) -> Settled | str:
+        if sink.change is not None:
+            return self.changes.after_sending(intent, sink, t.cast("str", intent.resolved))
+        body = body_of(intent, sink, intent.resolved)
+        return self.read_back.after_sending(intent, sink, body)
+
+    @staticmethod
+    def _is_safe_again(intent: Intent, sink: SinkDeclaration) -> bool:
+        """Tell whether the DMS refuses a second time by itself: the status is not as it was."""
+        change = sink.change
+        return bool(change and change.expected and "status" in intent.payload)
 
     def _give_up(self, intent: Intent, found: str, *, by_key: bool) -> Step:
         """Leave an unknown outcome to the next run where its key settles it, else to a person."""
@@ -242,6 +279,8 @@ class Courier:
             return self._acknowledge_by(intent, verdict)
         if verdict.kind is Kind.REJECTED:
             return self._reject_by(intent, Cause.REFUSED, verdict)
+        if verdict.kind is Kind.CONFLICT:
+            return self._judge_again(intent, sink, effort, verdict)
         effort.read_back = True
         return self.desk.again(intent, State.UNKNOWN, 0.0, operation_id=None, reason=verdict.reason)
 
@@ -257,6 +296,7 @@ class Courier:
             dms_id=verdict.dms_id,
             dms_number=verdict.dms_number,
             matched_by=verdict.matched_by,
+            version=verdict.version,
             http_status=verdict.status,
             request_id=verdict.request_id,
             operation_id=None,
@@ -295,7 +335,7 @@ class Courier:
         """Wait for a busy or unreachable API, as long as the settings allow."""
         effort = attempt.effort
         delay = self.client.delay(
-            f"POST {self.paths[attempt.intent.object]}",
+            f"{attempt.sink.method} {self.paths[attempt.intent.object]}",
             attempt.outcome,
             attempts=effort.attempts,
             budget=self.policy.patience - effort.waited,
@@ -327,11 +367,12 @@ class Courier:
 
     def _heal(self, attempt: Attempt) -> Step:
         """Ask anew, once, for a reference that the DMS refuses."""
-        intent, reference = attempt.intent, attempt.sink.reference
+        intent = attempt.intent
+        reference = attempt.sink.reference_in(intent.payload)
         if reference is not None and not attempt.effort.resolved_again:
             attempt.effort.resolved_again = True
             resolution = self.references.resolve_again(intent, reference)
-            if isinstance(resolution, Found) and resolution.dms_id != attempt.resolved:
+            if isinstance(resolution, Found) and resolution.dms_id != attempt.ready.resolved:
                 return self.desk.again(
                     intent,
                     State.PLANNED,
@@ -340,6 +381,7 @@ class Courier:
                     generation=intent.generation + 1,
                     first_sent_at=None,
                     resolved=resolution.dms_id,
+                    guard=None,
                     reason=f"its reference was refused ({attempt.verdict.reason})",
                 )
         return self._reject_by(intent, Cause.PARENT, attempt.verdict)
@@ -357,7 +399,8 @@ class Courier:
         """Stop writing an object that the DMS does not take from this login at all."""
         name, verdict = attempt.intent.object, attempt.verdict
         msg = (
-            f"POST {self.paths[name]}: the DMS takes no {name} from this login ({verdict.reason}). "
+            f"{attempt.sink.method} {self.paths[name]}: the DMS takes no {name} from this login "
+            f"({verdict.reason}). "
             "They stay planned; have the dealer grant it, or name the tenant's path in `endpoints`."
         )
         self.breaker.close(
@@ -365,6 +408,45 @@ class Courier:
             RequestRefusedError(msg, status=verdict.status or 0, request_id=verdict.request_id),
         )
         return Settled(_before(attempt.intent))
+
+    def _judge_anew(self, attempt: Attempt) -> Step:
+        """Judge a change by what the DMS holds now; nothing of it was carried out this time."""
+        self.breaker.succeeded(attempt.intent.object)
+        intent = dataclasses.replace(attempt.intent, resolved=attempt.ready.resolved)
+        return self._judge_again(intent, attempt.sink, attempt.effort, attempt.verdict)
+
+    def _judge_again(
+        self, intent: Intent, sink: SinkDeclaration, effort: Effort, verdict: Verdict
+    ) -> Step:
+        if settled := self.changes.conflicts(intent, sink, verdict.current):
+            return settled
+        effort.conflicts += 1
+        if effort.conflicts > CONFLICTS:
+            return self._reject_by(intent, Cause.SUPERSEDED, verdict)
+        # What is read may be behind what the DMS judges by: give it time, twice as much each time.
+        delay = min(self.policy.visible_after, FIRST_AWAIT_SECONDS * 2.0**effort.conflicts)
+        return self.desk.again(
+            intent,
+            State.PLANNED,
+            delay if effort.conflicts > 1 else 0.0,
+            operation_id=None,
+            reason=verdict.reason,
+        )
+
+    def _leave_unread(
+        self, intent: Intent, sink: SinkDeclaration, error: CannotLookUpError
+    ) -> Settled:
+        """Stop writing an object whose records this login may not read: nothing would be safe."""
+        msg = (
+            f"{sink.method} {self.paths[sink.object]}: a change is not sent unread, and the "
+            f"{sink.entity.noun} cannot be read. {error}"
+        )
+        self.breaker.close(sink.object, NotEntitledError(msg, status=HTTPStatus.FORBIDDEN))
+        return Settled(intent.state)
+
+    def _path(self, intent: Intent, resolved: str | None) -> str:
+        """Name the call of an intent; one that belongs to a record has its id in it."""
+        return self.paths[intent.object].replace("{id}", urllib.parse.quote(resolved or "", ""))
 
     def _unprocessed(self, intent: Intent, reason: str) -> None:
         """Take SENT back: a crash from here on leaves nothing unknown that was not before."""

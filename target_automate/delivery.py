@@ -42,7 +42,7 @@ class Delivery:
         clock: The time.
         stop: Ends the run when set.
         on_settled: Told of each intent that is settled, or waits; from any thread.
-        releases: Whether children of a customer may join the work that were not handed in.
+        releases: Whether children of a record may join the work that were not handed in.
     """
 
     def __init__(  # noqa: PLR0913 - what the threads share
@@ -231,13 +231,14 @@ class Delivery:
                 self._rest.notify()
         told = isinstance(step, Settled) and step.before
         if isinstance(step, Settled | Waits) and step.state in PASSING and not told:
-            self._on_settled(item.id, item.lane[0], step.state)
+            self._on_settled(item.id, item.brief.object, step.state)
 
     def _children(self, item: Item, state: State) -> list[Brief]:
-        """List what a customer's fate concerns: who waits for it, or was rejected for it."""
-        if item.rank or state not in {State.ACKED, State.REJECTED}:
+        """List what a record's fate concerns: what waits for it, or was rejected for it."""
+        founds = by_object(item.brief.object).founds
+        if not founds or state not in {State.ACKED, State.REJECTED}:
             return []
-        children = self._journal.children(item.lane[1])
+        children = self._journal.children(item.brief.digest)
         if state is State.REJECTED:
             return [child for child in children if child.state is State.WAITING_PARENT]
         now = self._clock.time()
@@ -248,4 +249,5 @@ class Delivery:
 
 
 def _item(brief: Brief) -> Item:
-    return Item(by_object(brief.object).rank, brief.id, (brief.object, brief.digest))
+    sink = by_object(brief.object)
+    return Item(sink.rank, brief.id, brief, sink.founds and brief.lane == brief.digest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import hashlib
+import types
 import typing as t
 import unicodedata
 import uuid
@@ -16,12 +17,28 @@ from decimal import Decimal
 
 import msgspec
 
-from target_automate.sinks import FORMS
+from target_automate.declarations import ABOUT
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import SinkDeclaration
+
+Form: t.TypeAlias = t.Literal["text", "vin", "instant"]
+
+FORMS: t.Final[Mapping[str, Form]] = types.MappingProxyType(
+    {
+        "vin": "vin",
+        "appointmentTime": "instant",
+        "expectedUpdatedAt": "instant",
+        "ifUpdatedAt": "instant",
+        "updatedAt": "instant",
+    }
+)
+"""Fields that say the same in more than one spelling; all others are plain text.
+
+A VIN is the same in capitals, an instant with any UTC offset.
+"""
 
 _DEEPEST: t.Final = 100
 
@@ -49,6 +66,11 @@ def canonical(body: Mapping[str, t.Any]) -> bytes:
 def content_hash(body: Mapping[str, t.Any]) -> str:
     """Hash what a payload says: SHA-256 of its canonical form, in hex."""
     return hashlib.sha256(canonical(body)).hexdigest()
+
+
+def record_hash(declaration: SinkDeclaration, body: Mapping[str, t.Any]) -> str:
+    """Hash what a payload says to the DMS: not where on this machine it has it from."""
+    return content_hash({n: value for n, value in body.items() if n not in declaration.local})
 
 
 def business_key(declaration: SinkDeclaration, body: Mapping[str, t.Any]) -> str:
@@ -109,13 +131,13 @@ def idempotency_key(  # noqa: PLR0913 - each is a part of it
     Args:
         tenant: Whose DMS: the API's host and the integration's id.
         object: What is written, `deals`.
-        operation: `upsert` or `create`.
+        operation: `upsert`, `create`, `update` or `upload`.
         business_key: Which one.
         content_hash: Its content.
         sequence: The how-manieth content of this business key it is.
         generation: Grows when the same content is to be judged anew.
-        journal_id: For upserts: a lost journal starts its sequences anew, and an old key would
-            replay an old answer. None for creates, which then still happen once.
+        journal_id: For upserts and updates: a lost journal starts its sequences anew, and an old
+            key would replay an old answer. None for what makes one, which then still happens once.
 
     Returns:
         A UUID of 36 characters, of the version that RFC 9562 leaves to the maker (8).
@@ -137,10 +159,13 @@ def idempotency_key(  # noqa: PLR0913 - each is a part of it
 
 
 def _key_part(declaration: SinkDeclaration, body: Mapping[str, t.Any], name: str) -> str:
-    reference = declaration.reference
     label = ""
-    if reference and name == reference.field:
-        name = name if name in body else reference.alias
+    if name == ABOUT:
+        reference = declaration.reference_in(body)
+        if reference is None:
+            msg = "it refers to nothing"
+            raise LookupError(msg)
+        name = reference.field if reference.field in body else reference.alias
         label = f"{name}:"
     return label + comparable(name, body[name]).replace("|", r"\|")
 

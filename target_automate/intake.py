@@ -11,10 +11,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from automate_api.clock import Clock
+    from target_automate.declarations import SinkDeclaration
     from target_automate.delivery import Delivery
     from target_automate.journal import Journal
     from target_automate.records import Records
-    from target_automate.sinks import SinkDeclaration
     from target_automate.tally import Tally
     from target_automate.watermark import Stretch, Watermark
 

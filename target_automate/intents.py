@@ -57,6 +57,8 @@ class Cause(enum.StrEnum):
     """The record that it refers to is rejected or does not exist."""
     FUZZY = "fuzzy"
     """The DMS would match it with somebody by name and contact."""
+    SUPERSEDED = "superseded"
+    """The DMS holds something newer, or is further on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +67,22 @@ class Intent:
 
     Attributes:
         id: Grows in the order in which records came.
-        object: `customers`, `deals`, `service_appointments`.
-        operation: `upsert` or `create`.
+        object: What is written, `customers`, `deal_statuses`.
+        operation: `upsert`, `create`, `update` or `upload`.
         business_key: What identifies the record for the writer.
         digest: The same, hashed: what the journal compares.
+        lane: Digest of what it is about: writes of one lane go one after the other.
         content_hash: Of the payload.
         sequence: 1, 2, ... within the business key.
         generation: Grows when the same content is to be judged anew under a new key.
         state: How far it is.
         payload: What the record says, before its reference is resolved; for a record that does not
             keep the contract, the record as it came.
-        parent: Digest of the customer that it refers to by external id; None when it does not.
-        resolved: The customer's id that was sent in the reference's place.
+        parent: Digest of the record that it refers to by the writer's own id; None when it does
+            not.
+        resolved: The DMS's id of what it refers to.
+        guard: What the DMS held when it was to be sent: `status`, `updatedAt`, and `seen`, a hash
+            of the fields to be changed; for an upload the `attachmentId`. None before.
         look_up: Whether it has to be looked up in the DMS before it is sent.
         approved: Whether a person has approved it.
         attempts: How often it was sent.
@@ -94,6 +100,7 @@ class Intent:
     operation: str
     business_key: str = dataclasses.field(repr=False)
     digest: bytes = dataclasses.field(repr=False)
+    lane: bytes = dataclasses.field(repr=False)
     content_hash: str
     sequence: int
     generation: int
@@ -101,6 +108,7 @@ class Intent:
     payload: Mapping[str, t.Any] = dataclasses.field(repr=False)
     parent: bytes | None = dataclasses.field(repr=False)
     resolved: str | None
+    guard: Mapping[str, t.Any] | None
     look_up: bool
     approved: bool
     attempts: int
@@ -131,6 +139,7 @@ class Brief(t.NamedTuple):
     id: int
     object: str
     digest: bytes
+    lane: bytes
     state: State
 
 
@@ -155,7 +164,7 @@ def meaning(
     """Tell what to do with a record that keeps the contract.
 
     Args:
-        operation: `upsert` or `create`.
+        operation: `upsert`, `create`, `update` or `upload`.
         content_hash: Of the record's payload.
         newest: The newest intent of its business key.
         acked: The newest of them that is in the DMS.
@@ -163,7 +172,8 @@ def meaning(
     """
     if newest is None:
         return Meaning.NEW
-    created = acked if operation == "create" else None
+    makes_once = operation in {"create", "upload"}
+    created = acked if makes_once else None
     if created is not None and created.content_hash == content_hash:
         return Meaning.UNCHANGED
     if newest.content_hash == content_hash:
@@ -171,4 +181,4 @@ def meaning(
         return Meaning.UNCHANGED if has_come else Meaning.SAME
     if created is not None:
         return Meaning.EXISTS
-    return Meaning.BLOCKED if operation == "create" and parked is not None else Meaning.NEW
+    return Meaning.BLOCKED if makes_once and parked is not None else Meaning.NEW

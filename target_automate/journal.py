@@ -25,16 +25,19 @@ if t.TYPE_CHECKING:
 
 _CHANGEABLE: t.Final = frozenset(
     {
-        "generation", "resolved", "look_up", "approved", "attempts", "first_sent_at", "sent_at",
-        "operation_id", "dms_id", "dms_number", "matched_by", "cause", "reason", "http_status",
-        "request_id", "payload", "content_hash", "parent",
+        "generation", "resolved", "guard", "version", "look_up", "approved", "attempts",
+        "first_sent_at", "sent_at", "operation_id", "dms_id", "dms_number", "matched_by", "cause",
+        "reason", "http_status", "request_id", "payload", "content_hash", "parent", "lane",
     }
 )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewIntent:
-    """An intent that is to be kept; the attributes are those of `Intent`."""
+    """An intent that is to be kept; the attributes are those of `Intent`.
+
+    Without a `lane` it is in that of its own key.
+    """
 
     object: str
     operation: str
@@ -43,6 +46,7 @@ class NewIntent:
     sequence: int
     payload: Mapping[str, t.Any] = dataclasses.field(repr=False)
     state: State = State.PLANNED
+    lane: bytes | None = None
     parent: bytes | None = None
     look_up: bool = False
     approved: bool = False
@@ -83,15 +87,16 @@ class Journal(JournalQueries):
         settled = None if new.state in OPEN else at
         with self._writing():
             cursor = self._connection.execute(
-                "INSERT INTO intent (object, operation, business_key, digest, content_hash, "
+                "INSERT INTO intent (object, operation, business_key, digest, lane, content_hash, "
                 "sequence, state, payload, parent, look_up, approved, cause, reason, created_at, "
                 "settled_at, was_rejected, revision) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new.object,
                     new.operation,
                     self.seal.close(new.business_key.encode()),
                     digest,
+                    new.lane or digest,
                     new.content_hash,
                     new.sequence,
                     new.state.value,
@@ -126,6 +131,8 @@ class Journal(JournalQueries):
             columns["was_rejected"] = True
         if "payload" in columns:
             columns["payload"] = self.seal.close(encode(columns["payload"]))
+        if columns.get("guard") is not None:
+            columns["guard"] = encode(columns["guard"]).decode()
         with self._writing():
             columns["revision"] = self._next_revision()
             names = ", ".join(f"{name} = :{name}" for name in columns)

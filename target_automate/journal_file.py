@@ -23,7 +23,10 @@ if t.TYPE_CHECKING:
 APPLICATION_ID: t.Final = 0x41444A4C
 """`ADJL` in SQLite's header: the mark of our files."""
 
-FORMAT: t.Final = 1
+FORMAT: t.Final = 2
+OLDEST: t.Final = 1
+"""The first format, which is brought up to date when it is written, and read as it is."""
+
 MODE: t.Final = 0o600
 BUSY_SECONDS: t.Final = 30.0
 CHECK: t.Final = b"automate-dms journal"
@@ -37,6 +40,7 @@ _TABLES: t.Final = (
         operation TEXT NOT NULL,
         business_key BLOB NOT NULL,
         digest BLOB NOT NULL,
+        lane BLOB NOT NULL DEFAULT x'',
         content_hash TEXT NOT NULL,
         sequence INTEGER NOT NULL,
         generation INTEGER NOT NULL DEFAULT 0,
@@ -44,6 +48,8 @@ _TABLES: t.Final = (
         payload BLOB NOT NULL,
         parent BLOB,
         resolved TEXT,
+        guard TEXT,
+        version TEXT,
         look_up INTEGER NOT NULL DEFAULT 0,
         approved INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -66,7 +72,23 @@ _TABLES: t.Final = (
     "CREATE INDEX intent_parent ON intent (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX intent_dms_id ON intent (object, dms_id) WHERE dms_id IS NOT NULL",
     "CREATE INDEX intent_revision ON intent (revision)",
+    "CREATE INDEX intent_version ON intent (lane, id) WHERE version IS NOT NULL",
 )
+
+_RENEWAL: t.Final = (
+    "ALTER TABLE intent ADD COLUMN lane BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE intent ADD COLUMN guard TEXT",
+    "ALTER TABLE intent ADD COLUMN version TEXT",
+    "UPDATE intent SET lane = digest",
+    "CREATE INDEX intent_version ON intent (lane, id) WHERE version IS NOT NULL",
+)
+"""From the first format to this one: until then the lane of a write was its business key."""
+
+_AS_RENEWED: t.Final = (
+    "CREATE TEMP VIEW intent AS SELECT *, digest AS lane, NULL AS guard, NULL AS version "
+    "FROM main.intent"
+)
+"""Stands in front of a table of the first format for those who only read."""
 
 
 class NoJournalError(ConfigError):
@@ -142,6 +164,8 @@ def read_journal(path: Path, *, key: str | None = None) -> Iterator[Journal]:
     if not path.exists():
         raise _none(path)
     with _opening(path) as connection:
+        if _format(connection) == OLDEST and _tables(connection):
+            connection.execute(_AS_RENEWED)
         connection.execute("PRAGMA query_only = ON")
         _hold_to_tables(connection, path)
         journal = Journal(connection, path, _seal(connection, path, key))
@@ -199,8 +223,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         )
         try:
             (mark,) = connection.execute("PRAGMA application_id").fetchone()
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            tables, version = _tables(connection), _format(connection)
         except BaseException:
             connection.close()
             raise
@@ -210,7 +233,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError:
         msg = f"The file {path} is no journal. Name another with `journal_path`."
         raise ConfigError(msg) from None
-    if tables and (mark != APPLICATION_ID or version != FORMAT):
+    if tables and (mark != APPLICATION_ID or not OLDEST <= version <= FORMAT):
         connection.close()
         other = "another program" if mark != APPLICATION_ID else "another version of automate-dms"
         msg = f"The file {path} is a database of {other}. Name another with `journal_path`."
@@ -235,8 +258,10 @@ def _create_or_open(
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if not _tables(connection):
             _fill(connection, t.cast("str", tenant), key)
+        elif _format(connection) < FORMAT:
+            _renew(connection)
         connection.execute("COMMIT")
         named = called or path
         journal = Journal(connection, named, _seal(connection, named, key))
@@ -257,9 +282,27 @@ def _fill(connection: sqlite3.Connection, tenant: str, key: str | None) -> None:
     connection.executemany("INSERT INTO fact VALUES (?, ?)", facts.items())
 
 
+def _renew(connection: sqlite3.Connection) -> None:
+    """Bring a journal of the first format up to date, in the caller's transaction."""
+    for change in _RENEWAL:
+        connection.execute(change)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    """Count what the file holds; 0 in one that was made and never filled."""
+    count: int = connection.execute("SELECT count(*) FROM main.sqlite_master").fetchone()[0]
+    return count
+
+
+def _format(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
 def _hold_to_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that a process made and was killed before it filled."""
-    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if not _tables(connection):
         raise _none(path)
 
 

@@ -17,11 +17,14 @@ from target_automate.intents import Brief, Cause, Head, Intent, State
 from target_automate.sealing import Seal, WrongKeyError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 ROWS_AT_ONCE: t.Final = 1000
 """Rows that a listing takes at once, so that a large journal is never in memory."""
+
+VERSIONS: t.Final = 100
+"""Own writes of a record, one after the other, that are remembered to be no conflict."""
 
 _INTENT_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Intent))
 _HEAD_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Head))
@@ -107,6 +110,37 @@ class JournalQueries:
                 ).fetchone()
             )
 
+    def key_of(self, object_name: str, dms_id: str) -> bytes | None:
+        """Find the digest of the business key under which a record of the DMS was made.
+
+        Returns:
+            It; None when this journal has not made the record.
+        """
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT digest FROM intent WHERE object = ? AND dms_id = ? "
+                "ORDER BY id DESC LIMIT 1",
+                (object_name, dms_id),
+            ).fetchone()
+        return row[0] if row else None
+
+    def versions(self, lane: bytes) -> dict[str, Mapping[str, t.Any]]:
+        """Tell which versions of a record are this journal's own work.
+
+        Args:
+            lane: Of the record's writes.
+
+        Returns:
+            `updatedAt` after a write to what the DMS held before it, of the last writes.
+        """
+        with self._reading():
+            rows = self._connection.execute(
+                "SELECT version, guard FROM intent WHERE lane = ? AND version IS NOT NULL "
+                "ORDER BY id DESC LIMIT ?",
+                (lane, VERSIONS),
+            ).fetchall()
+        return {version: decode(guard) for version, guard in rows if guard is not None}
+
     def having(self, states: Collection[State], object_name: str | None = None) -> Iterator[Intent]:
         """List the intents that are in one of some states, in their order.
 
@@ -118,15 +152,18 @@ class JournalQueries:
         return self._intents(f"{condition} ORDER BY id", values)
 
     def children(self, parent: bytes) -> list[Brief]:
-        """List the newest intents of their keys that wait for a customer or are rejected for it.
+        """List what waits for a record or is rejected for it, in its order.
+
+        Of what creates, the newest of its key alone; each of several updates is a step of its own.
 
         Args:
-            parent: Digest of the customer's business key.
+            parent: Digest of the record's business key.
         """
         return self._briefs(
             "AS child WHERE parent = ? AND (state = ? OR state = ? AND cause = ?) "
-            "AND NOT EXISTS (SELECT 1 FROM intent AS later WHERE later.object = child.object "
-            "AND later.digest = child.digest AND later.sequence > child.sequence) ORDER BY id",
+            "AND (operation = 'update' OR NOT EXISTS (SELECT 1 FROM intent AS later "
+            "WHERE later.object = child.object AND later.digest = child.digest "
+            "AND later.sequence > child.sequence)) ORDER BY id",
             (parent, State.WAITING_PARENT.value, State.REJECTED.value, Cause.PARENT.value),
         )
 
@@ -207,10 +244,12 @@ class JournalQueries:
     def _briefs(self, rest: str, values: Collection[t.Any]) -> list[Brief]:
         with self._reading():
             rows = self._connection.execute(
-                f"SELECT id, object, digest, state FROM intent {rest}",  # noqa: S608 - constants
+                f"SELECT id, object, digest, lane, state FROM intent {rest}",  # noqa: S608 - constants
                 tuple(values),
             ).fetchall()
-        return [Brief(key, name, digest, State(state)) for key, name, digest, state in rows]
+        return [
+            Brief(key, name, digest, lane, State(state)) for key, name, digest, lane, state in rows
+        ]
 
     def _intents(self, rest: str, values: Collection[t.Any]) -> Iterator[Intent]:
         with self._reading():
@@ -225,6 +264,7 @@ class JournalQueries:
             columns["cause"] = Cause(columns["cause"]) if columns["cause"] else None
             columns["look_up"] = bool(columns["look_up"])
             columns["approved"] = bool(columns["approved"])
+            columns["guard"] = decode(columns["guard"]) if columns["guard"] else None
             columns["business_key"] = self._opened(columns["business_key"]).decode()
             columns["payload"] = decode(self._opened(columns["payload"]))
             yield Intent(**columns)

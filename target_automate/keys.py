@@ -83,6 +83,6 @@ class Keys:
             content_hash=intent.content_hash,
             sequence=intent.sequence,
             generation=intent.generation,
-            journal_id=self._journal_id if intent.operation == "upsert" else None,
+            journal_id=self._journal_id if intent.operation in {"upsert", "update"} else None,
         )
         return {self._header: f'"{key}"' if self._quoted else key}

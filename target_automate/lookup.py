@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import typing as t
+import urllib.parse
 
 from automate_api.errors import NotEntitledError, NotOfferedError, TryLaterError
 from target_automate.identity import comparable
@@ -17,7 +18,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from automate_api.client import Client
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import LookupRule, SinkDeclaration
+    from target_automate.entities import Entity
 
     Record: t.TypeAlias = dict[str, t.Any]
 
@@ -46,7 +48,7 @@ class Lookup:
 
     Attributes:
         client: Sends the requests.
-        paths: Object to the path of its list at this tenant.
+        paths: Entity to the path of its list at this tenant.
     """
 
     client: Client
@@ -58,7 +60,7 @@ class Lookup:
         """Find the records that a payload may have become.
 
         Args:
-            sink: Of the payload.
+            sink: Of the payload; one that has a rule for it.
             body: The payload, its reference resolved.
             age: Seconds since it can have been written; None when at any time.
 
@@ -70,21 +72,42 @@ class Lookup:
             TryLaterError: When the list changes faster than it can be read.
             AutomateError: When the list cannot be read.
         """
-        given = {name: body.get(field) for name, field in sink.lookup.query.items()}
+        given = {name: body.get(field) for name, field in _rule(sink).query.items()}
         params = {name: value for name, value in given.items() if value is not None}
         if age is not None:
             since = self.client.server_time() - dt.timedelta(seconds=age + MARGIN_SECONDS)
             params["updatedFrom"] = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-        found = [record for record in self.read(sink, params) if is_it(sink, record, body)]
+        found = [record for record in self.read(sink.entity, params) if is_it(sink, record, body)]
         if age is None:
             return [record for record in found if record.get("status") not in DEAD]
         return found
 
-    def read(self, sink: SinkDeclaration, params: Mapping[str, t.Any]) -> list[Record]:
+    def named(self, entity: Entity, own_id: str) -> list[Record]:
+        """Find the records that have an id of their writer.
+
+        Returns:
+            Those that stand; where all are cancelled, voided or lost, these.
+
+        Raises:
+            CannotLookUpError: When the tenant has no such list, or does not filter it.
+            AutomateError: When the list cannot be read.
+        """
+        if not entity.is_filtered:
+            msg = f"the API finds no {entity.noun} by {entity.own_id}"
+            raise CannotLookUpError(msg)
+        wanted = comparable(entity.own_id, own_id)
+        found = [
+            record
+            for record in self.read(entity, {entity.own_id: own_id})
+            if comparable(entity.own_id, record.get(entity.own_id)) == wanted
+        ]
+        return [record for record in found if record.get("status") not in DEAD] or found
+
+    def read(self, entity: Entity, params: Mapping[str, t.Any]) -> list[Record]:
         """Read a filtered list whole.
 
         Args:
-            sink: Whose list.
+            entity: Whose list.
             params: The filter.
 
         Raises:
@@ -92,10 +115,10 @@ class Lookup:
             TryLaterError: When it changes faster than it can be read.
             AutomateError: When it cannot be read.
         """
-        path = self.paths[sink.object]
+        path = self.paths[entity.name]
         try:
             for _ in range(READS):
-                records, total = self._pages(path, params, sink.id_field)
+                records, total = self._pages(path, params, entity.id_field)
                 if len(records) == total:
                     return list(records.values())
         except (NotOfferedError, NotEntitledError) as error:
@@ -106,14 +129,14 @@ class Lookup:
         )
         raise TryLaterError(msg)
 
-    def detail(self, sink: SinkDeclaration, dms_id: str) -> Record | None:
+    def detail(self, entity: Entity, dms_id: str) -> Record | None:
         """Read one record by its id; None when the DMS has none.
 
         Raises:
             AutomateError: When it cannot be read.
         """
         try:
-            answer = self.client.get(f"{self.paths[sink.object]}/{dms_id}")
+            answer = self.client.get(f"{self.paths[entity.name]}/{urllib.parse.quote(dms_id, '')}")
         except NotOfferedError:
             return None
         return answer.body if isinstance(answer.body, dict) else None
@@ -163,13 +186,20 @@ def is_it(sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]) -> b
         body: The payload, its reference resolved.
     """
     same = all(
-        name in body and _value(record, name) == _value(body, name) for name in sink.lookup.equal
+        name in body and _value(record, name) == _value(body, name) for name in _rule(sink).equal
     )
     return same and all(
         _value(record, name) == _value(body, name)
-        for name in sink.lookup.equal_if_echoed
+        for name in _rule(sink).equal_if_echoed
         if record.get(name) is not None and body.get(name) is not None
     )
+
+
+def _rule(sink: SinkDeclaration) -> LookupRule:
+    if sink.lookup is None:
+        msg = f"{sink.object} are read by their id, not looked up"
+        raise LookupError(msg)
+    return sink.lookup
 
 
 def _value(record: Mapping[str, t.Any], name: str) -> str | None:

@@ -61,7 +61,7 @@ class Matching:
             if self.lookup.find(sink, body):
                 return None
             for field, value in _contacts(body):
-                for record in self.lookup.read(sink, {field: value}):
+                for record in self.lookup.read(sink.entity, {field: value}):
                     if _may_be_matched(record, body):
                         return (
                             f"the DMS would match it by name and {field} with "

@@ -12,7 +12,7 @@ from target_automate.outcomes import Kind, Verdict, read_success
 
 if t.TYPE_CHECKING:
     from automate_api.client import Client
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import SinkDeclaration
 
 _CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
@@ -65,8 +65,10 @@ class Operations:
             case "failed":
                 error = facts.get("error")
                 code = error.get("code") if isinstance(error, dict) else None
-                named = isinstance(code, str) and _CODE.fullmatch(code)
-                reason = f"its operation failed{f', code {code}' if named else ''}"
+                named = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+                reason = f"its operation failed{named and f', code {named}'}"
+                if sink.change and named.endswith("conflict"):
+                    return Verdict(Kind.CONFLICT, reason, request_id=answer.request_id)
                 return Verdict(Kind.REJECTED, reason, request_id=answer.request_id)
             case "queued" | "running":
                 return Verdict(Kind.ACCEPTED, "queued by the DMS", operation_id=operation_id)

@@ -13,8 +13,9 @@ from automate_api.retry import Trouble
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import SinkDeclaration
 
 
 class Kind(enum.Enum):
@@ -27,6 +28,7 @@ class Kind(enum.Enum):
     IN_FLIGHT = "an earlier attempt is still being processed"
     UNKNOWN = "it may or may not have been processed"
     DUPLICATE = "the DMS says that it has it already"
+    CONFLICT = "the DMS holds something else than was thought"
     PARENT_GONE = "the record that it refers to is not there"
     APPROVAL = "the DMS wants an approval first"
     CLOSED = "the DMS does not take this object from us"
@@ -68,6 +70,8 @@ class Verdict:
         dms_number: The number that people use, where there is one.
         matched_by: How the DMS found the record that it updated, where it says so.
         operation_id: Of the queued operation, when accepted.
+        version: The record's `updatedAt` after a change.
+        current: What the DMS holds in the place of what it refuses, where it says so.
         status: HTTP status; None without an answer.
         request_id: The server's id of the request.
         proves_keys: Whether the answer shows that the server honours idempotency keys.
@@ -79,6 +83,8 @@ class Verdict:
     dms_number: str | None = None
     matched_by: str | None = None
     operation_id: str | None = None
+    version: str | None = None
+    current: str | None = None
     status: int | None = None
     request_id: str | None = None
     proves_keys: bool = False
@@ -102,6 +108,7 @@ def judge(outcome: Reply | Failure, sink: SinkDeclaration, *, keys_honoured: boo
     return Verdict(
         kind,
         explain(outcome),
+        current=outcome.error_current,
         status=outcome.status,
         request_id=outcome.request_id,
         # Other conflicts that pass say nothing of keys, and to trust keys wrongly makes duplicates.
@@ -138,6 +145,7 @@ def read_success(body: object, reply: Reply, sink: SinkDeclaration) -> Verdict:
             dms_id=dms_id,
             dms_number=number if _is_id(number) else None,
             matched_by=matched if _is_id(matched := facts.get("matchedBy")) else None,
+            version=version if _is_id(version := facts.get("updatedAt")) else None,
         )
     if _is_id(operation_id):
         return dataclasses.replace(known, kind=Kind.ACCEPTED, operation_id=operation_id)
@@ -145,12 +153,14 @@ def read_success(body: object, reply: Reply, sink: SinkDeclaration) -> Verdict:
 
 
 def explain(reply: Reply) -> str:
-    """Say what the DMS answered: status, code and the names of fields."""
+    """Say what the DMS answered: status, code, the names of fields, and what it holds."""
     parts = [f"status {reply.status}"]
     if reply.error_code:
         parts.append(f"code {reply.error_code}")
     if reply.error_fields:
         parts.append(f"fields {', '.join(reply.error_fields)}")
+    if reply.error_current:
+        parts.append(f"the DMS holds {reply.error_current}")
     return ", ".join(parts)
 
 
@@ -158,7 +168,9 @@ def _kind(reply: Reply, sink: SinkDeclaration, *, keys_honoured: bool) -> Kind:
     status = reply.status
     if status == HTTPStatus.CONFLICT:
         in_flight = _IN_FLIGHT.search(reply.error_code or "") or reply.retry_after is not None
-        return Kind.IN_FLIGHT if in_flight else Kind.DUPLICATE
+        if in_flight:
+            return Kind.IN_FLIGHT
+        return Kind.CONFLICT if sink.change else Kind.DUPLICATE
     if status == HTTPStatus.SERVICE_UNAVAILABLE and keys_honoured:
         return Kind.THROTTLED
     if status in STATUSES:
@@ -175,15 +187,18 @@ def _refusal(reply: Reply, sink: SinkDeclaration) -> Kind:
     # Without the API's own envelope something between here and there answered.
     if no_path or redirected or not reply.is_json:
         return Kind.CLOSED
-    if reply.status in GONE | INVALID and sink.reference and _is_about(reply, sink.reference.field):
+    fields = {found.field for found in sink.references}
+    if sink.operation == "upload":
+        fields.add("entityId")
+    if reply.status in GONE | INVALID and fields and _is_about(reply, fields):
         return Kind.PARENT_GONE
     return Kind.REJECTED
 
 
-def _is_about(reply: Reply, field: str) -> bool:
+def _is_about(reply: Reply, fields: AbstractSet[str]) -> bool:
     """Tell whether a refusal is about the reference; a 404 that names no field is."""
     if reply.error_fields:
-        return field in reply.error_fields
+        return not fields.isdisjoint(reply.error_fields)
     return reply.status in GONE
 
 

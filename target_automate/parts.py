@@ -11,6 +11,8 @@ from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.session import Session
 from target_automate.approvals import Approvals
+from target_automate.changes import Changes
+from target_automate.entities import lists_of
 from target_automate.lookup import Lookup
 from target_automate.matching import Matching
 from target_automate.preparation import Preparation
@@ -36,8 +38,17 @@ def tenant_of(api: ApiConfig) -> str:
 
 
 def paths_of(api: ApiConfig) -> dict[str, str]:
-    """List the path of each object's call at this tenant."""
-    return {sink.object: api.endpoints.get(sink.object, sink.path) for sink in SINKS}
+    """List the path of each object's call at this tenant.
+
+    A call that belongs to a record lies below the record's list, wherever that is.
+    """
+    lists = lists_of(api)
+    return {
+        sink.object: api.endpoints.get(
+            sink.object, sink.path.replace(sink.entity.path, lists[sink.entity.name], 1)
+        )
+        for sink in SINKS
+    }
 
 
 @contextlib.contextmanager
@@ -59,8 +70,9 @@ class Parts:
     Attributes:
         desk: Keeps steps.
         lookup: Asks the DMS.
-        references: Resolves customers.
+        references: Resolves what is referred to.
         read_back: Finds what is there from before.
+        changes: Judges changes of what is there.
         matching: Judges by whom a customer would be found.
         preparation: Checks intents before they are sent.
     """
@@ -69,6 +81,7 @@ class Parts:
     lookup: Lookup
     references: References
     read_back: ReadBack
+    changes: Changes
     matching: Matching
     preparation: Preparation
 
@@ -94,19 +107,21 @@ class Parts:
             rules: What a person has to approve, as `approvals` in the settings.
         """
         desk = Desk(journal, clock)
-        lookup = Lookup(client, paths_of(api))
+        lookup = Lookup(client, lists_of(api))
         references = References(journal, lookup)
         read_back = ReadBack(desk, lookup)
+        changes = Changes(desk, lookup)
         matching = Matching(values["on_fuzzy_match"], journal, lookup)
         preparation = Preparation(
             desk=desk,
             references=references,
             read_back=read_back,
+            changes=changes,
             matching=matching,
             approvals=Approvals(rules),
             look_up=_looked_up(journal, values["lookup_before_create"]),
         )
-        return cls(desk, lookup, references, read_back, matching, preparation)
+        return cls(desk, lookup, references, read_back, changes, matching, preparation)
 
 
 def _looked_up(journal: Journal, policy: str) -> frozenset[str]:

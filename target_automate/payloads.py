@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from automate_api.contract import Contract, Schema
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import SinkDeclaration
 
 Body: t.TypeAlias = dict[str, t.Any]
 
@@ -32,6 +32,17 @@ _SCALARS: t.Final[Mapping[str, Callable[[object], object]]] = {
     "integer": coercion.integer,
     "boolean": coercion.boolean,
 }
+
+_WAYS: t.Final = (
+    jsonschema_rs.ValidationErrorKind.AnyOf,
+    jsonschema_rs.ValidationErrorKind.OneOfNotValid,
+    jsonschema_rs.ValidationErrorKind.OneOfMultipleValid,
+)
+
+_ID: t.Final = {"type": "string", "minLength": 1}
+
+COMPUTED: t.Final = ("entityType", "entityId", "size", "sha256")
+"""Fields of the call that uploads a file: no record has them, they follow from it."""
 
 _METADATA: t.Final = "_sdc_"
 """What the names of columns begin with that Singer programs add for themselves."""
@@ -93,11 +104,11 @@ class Conformer:
             LookupError: The contract does not have the sink's call.
         """
         self._declaration = declaration
-        self._refused = (
-            _spellings(declaration.id_field) if declaration.operation == "create" else frozenset()
-        )
-        self._required = () if declaration.natural_key else declaration.business_key
-        schema = self._narrowed(contract.write(declaration.operation_id).schema)
+        self._refused = _spellings(declaration.id_field) if declaration.makes_once else frozenset()
+        self._required: tuple[str, ...] = ()
+        if declaration.founds and not declaration.natural_key:
+            self._required = declaration.business_key
+        self._schema = schema = self._narrowed(contract.write(declaration.operation_id).schema)
         self._within = {
             name: f"{name}.{field['required'][0]}"
             for name, field in schema["properties"].items()
@@ -125,16 +136,29 @@ class Conformer:
         return Payload(body, frozenset(notes.unknown))
 
     def _narrowed(self, schema: Schema) -> Schema:
-        """Fit the call's schema to records: identified by their writer, with the alias allowed."""
-        required = [*schema["required"], *self._required]
-        reference = self._declaration.reference
-        if reference:
-            required.remove(reference.field)
-            schema["properties"][reference.alias] = schema["properties"][reference.field]
-        schema["required"] = required
+        """Fit the call's schema to records.
+
+        They are identified by their writer, may name what they refer to by either id, need not say
+        what the DMS is thought to hold, and say of a file where it is and not what it is like.
+        """
+        sink, properties = self._declaration, schema["properties"]
+        left_out = set(sink.change.guards) if sink.change else set()
+        for reference in sink.references:
+            left_out.add(reference.field)
+            named = properties.get(reference.field, _ID)
+            properties |= {reference.field: named, reference.alias: named}
+        if sink.operation == "upload":
+            left_out |= {*schema["required"]}
+            for name in COMPUTED:
+                del properties[name]
+            properties |= dict.fromkeys(sink.local, _ID)
+            schema["required"] += sink.local
+        required = list(dict.fromkeys((*schema.get("required", ()), *self._required)))
+        schema["required"] = [name for name in required if name not in left_out]
         # Any of several identities is enough for the call; a required one leaves no choice, and to
-        # offer the others in a message would mislead.
-        if any(set(way["required"]) <= set(required) for way in schema.get("anyOf", ())):
+        # offer the others in a message would mislead. What a reference needs is checked with it.
+        ways = [set(way["required"]) for way in schema.get("anyOf", ())]
+        if any(way <= set(required) or way & left_out for way in ways):
             del schema["anyOf"]
         return schema
 
@@ -148,17 +172,29 @@ class Conformer:
                 )
                 notes.add(self._declaration.id_field, message)
                 break
-        reference = self._declaration.reference
-        either = {reference.field, reference.alias} if reference else set()
-        if reference and not body.keys() & either and not any(map(notes.hold, either)):
-            message = f"required, but neither it nor {reference.alias} is given"
-            notes.add(reference.field, message)
+        self._check_reference(body, notes)
         if not self._validator.is_valid(body):
             for error in self._validator.iter_errors(body):
                 field, message = self._explained(error)
                 # What could not be taken is missing, too; to say so would be no second problem.
                 if not notes.hold(field):
                     notes.add(field, message)
+
+    def _check_reference(self, body: Body, notes: _Notes) -> None:
+        references = self._declaration.references
+        named = self._declaration.reference_in(body)
+        if not references:
+            return
+        first, *others = (name for found in references for name in (found.field, found.alias))
+        if named is None:
+            if not any(map(notes.hold, (first, *others))):
+                neither = "neither it nor" if len(others) == 1 else "none of it,"
+                notes.add(first, f"required, but {neither} {', '.join(others)} is given")
+            return
+        for name in named.beside:
+            if name not in body and not notes.hold(name):
+                by = named.field if named.field in body else named.alias
+                notes.add(name, f"required beside {by}, but not given")
 
     def _explained(self, error: jsonschema_rs.ValidationError) -> tuple[str, str]:
         field = _dotted(error.instance_path)
@@ -170,6 +206,10 @@ class Conformer:
             case jsonschema_rs.ValidationErrorKind.Enum(options=options):
                 known = ", ".join(str(option) for option in options if option is not None)
                 return field, f"expected one of {known}; got other {coercion.kind(error.instance)}"
+            case kind if isinstance(kind, _WAYS):
+                ways = _at(self._schema, error.schema_path)
+                names = " or ".join(", ".join(way["required"]) for way in ways)
+                return field or ways[0]["required"][0], f"expected {names}"
         return field, error.message
 
 
@@ -299,6 +339,14 @@ def _spellings(name: str) -> frozenset[str]:
 def _near(one: str, other: str) -> bool:
     outer, inner = sorted((one, other), key=len)
     return inner.startswith(outer) and inner[len(outer) :][:1] in {"", "."}
+
+
+def _at(schema: Schema, path: Iterable[str | int]) -> list[Schema]:
+    """Find the list of alternatives that an error is about."""
+    found: t.Any = schema
+    for step in path:
+        found = found[step]
+    return t.cast("list[Schema]", found)
 
 
 def _dotted(path: Iterable[str | int]) -> str:

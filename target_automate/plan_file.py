@@ -11,6 +11,7 @@ from automate_api.errors import ConfigError
 from automate_api.exact_json import decode, encode
 from target_automate import identity
 from target_automate.sealing import SALT_BYTES, KeySeal, WrongKeyError
+from target_automate.sinks import by_object
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,10 @@ def write(path: Path, plan: Plan, key: str | None) -> None:
         raise ConfigError(msg) from None
 
 
+def _hash(write: PlannedWrite) -> str:
+    return identity.record_hash(by_object(write.object), write.payload)
+
+
 def read(path: Path, key: str | None) -> Plan:
     """Read a plan.
 
@@ -102,7 +107,7 @@ def read(path: Path, key: str | None) -> Plan:
             msg = f"The plan {path} was made by another version of automate-dms; plan again."
             raise ConfigError(msg)
         writes = [PlannedWrite(**planned) for planned in content.pop("writes")]
-        if any(identity.content_hash(kept.payload) != kept.content_hash for kept in writes):
+        if any(_hash(kept) != kept.content_hash for kept in writes):
             msg = f"The plan {path} was changed since it was made; plan again."
             raise ConfigError(msg)
         return Plan(writes=writes, **content)
@@ -112,6 +117,6 @@ def read(path: Path, key: str | None) -> Plan:
     except WrongKeyError:
         msg = f"`journal_key` is not the key of the plan {path}."
         raise ConfigError(msg) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         msg = f"The file {path} is no plan of `automate-dms push plan`."
         raise ConfigError(msg) from None

@@ -17,25 +17,24 @@ from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
+from target_automate.changes import PASSED, UNCHANGED, differences, part_of, wanted_of
 from target_automate.intents import OPEN, Intent, State
 from target_automate.journal_file import lock_journal, open_journal
-from target_automate.lookup import CannotLookUpError, holds
+from target_automate.lookup import CannotLookUpError
 from target_automate.parts import Parts, connected, tenant_of
 from target_automate.paths import journal_path
 from target_automate.plan_file import Plan, PlannedWrite
-from target_automate.preparation import Ready
 from target_automate.records import Records
 from target_automate.sinks import by_object
-from target_automate.steps import Effort
+from target_automate.steps import Effort, Ready, body_of
 
 if t.TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator, Mapping
 
     from automate_api.config import ApiConfig
+    from target_automate.declarations import SinkDeclaration
     from target_automate.journal import Journal
-    from target_automate.schedule import Lane
-    from target_automate.sinks import SinkDeclaration
 
 COPIES: t.Final = 5
 """Attempts to copy a journal while nobody changes it."""
@@ -50,9 +49,9 @@ class Forecast:
     Attributes:
         object: Of the record.
         business_key: The writer's own name for it.
-        action: create, update, upsert (which of the two is not known), no-op or blocked.
+        action: create, update, upsert (which of the two is not known), upload, no-op or blocked.
         note: Why it is blocked, or what else there is to know; names fields, never values.
-        changes: Field to old and new value, where an update was compared with the DMS.
+        changes: Field to old and new value, where it was compared with the DMS.
     """
 
     object: str
@@ -75,7 +74,7 @@ class Planner:
         self._is_new = is_new
         self._records = Records(journal, contract.load())
         self._ids: dict[int, None] = {}
-        self._newest: dict[Lane, int] = {}
+        self._newest: dict[tuple[str, bytes], int] = {}
         """The last sequence of each key before the plan."""
         self._unchanged: list[Forecast] = []
 
@@ -111,12 +110,13 @@ class Planner:
         planned_parents = set[bytes]()
         last = dict(self._newest)
         for intent in intents:
-            note = self._behind(intent, writes) or self._held(intent, planned_parents)
-            if note is not None:
-                forecasts.append(Forecast(intent.object, intent.business_key, "blocked", note))
+            note = self._behind(intent, writes)
+            found = note or self._checked(intent, planned_parents)
+            if not isinstance(found, Ready):
+                forecasts.append(_blocked(intent, found))
                 continue
             planned_parents.add(intent.digest)
-            forecasts.append(self._forecast(intent, compare=len(writes) < compare))
+            forecasts.append(self._forecast(intent, found, compare=len(writes) < compare))
             lane = (intent.object, intent.digest)
             sequence = intent.sequence
             if sequence > self._newest[lane]:  # counted without those that are blocked
@@ -143,49 +143,50 @@ class Planner:
         for head in self._journal.heads(intent.object, intent.digest):
             if head.sequence >= intent.sequence:
                 break
-            if head.id in writes and intent.operation == "create":
+            if head.id in writes and by_object(intent.object).makes_once:
                 return "an earlier record of its key in this plan creates it"
             if head.state in OPEN and head.id not in writes:
                 return "an earlier record of its key is still open; deliver or drop that first"
         return None
 
-    def _held(self, intent: Intent, planned_parents: set[bytes]) -> str | None:
-        """Tell why an intent would not go; None when it would."""
+    def _checked(self, intent: Intent, planned_parents: set[bytes]) -> Ready | str:
+        """Check an intent as before it is sent, or tell why it would not go."""
         if intent.state not in OPEN:
             return f"{intent.state}: {intent.reason}"
         if intent.state in {State.SENT, State.UNKNOWN}:
             return "an earlier run has sent it and does not know the outcome; run that to its end"
         step = self._parts.preparation.check(intent, by_object(intent.object), Effort())
         if isinstance(step, Ready):
-            return None
+            return step
         now = self._journal.get(intent.id)
         if now.state is State.WAITING_PARENT and intent.parent in planned_parents:
-            return None  # it goes behind its customer
+            return Ready(None)  # it goes behind what it refers to
         return f"{now.state}: {now.reason or f'found as {now.dms_id}'}"
 
-    def _forecast(self, intent: Intent, *, compare: bool) -> Forecast:
+    def _forecast(self, intent: Intent, ready: Ready, *, compare: bool) -> Forecast:
         sink = by_object(intent.object)
-        note = self._approvals.holds(intent)
-        action, changes = "create", dict[str, tuple[t.Any, t.Any]]()
-        if sink.operation == "upsert":
+        note = self._approvals.holds(intent, ready.record)
+        action, changes = t.cast("str", sink.operation), dict[str, tuple[t.Any, t.Any]]()
+        if sink.change is not None:
+            body = body_of(intent, sink, ready.resolved)
+            there = part_of(sink, ready.record, body) if ready.record is not None else {}
+            changes = differences(there, wanted_of(sink, body))
+        elif sink.operation == "upsert":
             acked = self._journal.acked(sink.object, intent.digest)
             action = "update" if acked is not None else "upsert"
             if compare:
                 with contextlib.suppress(CannotLookUpError):
                     found = self._parts.lookup.find(sink, intent.payload)
                     action = "update" if found else "create"
-                    changes = _changes(found[0], intent.payload) if found else {}
+                    changes = differences(found[0], intent.payload) if found else {}
         return Forecast(intent.object, intent.business_key, action, note, changes)
 
 
-def _changes(
-    record: Mapping[str, t.Any], payload: Mapping[str, t.Any]
-) -> dict[str, tuple[t.Any, t.Any]]:
-    return {
-        name: (record.get(name), value)
-        for name, value in payload.items()
-        if not holds(record.get(name), value)
-    }
+def _blocked(intent: Intent, why: str) -> Forecast:
+    """Forecast a record that would not go: also one that says what the DMS holds."""
+    unchanged = {f"{State.DROPPED}: {reason}" for reason in (UNCHANGED, PASSED)}
+    action = "no-op" if why in unchanged else "blocked"
+    return Forecast(intent.object, intent.business_key, action, why)
 
 
 @contextlib.contextmanager

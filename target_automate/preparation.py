@@ -1,4 +1,4 @@
-"""What has to hold before an intent is sent: approved, not there yet, its customer known."""
+"""What has to hold before an intent is sent: its reference known, not there yet, approved."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ import typing as t
 
 from target_automate.intents import Cause, Intent, State
 from target_automate.references import Pending, Refused
-from target_automate.steps import body_of
+from target_automate.steps import Ready, body_of
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from target_automate.approvals import Approvals
+    from target_automate.changes import Changes
+    from target_automate.declarations import SinkDeclaration
     from target_automate.matching import Matching
     from target_automate.readback import ReadBack
     from target_automate.references import References
-    from target_automate.sinks import SinkDeclaration
     from target_automate.steps import Desk, Effort, Step
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ready:
-    """The intent may be sent.
-
-    Attributes:
-        resolved: The id of the customer that it refers to; None where it refers to none.
-    """
-
-    resolved: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +27,9 @@ class Preparation:
 
     Attributes:
         desk: Keeps what comes of it.
-        references: Resolves customers.
+        references: Resolves what is referred to.
         read_back: Finds what is there from before.
+        changes: Judges changes of what is there.
         matching: Judges by whom a customer would be found.
         approvals: What a person has to approve.
         look_up: Objects whose new records are looked up first.
@@ -45,6 +38,7 @@ class Preparation:
     desk: Desk
     references: References
     read_back: ReadBack
+    changes: Changes
     matching: Matching
     approvals: Approvals
     look_up: frozenset[str]
@@ -53,16 +47,26 @@ class Preparation:
         """Tell whether an intent may be sent, and settle it or have it wait where it may not.
 
         Raises:
+            CannotLookUpError: When this login may not read what it is to change.
             AutomateError: When the DMS cannot be asked.
         """
-        if intent.operation == "create" and (step := self._second(intent)):
+        if sink.makes_once and (step := self._second(intent)):
             return step
-        if reason := self.approvals.holds(intent):
-            return self.desk.wait(intent, State.WAITING_APPROVAL, reason=reason)
+        if sink.change is None and (step := self._unapproved(intent)):
+            return step
         ready = self._resolve(intent, sink)
         if not isinstance(ready, Ready):
             return ready
-        return self._there_from_before(intent, sink, effort, ready) or ready
+        if sink.change is None:
+            return self._there_from_before(intent, sink, effort, ready) or ready
+        checked = self.changes.prepare(intent, sink, t.cast("str", ready.resolved))
+        if not isinstance(checked, Ready):
+            return checked
+        return self._unapproved(intent, checked.record) or checked
+
+    def _unapproved(self, intent: Intent, record: Mapping[str, t.Any] | None = None) -> Step | None:
+        reason = self.approvals.holds(intent, record)
+        return self.desk.wait(intent, State.WAITING_APPROVAL, reason=reason) if reason else None
 
     def _second(self, intent: Intent) -> Step | None:
         """Settle a create whose key has been created meanwhile, or may have been."""
@@ -79,9 +83,10 @@ class Preparation:
         return None
 
     def _resolve(self, intent: Intent, sink: SinkDeclaration) -> Ready | Step:
-        if sink.reference is None or intent.resolved is not None:
+        reference = sink.reference_in(intent.payload)
+        if reference is None or intent.resolved is not None:
             return Ready(intent.resolved)
-        resolution = self.references.resolve(intent, sink.reference)
+        resolution = self.references.resolve(intent, reference)
         if isinstance(resolution, Refused):
             return self.desk.move(
                 intent, State.REJECTED, cause=Cause.PARENT, reason=resolution.reason
@@ -94,7 +99,7 @@ class Preparation:
         self, intent: Intent, sink: SinkDeclaration, effort: Effort, ready: Ready
     ) -> Step | None:
         body = body_of(intent, sink, ready.resolved)
-        is_first = intent.operation == "create" and not intent.attempts
+        is_first = sink.makes_once and not intent.attempts
         if (intent.look_up or (is_first and sink.object in self.look_up)) and not effort.looked_up:
             effort.looked_up = True
             if step := self.read_back.before_sending(intent, sink, body):

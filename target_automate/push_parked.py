@@ -10,10 +10,12 @@ import click
 
 from automate_api.errors import ConfigError, UnsettledError
 from target_automate import replays
+from target_automate.changes import differences, part_of, wanted_of
+from target_automate.entities import lists_of
 from target_automate.intents import State
 from target_automate.journal_file import change_journal
 from target_automate.lookup import Lookup, is_it
-from target_automate.parts import connected, paths_of
+from target_automate.parts import connected
 from target_automate.paths import journal_path
 from target_automate.push_delivery import deliver_open, tell_held
 from target_automate.push_drop import drop_chosen
@@ -30,10 +32,12 @@ from target_automate.sinks import by_object
 from target_automate.steps import body_of
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from target_automate.declarations import LookupRule, SinkDeclaration
     from target_automate.intents import Intent
     from target_automate.journal import Journal
+    from target_automate.lookup import Record
 
 STATES: t.Final = frozenset({State.PARKED})
 WHAT: t.Final = "parked writes"
@@ -139,23 +143,31 @@ def _checked(
         AutomateError: When the DMS cannot be asked.
     """
     sink = by_object(intent.object)
-    if sink.operation == "create" and journal.claimed(sink.object, dms_id):
+    if sink.makes_once and journal.claimed(sink.object, dms_id):
         msg = f"{dms_id} is another write's record already. Nothing was changed."
         raise ConfigError(msg)
     api = api_config(values)
     with stoppable() as stop, connected(api, stop=stop) as client:
-        record = Lookup(client, paths_of(api)).detail(sink, dms_id)
+        record = Lookup(client, lists_of(api)).detail(sink.entity, dms_id)
     if record is None:
         msg = (
             f"The DMS has no {dms_id} among its {sink.object}. Nothing was changed; --force keeps "
             "it all the same."
         )
         raise ConfigError(msg)
-    if not is_it(sink, record, body_of(intent, sink, intent.resolved)):
-        msg = (
-            f"{dms_id} is another record: it differs in {', '.join(sink.lookup.equal)}. Nothing "
-            "was changed; --force keeps it all the same."
-        )
-        raise ConfigError(msg)
-    number = record.get(sink.number_field) if sink.number_field else None
-    return None if number is None else str(number)
+    if not (differing := _differing(sink, record, body_of(intent, sink, intent.resolved))):
+        number = record.get(sink.number_field) if sink.number_field else None
+        return None if number is None else str(number)
+    msg = (
+        f"{dms_id} is another record: it differs in "
+        f"{', '.join(differing)}. Nothing was changed; --force keeps it all the same."
+    )
+    raise ConfigError(msg)
+
+
+def _differing(sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]) -> Collection[str]:
+    """Name the fields in which a record is not what was sent."""
+    if sink.change is not None:
+        return differences(part_of(sink, record, body), wanted_of(sink, body))
+    rule = t.cast("LookupRule", sink.lookup)
+    return () if is_it(sink, record, body) else rule.equal

@@ -26,12 +26,13 @@ from target_automate.push_options import (
     target_settings,
 )
 from target_automate.records import add_behind
-from target_automate.references import parent_of
-from target_automate.sinks import SinkDeclaration, by_object
+from target_automate.references import lane_of, parent_of
+from target_automate.sinks import by_object
 from target_automate.target import TargetAutomate
 
 if t.TYPE_CHECKING:
     from automate_singer.sdk_seams import Message, Record
+    from target_automate.declarations import SinkDeclaration
     from target_automate.plan_file import Plan, PlannedWrite
     from target_automate.run import Run
 
@@ -161,9 +162,11 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         if state is State.SENT:
             state = State.UNKNOWN
         journal.change(here.id, state, at, approved=True)
-        return Brief(here.id, write.object, digest, state)
+        lane = journal.get(here.id).lane
+        return Brief(here.id, write.object, digest, lane, state)
     newest = heads[max(heads)] if heads else None
     sink = by_object(write.object)
+    lane = lane_of(journal, sink, write.business_key, write.payload)
     new = NewIntent(
         object=write.object,
         operation=sink.operation,
@@ -171,10 +174,11 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         content_hash=write.content_hash,
         sequence=write.sequence,
         payload=write.payload,
+        lane=lane,
         parent=parent_of(journal, sink, write.payload),
         approved=True,
     )
-    return Brief(add_behind(journal, newest, new, at), write.object, digest, State.PLANNED)
+    return Brief(add_behind(journal, newest, new, at), write.object, digest, lane, State.PLANNED)
 
 
 def _print(forecasts: list[Forecast], show: int) -> None:

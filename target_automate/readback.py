@@ -12,8 +12,8 @@ from target_automate.lookup import CannotLookUpError, holds
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_automate.declarations import SinkDeclaration
     from target_automate.lookup import Lookup, Record
-    from target_automate.sinks import SinkDeclaration
     from target_automate.steps import Desk, Settled
 
 MATCHED_BY: t.Final = "readBack"

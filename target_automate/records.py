@@ -11,15 +11,16 @@ from target_automate.intents import Brief, Cause, Meaning, State, meaning
 from target_automate.journal import NewIntent
 from target_automate.payloads import Conformer, Invalid
 from target_automate.preparation import BLOCKED, exists
-from target_automate.references import parent_of
+from target_automate.references import lane_of, parent_of
+from target_automate.sinks import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from automate_api.contract import Contract
+    from target_automate.declarations import SinkDeclaration
     from target_automate.intents import Head
     from target_automate.journal import Journal
-    from target_automate.sinks import SinkDeclaration
 
 UNKEYED: t.Final = "without a key: "
 """Begins the business key of a record that has none; the hash of its content follows."""
@@ -35,7 +36,8 @@ class Reading:
         business_key: What identifies it for its writer.
         content_hash: Of what it says.
         payload: What would be sent; the record as it came where that is refused.
-        parent: Digest of the customer that it refers to by external id.
+        parent: Digest of the record that it refers to by the writer's own id.
+        lane: Digest of what it is about.
         problem: Why it cannot be sent; None when it can.
     """
 
@@ -43,6 +45,7 @@ class Reading:
     content_hash: str
     payload: Mapping[str, t.Any]
     parent: bytes | None
+    lane: bytes
     problem: str | None
 
 
@@ -91,18 +94,21 @@ class Records:
             except LookupError:
                 key = UNKEYED + content_hash
             parent = parent_of(self._journal, sink, invalid.body)
-            return Reading(key, content_hash, record, parent, str(invalid))
+            lane = lane_of(self._journal, sink, key, invalid.body)
+            return Reading(key, content_hash, record, parent, lane, str(invalid))
         for name in payload.unknown:
             if (sink.object, name) not in self._unknown:
                 self._unknown.add((sink.object, name))
                 logger.warning(
                     "%s: the field %r is not sent, the API does not take it", sink.object, name
                 )
+        business_key = identity.business_key(sink, payload.body)
         return Reading(
-            identity.business_key(sink, payload.body),
-            identity.content_hash(payload.body),
+            business_key,
+            identity.record_hash(sink, payload.body),
             payload.body,
             parent_of(self._journal, sink, payload.body),
+            lane_of(self._journal, sink, business_key, payload.body),
             None,
         )
 
@@ -118,14 +124,16 @@ class Records:
         digest = journal.seal.digest(sink.object, reading.business_key)
         newest = journal.newest(sink.object, digest)
         acked = parked = None
-        if sink.operation == "create" and newest is not None:
+        if sink.makes_once and newest is not None:
             acked = journal.acked(sink.object, digest)
             parked = journal.parked(sink.object, digest)
         what = meaning(sink.operation, reading.content_hash, newest, acked=acked, parked=parked)
         if what is Meaning.UNCHANGED:
-            return Kept(Brief(0, sink.object, digest, State.DROPPED), is_new=False)
+            return Kept(Brief(0, sink.object, digest, reading.lane, State.DROPPED), is_new=False)
         if what is Meaning.SAME and newest is not None:
-            return Kept(Brief(newest.id, sink.object, digest, newest.state), is_new=False)
+            return Kept(
+                Brief(newest.id, sink.object, digest, reading.lane, newest.state), is_new=False
+            )
         state, cause, reason = _start(what, reading, acked)
         new = NewIntent(
             object=sink.object,
@@ -135,16 +143,20 @@ class Records:
             sequence=newest.sequence + 1 if newest else 1,
             payload=reading.payload,
             state=state,
+            lane=reading.lane,
             parent=reading.parent,
             cause=cause,
             reason=reason,
         )
         intent_id = add_behind(journal, newest, new, at)
-        return Kept(Brief(intent_id, sink.object, digest, state), is_new=True)
+        return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
 
 
 def add_behind(journal: Journal, newest: Head | None, new: NewIntent, at: float) -> int:
     """Keep the next intent of a business key; one that was rejected gives way to it.
+
+    Not where the new one is another step of the same record: a status that was refused is not said
+    by the next.
 
     Args:
         journal: Where.
@@ -155,7 +167,8 @@ def add_behind(journal: Journal, newest: Head | None, new: NewIntent, at: float)
     Returns:
         Its id.
     """
-    if newest is not None and newest.state is State.REJECTED:
+    is_step = by_object(new.object).is_step
+    if newest is not None and newest.state is State.REJECTED and not is_step:
         reason = "a later record of its key has taken its place"
         journal.change(newest.id, State.DROPPED, at, reason=reason)
     return journal.add(new, at)

@@ -70,6 +70,7 @@ def replay(journal: Journal, records: Records, ids: Sequence[int], at: float) ->
                 "payload": reading.payload,
                 "content_hash": reading.content_hash,
                 "parent": reading.parent,
+                "lane": reading.lane,
             }  # fmt: skip
             journal.change(
                 intent_id,
@@ -78,6 +79,7 @@ def replay(journal: Journal, records: Records, ids: Sequence[int], at: float) ->
                 **read,
                 generation=intent.generation + 1,
                 resolved=None,
+                guard=None,
                 first_sent_at=None,
                 attempts=0,
                 cause=None,
@@ -102,7 +104,7 @@ def resend(journal: Journal, ids: Sequence[int], at: float) -> list[Held]:
         intent = journal.get(intent_id)
         if reason := _overtaken(journal, intent, ids):
             held.append(Held(intent_id, reason))
-        elif intent.operation == "create":
+        elif by_object(intent.object).makes_once:
             journal.change(intent_id, State.PLANNED, at, look_up=True)
         else:
             # To be carried out, not to be answered from memory under its old key.

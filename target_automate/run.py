@@ -30,8 +30,8 @@ if t.TYPE_CHECKING:
     from automate_api.client import Client
     from automate_api.config import ApiConfig
     from automate_api.transport import Stats
+    from target_automate.declarations import SinkDeclaration
     from target_automate.journal import Journal
-    from target_automate.sinks import SinkDeclaration
 
 LAST_REQUESTS_SECONDS: t.Final = 5.0
 """For requests that are under way when a run is stopped."""
@@ -156,7 +156,7 @@ class Run:
                 )
             for waiting in (item, *behind):
                 if state is State.WAITING_PARENT or waiting is not item:
-                    self.tally.settled(waiting.lane[0], state, waiting.id)
+                    self.tally.settled(waiting.brief.object, state, waiting.id)
                 self.intake.let_pass(waiting.id)
         self.journal.flush()
 
@@ -288,6 +288,7 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
         keys=keys,
         preparation=parts.preparation,
         read_back=parts.read_back,
+        changes=parts.changes,
         references=parts.references,
         matching=parts.matching,
         operations=Operations(client),

@@ -1,8 +1,9 @@
 """Which intent is worked on next.
 
-Intents of one business key form a lane: one after the other, in the order in which they came.
-Between lanes customers go before deals and deals before appointments, the older first. An intent
-that is put off for a while, or waits for another, holds its lane.
+Intents about one record form a lane: one after the other, in the order in which they came; only
+what makes the record goes ahead of what changes it. Between lanes customers go before deals, deals
+before appointments and so on, the older first. An intent that is put off for a while, or waits for
+another, holds its lane, but not against what makes its record.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import dataclasses
 import heapq
 import typing as t
 
-Lane: t.TypeAlias = tuple[str, bytes]
+if t.TYPE_CHECKING:
+    from target_automate.intents import Brief
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -21,12 +23,19 @@ class Item:
     Attributes:
         rank: Of its object: the lowest goes first.
         id: The intent's.
-        lane: Its object and business key.
+        brief: The intent in short.
+        founds: Whether it makes the record that its lane is about.
     """
 
     rank: int
     id: int
-    lane: Lane = dataclasses.field(compare=False)
+    brief: Brief = dataclasses.field(compare=False)
+    founds: bool = dataclasses.field(default=False, compare=False)
+
+    @property
+    def place(self) -> tuple[bool, int]:
+        """Its place in its lane."""
+        return not self.founds, self.id
 
 
 @dataclasses.dataclass(slots=True)
@@ -34,14 +43,14 @@ class _Queue:
     """A lane: what is worked on, and what comes after it."""
 
     active: Item | None = None
-    behind: list[Item] = dataclasses.field(default_factory=list)
+    behind: list[tuple[tuple[bool, int], Item]] = dataclasses.field(default_factory=list)
 
 
 class Schedule:
     """The order of work; for one thread at a time."""
 
     def __init__(self) -> None:
-        self._lanes: dict[Lane, _Queue] = {}
+        self._lanes: dict[bytes, _Queue] = {}
         self._ready: list[Item] = []
         self._put_off: list[tuple[float, Item]] = []
         self._waiting: dict[int, Item] = {}
@@ -64,12 +73,12 @@ class Schedule:
 
     def add(self, item: Item) -> None:
         """Take an intent in, behind those of its lane that are older."""
-        queue = self._lanes.setdefault(item.lane, _Queue())
+        queue = self._lanes.setdefault(item.brief.lane, _Queue())
+        heapq.heappush(queue.behind, (item.place, item))
         if queue.active is None:
-            queue.active = item
-            heapq.heappush(self._ready, item)
+            self._go_on(queue)
         else:
-            heapq.heappush(queue.behind, item)
+            self._give_way(queue)
 
     def take(self, now: float) -> Item | None:
         """Give out the next intent.
@@ -90,12 +99,11 @@ class Schedule:
     def done(self, item: Item) -> None:
         """Hand an intent back that needs no more work in this run; its lane goes on."""
         self._in_work -= 1
-        queue = self._lanes[item.lane]
+        queue = self._lanes[item.brief.lane]
         if queue.behind:
-            queue.active = heapq.heappop(queue.behind)
-            heapq.heappush(self._ready, queue.active)
+            self._go_on(queue)
         else:
-            del self._lanes[item.lane]
+            del self._lanes[item.brief.lane]
 
     def leave(self, item: Item) -> None:
         """Hand an intent back that is open and needs no more work in this run.
@@ -103,7 +111,7 @@ class Schedule:
         What comes after it in its lane is not to overtake it, and is for the next run, too.
         """
         self._in_work -= 1
-        self._lanes[item.lane].behind.clear()
+        self._lanes[item.brief.lane].behind.clear()
 
     def put_off(self, item: Item, until: float) -> None:
         """Hand an intent back that is to be taken again at a time."""
@@ -114,6 +122,7 @@ class Schedule:
         """Hand an intent back that waits until it is woken."""
         self._in_work -= 1
         self._waiting[item.id] = item
+        self._give_way(self._lanes[item.brief.lane])
 
     def wake(self, intent_id: int) -> bool:
         """Have an intent taken again that waits.
@@ -132,4 +141,17 @@ class Schedule:
 
     def behind(self, item: Item) -> list[Item]:
         """List what comes after an intent in its lane."""
-        return sorted(self._lanes[item.lane].behind)
+        return [found for _, found in sorted(self._lanes[item.brief.lane].behind)]
+
+    def _go_on(self, queue: _Queue) -> None:
+        queue.active = heapq.heappop(queue.behind)[1]
+        heapq.heappush(self._ready, queue.active)
+
+    def _give_way(self, queue: _Queue) -> None:
+        """Let what makes a record go ahead of what waits for it."""
+        active = t.cast("Item", queue.active)
+        waits = active.id in self._waiting and not active.founds
+        if waits and queue.behind and queue.behind[0][1].founds:
+            del self._waiting[active.id]
+            self._go_on(queue)
+            heapq.heappush(queue.behind, (active.place, active))

@@ -1,155 +1,71 @@
-"""The sinks: what can be written to the DMS, one declaration for each, in the order of writing.
-
-A declaration names an object and its call. Where the call is posted, who may make it and what it
-takes are read from the contract, so that nothing is written twice.
-"""
+"""The sinks: what can be written to the DMS, in the order of writing."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
-import types
 import typing as t
 
-from automate_api import contract
-
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from automate_api.contract import Write
-
-Form: t.TypeAlias = t.Literal["text", "vin", "instant"]
-
-FORMS: t.Final[Mapping[str, Form]] = types.MappingProxyType(
-    {"vin": "vin", "appointmentTime": "instant"}
+from target_automate import statuses
+from target_automate.declarations import ABOUT, Change, LookupRule, Reference, SinkDeclaration
+from target_automate.entities import (
+    APPOINTMENTS,
+    ATTACHMENTS,
+    CUSTOMERS,
+    DEALS,
+    REPAIR_ORDERS,
+    VEHICLES,
 )
-"""Fields of keys that say the same in more than one spelling; all others are plain text.
 
-A VIN is the same in capitals, an instant with any UTC offset.
-"""
+_CHANGES: t.Final = 4
+"""Rank of whatever changes or completes what is there: behind everything that is created."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """A field that names another object by the DMS's id, and the field that may stand in for it.
-
-    Attributes:
-        field: Holds the DMS's id, and is what the call takes.
-        alias: Holds the writer's own id instead; it is never sent. Where a record has both, `field`
-            counts.
-        object: What is referred to.
-        external_id: The field of that object which `alias` holds.
-    """
-
-    field: str
-    alias: str
-    object: str
-    external_id: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LookupRule:
-    """How a record that may have been written is found by the API's list.
-
-    Attributes:
-        query: Query parameter to the payload's field that it is filled from.
-        equal: Fields that a found record and the payload must both have, and with the same content.
-        equal_if_echoed: Fields that must be the same where both have them: the DMS may leave them
-            out.
-    """
-
-    query: Mapping[str, str]
-    equal: tuple[str, ...]
-    equal_if_echoed: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SinkDeclaration:
-    """A sink.
-
-    Attributes:
-        object: What it writes, in the plural; also its stream's name.
-        aliases: Further names of streams that it takes.
-        rank: Its place in the order of writing; what others refer to goes first.
-        operation_id: The contract's call.
-        operation: `upsert` changes what is there, `create` makes a new one each time.
-        id_field: The DMS's id in the answer. A record that carries it is not new, and no create
-            takes it.
-        number_field: The number that people use, in the answer.
-        business_key: The fields that identify a record to its writer.
-        natural_key: The fields that identify it where the business key is not given. With none, the
-            business key is required.
-        reference: What its records refer to.
-        unknown: What becomes of a record that may have been written, is not found and whose key the
-            server does not honour: `resend` where a second time does no harm, else `park` it for a
-            person.
-        lookup: How it is found.
-    """
-
-    object: str
-    aliases: tuple[str, ...]
-    rank: int
-    operation_id: str
-    operation: t.Literal["upsert", "create"]
-    id_field: str
-    number_field: str | None = None
-    business_key: tuple[str, ...]
-    natural_key: tuple[str, ...] = ()
-    reference: Reference | None = None
-    unknown: t.Literal["resend", "park"]
-    lookup: LookupRule
-
-    @property
-    def path(self) -> str:
-        """Where it is posted, and listed: as in the contract, from the slash on."""
-        return _write(self.operation_id).path
-
-    @property
-    def entitlements(self) -> frozenset[str]:
-        """Any one of them is enough to write."""
-        return _write(self.operation_id).entitlements
-
-
-_CUSTOMER: t.Final = Reference(
-    field="customerId", alias="customerExternalId", object="customers", external_id="externalId"
+_CUSTOMER: t.Final = Reference(alias="customerExternalId", entity=CUSTOMERS)
+_DEAL: t.Final = Reference(alias="dealReferenceId", entity=DEALS, shares_lane=True)
+_APPOINTMENT: t.Final = Reference(
+    alias="appointmentExternalId", entity=APPOINTMENTS, shares_lane=True
 )
+_ORDER: t.Final = Reference(alias="repairOrderExternalId", entity=REPAIR_ORDERS, shares_lane=True)
+_VEHICLE: t.Final = Reference(alias="vin", entity=VEHICLES, shares_lane=True)
 
 SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
     SinkDeclaration(
         object="customers",
+        title="Customer",
         aliases=("customer", "leads", "lead", "contacts"),
         rank=0,
         operation_id="upsertCustomer",
         operation="upsert",
-        id_field="customerId",
+        entity=CUSTOMERS,
         business_key=("externalId",),
         unknown="resend",
         lookup=LookupRule(query={"externalId": "externalId"}, equal=("externalId",)),
     ),
     SinkDeclaration(
         object="deals",
+        title="Deal",
         aliases=("deal",),
         rank=1,
         operation_id="createDeal",
         operation="create",
-        id_field="dealId",
+        entity=DEALS,
         number_field="dealNumber",
         business_key=("referenceId",),
-        reference=_CUSTOMER,
+        references=(_CUSTOMER,),
         unknown="park",
         lookup=LookupRule(query={"referenceId": "referenceId"}, equal=("referenceId",)),
     ),
     SinkDeclaration(
         object="service_appointments",
+        title="Service appointment",
         aliases=("service_appointment", "appointments", "appointment"),
         rank=2,
         operation_id="createAppointment",
         operation="create",
-        id_field="appointmentId",
+        entity=APPOINTMENTS,
         business_key=("externalId",),
-        natural_key=("customerId", "vin", "appointmentTime"),
-        reference=_CUSTOMER,
+        natural_key=(ABOUT, "vin", "appointmentTime"),
+        references=(_CUSTOMER,),
         unknown="park",
         lookup=LookupRule(
             query={
@@ -161,6 +77,141 @@ SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
             equal=("customerId", "vin", "appointmentTime"),
             equal_if_echoed=("externalId",),
         ),
+    ),
+    SinkDeclaration(
+        object="repair_orders",
+        title="Repair order",
+        aliases=("repair_order", "ros", "ro"),
+        rank=3,
+        operation_id="createRepairOrder",
+        operation="create",
+        entity=REPAIR_ORDERS,
+        number_field="roNumber",
+        business_key=("externalId",),
+        references=(
+            _APPOINTMENT,
+            Reference(alias="customerExternalId", entity=CUSTOMERS, beside=("vin",)),
+        ),
+        unknown="park",
+        lookup=LookupRule(query={"externalId": "externalId"}, equal=("externalId",)),
+    ),
+    SinkDeclaration(
+        object="deal_statuses",
+        title="Deal status",
+        aliases=("deal_status",),
+        rank=_CHANGES,
+        operation_id="changeDealStatus",
+        operation="update",
+        entity=DEALS,
+        number_field="dealNumber",
+        business_key=(ABOUT,),
+        references=(_DEAL,),
+        unknown="resend",
+        change=Change(machine=statuses.DEAL, expected="expectedStatus", said=frozenset({"reason"})),
+    ),
+    SinkDeclaration(
+        object="deal_terms",
+        title="Terms of a deal",
+        aliases=("deal_term", "deal_finance"),
+        rank=_CHANGES,
+        operation_id="changeDealTerms",
+        operation="update",
+        entity=DEALS,
+        number_field="dealNumber",
+        business_key=(ABOUT,),
+        references=(_DEAL,),
+        unknown="resend",
+        change=Change(version="expectedUpdatedAt"),
+    ),
+    SinkDeclaration(
+        object="vehicle_prices",
+        title="Price and comments of a vehicle",
+        aliases=("vehicle_price", "vehicle_comments"),
+        rank=_CHANGES,
+        operation_id="changeVehicle",
+        operation="update",
+        entity=VEHICLES,
+        number_field="stockNumber",
+        business_key=(ABOUT,),
+        references=(_VEHICLE,),
+        unknown="resend",
+        change=Change(version="ifUpdatedAt"),
+    ),
+    SinkDeclaration(
+        object="vehicle_photos",
+        title="Photos of a vehicle",
+        aliases=("vehicle_photo",),
+        rank=_CHANGES,
+        operation_id="replaceVehiclePhotos",
+        operation="update",
+        entity=VEHICLES,
+        number_field="stockNumber",
+        business_key=(ABOUT,),
+        references=(_VEHICLE,),
+        unknown="resend",
+        change=Change(),
+    ),
+    SinkDeclaration(
+        object="appointment_changes",
+        title="Change or cancellation of an appointment",
+        aliases=("appointment_change", "service_appointment_changes"),
+        rank=_CHANGES,
+        operation_id="changeAppointment",
+        operation="update",
+        entity=APPOINTMENTS,
+        business_key=(ABOUT,),
+        references=(_APPOINTMENT,),
+        unknown="resend",
+        change=Change(machine=statuses.APPOINTMENT, expected="expectedStatus"),
+    ),
+    SinkDeclaration(
+        object="repair_order_statuses",
+        title="Status of a repair order",
+        aliases=("repair_order_status", "ro_statuses", "ro_status"),
+        rank=_CHANGES,
+        operation_id="changeRepairOrderStatus",
+        operation="update",
+        entity=REPAIR_ORDERS,
+        number_field="roNumber",
+        business_key=(ABOUT,),
+        references=(_ORDER,),
+        unknown="resend",
+        change=Change(
+            machine=statuses.REPAIR_ORDER,
+            expected="expectedStatus",
+            said=frozenset({"reason"}),
+        ),
+    ),
+    SinkDeclaration(
+        object="repair_order_inspections",
+        title="Inspection results of a line of a repair order",
+        aliases=("repair_order_inspection", "ro_inspections", "inspections"),
+        rank=_CHANGES,
+        operation_id="replaceInspection",
+        operation="update",
+        entity=REPAIR_ORDERS,
+        number_field="roNumber",
+        business_key=(ABOUT, "lineId"),
+        references=(_ORDER,),
+        unknown="resend",
+        change=Change(line=("lines", "lineId")),
+    ),
+    SinkDeclaration(
+        object="attachments",
+        title="Attachment of a deal, a repair order or a vehicle",
+        aliases=("attachment",),
+        rank=_CHANGES,
+        operation_id="createAttachment",
+        operation="upload",
+        entity=ATTACHMENTS,
+        business_key=(ABOUT, "sha256"),
+        references=(_DEAL, _ORDER, _VEHICLE),
+        unknown="resend",
+        lookup=LookupRule(
+            query={"entityType": "entityType", "entityId": "entityId"},
+            equal=("entityType", "entityId", "sha256"),
+        ),
+        local=frozenset({"path"}),
     ),
 )
 
@@ -174,12 +225,17 @@ def by_object(name: str) -> SinkDeclaration:
     Raises:
         LookupError: No sink writes it.
     """
-    for declaration in SINKS:
-        if declaration.object == name:
-            return declaration
-    known = ", ".join(declaration.object for declaration in SINKS)
-    msg = f"No sink writes {name!r}; there are {known}."
-    raise LookupError(msg)
+    found = founder(name)
+    if found is None:
+        known = ", ".join(declaration.object for declaration in SINKS)
+        msg = f"No sink writes {name!r}; there are {known}."
+        raise LookupError(msg)
+    return found
+
+
+def founder(name: str) -> SinkDeclaration | None:
+    """Return the sink that writes an object; None when none does, as for vehicles."""
+    return _objects().get(name)
 
 
 def find(stream: str) -> SinkDeclaration | None:
@@ -197,6 +253,11 @@ def find(stream: str) -> SinkDeclaration | None:
 
 
 @functools.cache
+def _objects() -> dict[str, SinkDeclaration]:
+    return {declaration.object: declaration for declaration in SINKS}
+
+
+@functools.cache
 def _names() -> dict[str, SinkDeclaration]:
     return {
         _plain(name): declaration
@@ -207,8 +268,3 @@ def _names() -> dict[str, SinkDeclaration]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
-
-
-@functools.cache
-def _write(operation_id: str) -> Write:
-    return contract.load().write(operation_id)

@@ -6,10 +6,12 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from automate_api.clock import Clock
+    from target_automate.declarations import SinkDeclaration
     from target_automate.intents import Intent, State
     from target_automate.journal import Journal
-    from target_automate.sinks import SinkDeclaration
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +52,21 @@ class Waits:
 Step: t.TypeAlias = Settled | Later | Waits
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ready:
+    """The intent may be sent.
+
+    Attributes:
+        resolved: The DMS's id of what it refers to; None where it refers to nothing.
+        guard: What the DMS held, as `Intent.guard`; None where nothing is changed.
+        record: The record as it was read for that.
+    """
+
+    resolved: str | None
+    guard: Mapping[str, t.Any] | None = None
+    record: dict[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+
+
 @dataclasses.dataclass(slots=True)
 class Effort:
     """What a run has spent on an intent.
@@ -60,6 +77,7 @@ class Effort:
         resolved_again: Whether its reference has been asked for anew.
         read_back: Whether its outcome is to be read back, also where keys would settle it.
         looked_up: Whether it has been looked up before it is sent.
+        conflicts: How often the DMS has held something else than was read just before.
     """
 
     attempts: int = 0
@@ -67,6 +85,7 @@ class Effort:
     resolved_again: bool = False
     read_back: bool = False
     looked_up: bool = False
+    conflicts: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +130,44 @@ class Desk:
 
 
 def body_of(intent: Intent, sink: SinkDeclaration, resolved: str | None) -> dict[str, t.Any]:
-    """Make what is sent: the payload with the customer's id in the reference's place.
+    """Make what is sent: the payload with what it refers to by the DMS's id.
+
+    An update names it in the call's path, an upload by its kind and id, all else by its field.
 
     Args:
         intent: With the payload.
         sink: Of the intent.
-        resolved: The customer's id; None where nothing is referred to.
+        resolved: The id of what it refers to; None where it refers to nothing.
     """
-    body = dict(intent.payload)
-    if sink.reference is not None:
-        body.pop(sink.reference.alias, None)
-        if resolved is not None:
-            body[sink.reference.field] = resolved
+    named = sink.reference_in(intent.payload)
+    body = {name: value for name, value in intent.payload.items() if name not in sink.local}
+    for reference in sink.references:
+        body.pop(reference.alias, None)
+        if not sink.founds:
+            body.pop(reference.field, None)
+    if named is not None and resolved is not None:
+        if sink.operation == "upload":
+            body |= {"entityType": named.entity.noun.replace(" ", "_"), "entityId": resolved}
+        elif sink.founds:
+            body[named.field] = resolved
     return body
+
+
+def guarded(
+    body: Mapping[str, t.Any], sink: SinkDeclaration, guard: Mapping[str, t.Any] | None
+) -> dict[str, t.Any]:
+    """Add to a body what the DMS is thought to hold, where the call takes it.
+
+    Args:
+        body: By `body_of`.
+        sink: Of the intent.
+        guard: What the DMS held.
+    """
+    if sink.change is None or guard is None:
+        return dict(body)
+    fields = {
+        sink.change.expected: guard.get("status"),
+        sink.change.version: guard.get("updatedAt"),
+    }
+    given = {name: value for name, value in fields.items() if name and value is not None}
+    return {**body, **given}

@@ -16,9 +16,10 @@ from automate_api import program
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_singer.sdk_seams import PipeTarget
 from target_automate import config, sinks
+from target_automate.declarations import SinkDeclaration
 from target_automate.report import Report
 from target_automate.run import Run, open_run
-from target_automate.sinks import SINKS, SinkDeclaration
+from target_automate.sinks import SINKS
 from target_automate.watermark import NOTHING
 
 if t.TYPE_CHECKING:

@@ -9,6 +9,7 @@ from target_automate.intents import Intent, State
 from target_automate.journal import NewIntent
 from target_automate.journal_file import open_journal
 from target_automate.sealing import NoSeal
+from target_automate.sinks import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +21,7 @@ TENANT: t.Final = "dms.example/int_1"
 AT: t.Final = 1_790_000_020.0
 """When records come, seconds since 1970."""
 
-OPERATIONS: t.Final = {
-    "customers": "upsert",
-    "deals": "create",
-    "service_appointments": "create",
-}
+OPERATIONS: t.Final = {sink.object: sink.operation for sink in SINKS}
 
 
 @contextlib.contextmanager
@@ -56,6 +53,7 @@ def intent(object_name: str = "customers", **changes: t.Any) -> Intent:  # noqa:
         "operation": OPERATIONS[object_name],
         "business_key": key,
         "digest": NoSeal().digest(object_name, key),
+        "lane": NoSeal().digest(object_name, key),
         "content_hash": "a" * 64,
         "sequence": 1,
         "generation": 0,
@@ -63,6 +61,7 @@ def intent(object_name: str = "customers", **changes: t.Any) -> Intent:  # noqa:
         "payload": {"externalId": key},
         "parent": None,
         "resolved": None,
+        "guard": None,
         "look_up": False,
         "approved": False,
         "attempts": 0,

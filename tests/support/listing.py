@@ -7,8 +7,8 @@ import typing as t
 
 from automate_api.client import Answer, Client, Page
 from automate_api.errors import NotOfferedError
+from target_automate.entities import ENTITIES
 from target_automate.lookup import Lookup
-from target_automate.sinks import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     Record: t.TypeAlias = dict[str, t.Any]
 
 NOW: t.Final = dt.datetime(2026, 9, 21, 14, 13, 40, tzinfo=dt.UTC)
-PATHS: t.Final = {sink.object: sink.path for sink in SINKS}
+PATHS: t.Final = {entity.name: entity.path for entity in ENTITIES}
 
 
 class Lists:
@@ -61,9 +61,9 @@ class Lists:
         self.asked.append((path, {}))
         if self.failure is not None:
             raise self.failure
-        for sink in SINKS:
-            for record in self.records[sink.object]:
-                if path == f"{sink.path}/{record[sink.id_field]}":
+        for entity in ENTITIES:
+            for record in self.records[entity.name]:
+                if path == f"{entity.path}/{record[entity.id_field]}":
                     return Answer(record, NOW, None)
         msg = f"GET {path}: not offered"
         raise NotOfferedError(msg, status=404)

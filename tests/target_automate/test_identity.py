@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from target_automate import identity, sinks
 
-CUSTOMERS, DEALS, APPOINTMENTS = sinks.SINKS
+CUSTOMERS, DEALS, APPOINTMENTS = sinks.SINKS[:3]
 APPOINTMENT = {
     "customerExternalId": "crm-10492",
     "vin": "1HGCM82633A004352",

@@ -146,8 +146,8 @@ def test_a_list_that_the_tenant_or_login_has_not_cannot_be_asked(error: type) ->
 
 def test_a_detail_that_is_not_there_is_none() -> None:
     lists = Lists(customers=[{"customerId": "cust_1"}])
-    assert lists.lookup().detail(CUSTOMERS, "cust_1") == {"customerId": "cust_1"}
-    assert lists.lookup().detail(CUSTOMERS, "cust_2") is None
+    assert lists.lookup().detail(CUSTOMERS.entity, "cust_1") == {"customerId": "cust_1"}
+    assert lists.lookup().detail(CUSTOMERS.entity, "cust_2") is None
 
 
 @pytest.mark.parametrize(

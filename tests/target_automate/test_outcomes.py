@@ -9,10 +9,11 @@ import pytest
 
 from automate_api import replies
 from automate_api.retry import Trouble
+from target_automate.declarations import SinkDeclaration
 from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
-from target_automate.sinks import SINKS, SinkDeclaration, by_object
+from target_automate.sinks import SINKS, by_object
 
-CUSTOMERS, DEALS, APPOINTMENTS = SINKS
+CUSTOMERS, DEALS, APPOINTMENTS = SINKS[:3]
 JSON: t.Final = "application/json"
 PRIVATE: t.Final = "Plantania Quorndon"
 

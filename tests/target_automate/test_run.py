@@ -88,7 +88,7 @@ def test_a_record_that_is_handed_in_once_it_is_settled_is_not_sent_again(
         run.take(DEALS, deal())
         run.finish(run.look)
         late = [
-            Brief(kept.id, kept.object, kept.digest, State.PLANNED)
+            Brief(kept.id, kept.object, kept.digest, kept.lane, State.PLANNED)
             for kept in run.journal.having({State.ACKED})
         ]
         run.deliver(late)

@@ -24,7 +24,7 @@ from target_automate.watermark import Stretch, Watermark
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_automate.sinks import SinkDeclaration
+    from target_automate.declarations import SinkDeclaration
 
 Without: t.TypeAlias = t.ContextManager[object]
 

@@ -1,0 +1,342 @@
+"""Changes of what is there: never back, never over something newer, never twice.
+
+Before a change is sent the record is read. What the DMS holds then is kept in the journal as the
+guard of the write: a status and `updatedAt` that go along where the call takes them, and a hash of
+the fields to be changed. So a write that is sent again, by whichever run, is still one about the
+record as it was seen; and what somebody else has changed meanwhile stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from automate_api import contract
+from automate_api.errors import NotEntitledError
+from automate_api.exact_json import encode
+from target_automate import identity
+from target_automate.intents import Cause, Intent, State
+from target_automate.lookup import CannotLookUpError, holds
+from target_automate.readback import MATCHED_BY
+from target_automate.steps import Ready, Settled, body_of
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_automate.declarations import Change, SinkDeclaration
+    from target_automate.lookup import Lookup, Record
+    from target_automate.steps import Desk
+
+UPDATED: t.Final = "updatedAt"
+STATUS: t.Final = "status"
+GONE: t.Final = "the DMS has no such record"
+UNCHANGED: t.Final = "unchanged: the DMS holds it already"
+PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
+
+_MOST_TOLD: t.Final = 5
+"""Fields that a refusal quotes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Changes:
+    """Reads records and judges changes of them.
+
+    Attributes:
+        desk: Keeps what comes of it.
+        lookup: Asks the DMS.
+    """
+
+    desk: Desk
+    lookup: Lookup
+
+    def prepare(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Ready | Settled:
+        """Read the record, and settle a change that is not to be sent.
+
+        Args:
+            intent: That is to be sent.
+            sink: Of the intent.
+            dms_id: Of the record.
+
+        Raises:
+            CannotLookUpError: When this login may not read it.
+            AutomateError: When it cannot be read.
+        """
+        record = self.read(sink, dms_id)
+        if record is None:
+            return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=GONE)
+        body = body_of(intent, sink, dms_id)
+        wanted, there = wanted_of(sink, body), part_of(sink, record, body)
+        if says(there, wanted):
+            return self._settle(intent, sink, record)
+        if self._was_there(intent, sink, record, wanted):
+            return self.desk.move(intent, State.DROPPED, reason=PASSED, cause=None)
+        refusal = self._refusal(intent, sink, record, wanted)
+        seen = self._seen(there, wanted)
+        if refusal is None and intent.guard is not None and intent.guard.get("seen") != seen:
+            refusal = "somebody has changed it since it was read first"
+        if refusal is not None:
+            return self._supersede(intent, refusal, there, wanted, record)
+        version = _version(sink, body, record)
+        return Ready(dms_id, _guard(record, version, seen), record)
+
+    def after_sending(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Settled | str:
+        """Settle a change whose outcome is unknown by what the DMS holds.
+
+        Returns:
+            The settled step; or, while the DMS holds what was there before, why it is not settled.
+
+        Raises:
+            CannotLookUpError: When this login may not read it.
+            AutomateError: When it cannot be read.
+        """
+        record = self.read(sink, dms_id)
+        if record is None:
+            return GONE
+        body = body_of(intent, sink, dms_id)
+        wanted, there = wanted_of(sink, body), part_of(sink, record, body)
+        if says(there, wanted):
+            return self._settle(intent, sink, record)
+        guard = intent.guard or {}
+        machine = sink.change.machine if sink.change else None
+        reason = None
+        if (
+            machine
+            and STATUS in wanted
+            and machine.is_backwards(record.get(STATUS), wanted[STATUS])
+        ):
+            reason = "it is further on"
+        elif guard.get("seen") != self._seen(there, wanted):
+            reason = "somebody has changed it meanwhile"
+        if reason is not None:
+            return self._supersede(intent, reason, there, wanted, record)
+        return "unchanged"
+
+    def conflicts(
+        self, intent: Intent, sink: SinkDeclaration, current: str | None
+    ) -> Settled | None:
+        """Settle a change that the DMS refuses for what it holds, where it says what that is.
+
+        Args:
+            intent: That was sent.
+            sink: Of the intent.
+            current: What the DMS holds, as far as it says.
+
+        Returns:
+            None where the record has to be read.
+        """
+        machine = sink.change.machine if sink.change else None
+        wanted = intent.payload.get(STATUS)
+        if machine is None or wanted is None or current is None:
+            return None
+        if current == wanted and len(wanted_of(sink, body_of(intent, sink, None))) == 1:
+            return self._done(intent)
+        if machine.is_backwards(current, wanted):
+            reason = f"it is further on; the DMS holds {STATUS} {current}"
+            return self.desk.move(intent, State.REJECTED, cause=Cause.SUPERSEDED, reason=reason)
+        return None
+
+    def read(self, sink: SinkDeclaration, dms_id: str) -> Record | None:
+        """Read the record that a sink changes; None when the DMS has none.
+
+        Raises:
+            CannotLookUpError: When this login may not read it.
+            AutomateError: When it cannot be read.
+        """
+        try:
+            return self.lookup.detail(sink.entity, dms_id)
+        except NotEntitledError as error:
+            raise CannotLookUpError(str(error)) from None
+
+    def _was_there(
+        self, intent: Intent, sink: SinkDeclaration, record: Record, wanted: Mapping[str, t.Any]
+    ) -> bool:
+        """Tell whether a step is one that was taken before: a feed that begins anew is no fault."""
+        if not _is_backwards(t.cast("Change", sink.change), record.get(STATUS), wanted):
+            return False
+        return any(
+            head.state is State.ACKED and head.content_hash == intent.content_hash
+            for head in self.desk.journal.heads(intent.object, intent.digest)
+        )
+
+    def _refusal(
+        self, intent: Intent, sink: SinkDeclaration, record: Record, wanted: Mapping[str, t.Any]
+    ) -> str | None:
+        """Tell why a change is not to be sent to a record as it is; None when it may be."""
+        change = t.cast("Change", sink.change)
+        status = record.get(STATUS)
+        if _is_backwards(change, status, wanted):
+            return "it is further on"
+        expected = intent.payload.get(change.expected) if change.expected else None
+        if expected is not None and status is not None and status != expected:
+            return f"the record expects {STATUS} {expected}"
+        given = intent.payload.get(change.version) if change.version else None
+        if given is not None and self._is_newer(intent, record.get(UPDATED), given):
+            return f"it was changed after the {change.version} of the record"
+        return None
+
+    def _is_newer(self, intent: Intent, held: object, given: str) -> bool:
+        """Tell whether others have changed a record since a time; own writes do not count."""
+        if not isinstance(held, str):
+            return False
+        if (at := comparable(held)) <= (seen := comparable(given)):
+            return False
+        own = {
+            comparable(version): guard.get(UPDATED)
+            for version, guard in self.desk.journal.versions(intent.lane).items()
+        }
+        while at in own:
+            before = own.pop(at)
+            if not isinstance(before, str):
+                return True
+            if (at := comparable(before)) <= seen:
+                return False
+        return True
+
+    def _settle(self, intent: Intent, sink: SinkDeclaration, record: Record) -> Settled:
+        """Settle what the DMS holds: by this intent, or without anything being sent."""
+        if not intent.attempts:
+            return self.desk.move(intent, State.DROPPED, reason=UNCHANGED, cause=None)
+        number = record.get(sink.number_field) if sink.number_field else None
+        version = record.get(UPDATED)
+        return self._done(
+            intent,
+            dms_id=record.get(sink.id_field),
+            dms_number=None if number is None else str(number),
+            version=version if isinstance(version, str) else None,
+        )
+
+    def _done(self, intent: Intent, **columns: t.Any) -> Settled:  # noqa: ANN401 - as the journal's
+        facts = {"dms_id": intent.resolved} | columns
+        return self.desk.move(
+            intent, State.ACKED, matched_by=MATCHED_BY, operation_id=None, reason=None, cause=None,
+            **facts,
+        )  # fmt: skip
+
+    def _supersede(
+        self,
+        intent: Intent,
+        reason: str,
+        there: Mapping[str, t.Any],
+        wanted: Mapping[str, t.Any],
+        record: Record,
+    ) -> Settled:
+        held = told(there, wanted, record)
+        return self.desk.move(
+            intent,
+            State.REJECTED,
+            cause=Cause.SUPERSEDED,
+            reason=f"{reason}; the DMS holds {held}",
+            operation_id=None,
+        )
+
+    def _seen(self, there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> str:
+        """Hash what the DMS holds of the fields to be changed, but for the status."""
+        held = {n: v for n, v in picked(there, wanted).items() if n != STATUS}
+        return self.desk.journal.seal.digest("seen", identity.canonical(held).decode()).hex()
+
+
+def wanted_of(sink: SinkDeclaration, body: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Leave of a body what the record is to hold afterwards."""
+    change = t.cast("Change", sink.change)
+    left_out = change.guards | change.said | ({change.line[1]} if change.line else set())
+    return {name: value for name, value in body.items() if name not in left_out}
+
+
+def part_of(
+    sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]
+) -> Mapping[str, t.Any]:
+    """Find the part of a record that a body is about: the whole of it, or one of its lines."""
+    line = sink.change.line if sink.change else None
+    if line is None:
+        return record
+    array, key = line
+    items = record.get(array)
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get(key) == body[key]:
+            return item
+    return {}
+
+
+def says(there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> bool:
+    """Tell whether a record holds at least what is wanted."""
+    return all(name in there and _equal(name, there[name], wanted[name]) for name in wanted)
+
+
+def picked(there: object, wanted: object) -> t.Any:  # noqa: ANN401 - any JSON
+    """Leave of what a record holds the fields that are wanted, whatever they hold."""
+    if isinstance(wanted, dict):
+        held = there if isinstance(there, dict) else {}
+        return {name: picked(held.get(name), part) for name, part in wanted.items()}
+    return there
+
+
+def differences(
+    there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]
+) -> dict[str, tuple[t.Any, t.Any]]:
+    """List the fields that would change, nested ones dotted: what is held, and what is wanted."""
+    found: dict[str, tuple[t.Any, t.Any]] = {}
+    for name, value in wanted.items():
+        held = there.get(name)
+        if isinstance(value, dict):
+            inner = differences(held if isinstance(held, dict) else {}, value)
+            found |= {f"{name}.{path}": pair for path, pair in inner.items()}
+        elif not _equal(name, held, value):
+            found[name] = (held, value)
+    return found
+
+
+def told(there: Mapping[str, t.Any], wanted: Mapping[str, t.Any], record: Record) -> str:
+    """Say for a person what the DMS holds: statuses, amounts and times; no text of people."""
+    parts = []
+    for name, (held, _) in list(differences(there, wanted).items())[:_MOST_TOLD]:
+        value = held
+        if isinstance(held, list):
+            value = f"{len(held)} of them"
+        elif not _may_be_told(name, held):
+            value = "another"
+        shown = value if isinstance(value, str) else encode(value).decode()
+        parts.append(f"{name} {shown}")
+    changed = record.get(UPDATED)
+    if isinstance(changed, str):
+        parts.append(f"changed at {changed[:32]}")
+    return ", ".join(parts) or "something else"
+
+
+def comparable(instant: str) -> str:
+    """Write an instant so that the later is the greater."""
+    return identity.comparable(UPDATED, instant)
+
+
+def _equal(name: str, held: object, wanted: object) -> bool:
+    if isinstance(held, str) and isinstance(wanted, str):
+        return identity.comparable(name, held) == identity.comparable(name, wanted)
+    return holds(held, wanted)
+
+
+def _may_be_told(name: str, held: object) -> bool:
+    leaf = name.rpartition(".")[2]
+    if leaf in contract.load().pii_fields:
+        return False
+    return not isinstance(held, str) or leaf in {STATUS, "appointmentTime"}
+
+
+def _is_backwards(change: Change, status: object, wanted: Mapping[str, t.Any]) -> bool:
+    if change.machine is None or STATUS not in wanted:
+        return False
+    return change.machine.is_backwards(status, wanted[STATUS])
+
+
+def _version(sink: SinkDeclaration, body: Mapping[str, t.Any], record: Record) -> str | None:
+    """Choose the `updatedAt` to guard by: the record's own where the DMS holds nothing newer."""
+    held = record.get(UPDATED)
+    field = sink.change.version if sink.change else None
+    given = body.get(field) if field else None
+    if not isinstance(held, str):
+        return given
+    if given is not None and comparable(given) > comparable(held):
+        return str(given)
+    return held
+
+
+def _guard(record: Record, version: str | None, seen: str) -> dict[str, t.Any]:
+    return {STATUS: record.get(STATUS), UPDATED: version, "seen": seen}
