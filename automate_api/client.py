@@ -164,7 +164,7 @@ class Client:
         method: str,
         path: str,
         *,
-        body: Mapping[str, t.Any],
+        body: Mapping[str, t.Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply | Failure:
         """Send a write once; what the outcome means is the caller's to decide.
@@ -174,7 +174,7 @@ class Client:
         Args:
             method: HTTP method.
             path: As the contract (or `endpoints`) names it, from the slash on.
-            body: Sent as JSON, decimals as their digits.
+            body: Sent as JSON, decimals as their digits; nothing is sent unless given.
             headers: Such as an idempotency key.
 
         Returns:

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 UPDATED: t.Final = "updatedAt"
 STATUS: t.Final = "status"
 GONE: t.Final = "the DMS has no such record"
+NO_LINE: t.Final = "the DMS's record has no such line"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
 PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
 
@@ -66,6 +67,8 @@ class Changes:
             return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=GONE)
         body = body_of(intent, sink, dms_id)
         wanted, there = wanted_of(sink, body), part_of(sink, record, body)
+        if not there:
+            return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=NO_LINE)
         if says(there, wanted):
             return self._settle(intent, sink, record)
         if self._was_there(intent, sink, record, wanted):
@@ -77,7 +80,10 @@ class Changes:
         if refusal is not None:
             return self._supersede(intent, refusal, there, wanted, record)
         version = _version(sink, body, record)
-        return Ready(dms_id, _guard(record, version, seen), record)
+        line = sink.change.line if sink.change else None
+        named = {line.field: there.get(line.field)} if line else {}
+        guard = {STATUS: record.get(STATUS), UPDATED: version, "seen": seen, **named}
+        return Ready(dms_id, guard, record)
 
     def after_sending(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Settled | str:
         """Settle a change whose outcome is unknown by what the DMS holds.
@@ -238,7 +244,9 @@ class Changes:
 def wanted_of(sink: SinkDeclaration, body: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Leave of a body what the record is to hold afterwards."""
     change = t.cast("Change", sink.change)
-    left_out = change.guards | change.said | ({change.line[1]} if change.line else set())
+    left_out = change.guards | change.said
+    if change.line is not None:
+        left_out |= {change.line.field, change.line.alias}
     return {name: value for name, value in body.items() if name not in left_out}
 
 
@@ -249,10 +257,10 @@ def part_of(
     line = sink.change.line if sink.change else None
     if line is None:
         return record
-    array, key = line
-    items = record.get(array)
+    name = line.field if line.field in body else line.alias
+    items = record.get(line.array)
     for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get(key) == body[key]:
+        if isinstance(item, dict) and item.get(name) == body[name]:
             return item
     return {}
 
@@ -336,7 +344,3 @@ def _version(sink: SinkDeclaration, body: Mapping[str, t.Any], record: Record) -
     if given is not None and comparable(given) > comparable(held):
         return str(given)
     return held
-
-
-def _guard(record: Record, version: str | None, seen: str) -> dict[str, t.Any]:
-    return {STATUS: record.get(STATUS), UPDATED: version, "seen": seen}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-import urllib.parse
 from http import HTTPStatus
 
 from automate_api.errors import (
@@ -20,13 +19,14 @@ from automate_api.errors import (
     ConfigError,
     NotEntitledError,
     RequestRefusedError,
+    UnreachableError,
 )
 from target_automate.intents import OPEN, Cause, Intent, State
 from target_automate.lookup import CannotLookUpError
-from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
+from target_automate.outcomes import UNPROCESSED, Kind, Verdict
 from target_automate.references import Found
 from target_automate.sinks import by_object
-from target_automate.steps import Effort, Later, Ready, Settled, Step, body_of, guarded
+from target_automate.steps import Effort, Later, Ready, Settled, Step, body_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
     from target_automate.preparation import Preparation
     from target_automate.readback import ReadBack
     from target_automate.references import References
+    from target_automate.sending import Sender
     from target_automate.steps import Desk, Policy
     from target_automate.tally import Tally
 
@@ -81,7 +82,8 @@ class Courier:
 
     Attributes:
         desk: Keeps each step.
-        client: Sends.
+        client: Tells how long to wait.
+        senders: Operation to what sends it.
         keys: The idempotency keys.
         preparation: Checks before anything is sent.
         read_back: Finds what may be there.
@@ -99,6 +101,7 @@ class Courier:
 
     desk: Desk
     client: Client
+    senders: Mapping[str, Sender]
     keys: Keys
     preparation: Preparation
     read_back: ReadBack
@@ -185,12 +188,7 @@ class Courier:
         if intent.attempts:
             self.tally.resent(intent.object)
         try:
-            outcome = self.client.attempt(
-                sink.method,
-                self._path(intent, ready.resolved),
-                body=guarded(body_of(intent, sink, ready.resolved), sink, ready.guard),
-                headers=self.keys.headers(intent),
-            )
+            sent = self.senders[sink.operation].send(intent, sink, ready)
         except ConfigError:
             raise  # TLS may fail in the middle of an answer: it stays SENT, the next run settles it
         except AutomateError:
@@ -198,10 +196,7 @@ class Courier:
             self._unprocessed(intent, "not sent")
             raise
         self.probe("answered")
-        verdict = judge(outcome, sink, keys_honoured=self.keys.honoured)
-        if verdict.proves_keys:
-            self.keys.prove()
-        step = self._keep(Attempt(intent, sink, effort, ready, outcome, verdict))
+        step = self._keep(Attempt(intent, sink, effort, ready, sent.outcome, sent.verdict))
         self.probe("outcome kept")
         return step
 
@@ -222,6 +217,8 @@ class Courier:
             Kind.APPROVAL: self._ask_for_approval,
             Kind.CLOSED: self._close_object,
             Kind.REJECTED: self._reject,
+            Kind.CHANGED: self._reject_changed,
+            Kind.UNREACHABLE: self._leave_unreached,
         }
         return handlers[attempt.verdict.kind](attempt)
 
@@ -254,9 +251,13 @@ class Courier:
 
     @staticmethod
     def _is_safe_again(intent: Intent, sink: SinkDeclaration) -> bool:
-        """Tell whether the DMS refuses a second time by itself: the status is not as it was."""
+        """Tell whether a second time does no harm whenever it comes.
+
+        A status is not as it was, so that the DMS refuses; to complete an upload again is the same.
+        """
         change = sink.change
-        return bool(change and change.expected and "status" in intent.payload)
+        is_step = change is not None and change.expected and "status" in intent.payload
+        return bool(is_step) or sink.operation == "upload"
 
     def _give_up(self, intent: Intent, found: str, *, by_key: bool) -> Step:
         """Leave an unknown outcome to the next run where its key settles it, else to a person."""
@@ -444,9 +445,21 @@ class Courier:
         self.breaker.close(sink.object, NotEntitledError(msg, status=HTTPStatus.FORBIDDEN))
         return Settled(intent.state)
 
-    def _path(self, intent: Intent, resolved: str | None) -> str:
-        """Name the call of an intent; one that belongs to a record has its id in it."""
-        return self.paths[intent.object].replace("{id}", urllib.parse.quote(resolved or "", ""))
+    def _reject_changed(self, attempt: Attempt) -> Step:
+        self.breaker.succeeded(attempt.intent.object)
+        return self.desk.move(
+            attempt.intent, State.REJECTED, cause=Cause.CHANGED, reason=attempt.verdict.reason
+        )
+
+    def _leave_unreached(self, attempt: Attempt) -> Settled:
+        """Leave files to the next run: where the DMS wants them sent there is no answer."""
+        name = attempt.intent.object
+        msg = (
+            f"{name}: the place that the DMS names for files does not take them "
+            f"({attempt.verdict.reason}). They stay planned; run again later."
+        )
+        self.breaker.close(name, UnreachableError(msg))
+        return Settled(_before(attempt.intent))
 
     def _unprocessed(self, intent: Intent, reason: str) -> None:
         """Take SENT back: a crash from here on leaves nothing unknown that was not before."""

@@ -69,6 +69,21 @@ class LookupRule:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One item of an array in a record.
+
+    Attributes:
+        array: The record's field.
+        field: Holds the DMS's id of an item, in it and in the call.
+        alias: Holds what people call the item, in it; a payload may name it so instead.
+    """
+
+    array: str
+    field: str
+    alias: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """How a record that is there is changed without undoing what others did.
 
@@ -77,15 +92,14 @@ class Change:
         expected: The call's field for the status that the record is thought to have.
         version: The call's field for the `updatedAt` that it is thought to have.
         said: Fields that are sent along and that no field of the record holds.
-        line: The array of the record, and the field in it and in the payload, where one item of it
-            is what the call changes.
+        line: Where one item of an array is what the call changes.
     """
 
     machine: Machine | None = None
     expected: str | None = None
     version: str | None = None
     said: frozenset[str] = frozenset()
-    line: tuple[str, str] | None = None
+    line: Line | None = None
 
     @property
     def guards(self) -> frozenset[str]:

@@ -89,7 +89,7 @@ def business_key(declaration: SinkDeclaration, body: Mapping[str, t.Any]) -> str
         LookupError: It lacks a field of the key.
     """
     names = declaration.business_key
-    if declaration.natural_key and not body.keys() >= set(names):
+    if declaration.natural_key and not body.keys() >= set(names) - {ABOUT}:
         names = declaration.natural_key
     return " | ".join(_key_part(declaration, body, name) for name in names)
 

@@ -57,6 +57,8 @@ class Cause(enum.StrEnum):
     """The record that it refers to is rejected or does not exist."""
     FUZZY = "fuzzy"
     """The DMS would match it with somebody by name and contact."""
+    CHANGED = "changed"
+    """The file is not any more what it was when its record came."""
     SUPERSEDED = "superseded"
     """The DMS holds something newer, or is further on."""
 

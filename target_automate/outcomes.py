@@ -33,10 +33,19 @@ class Kind(enum.Enum):
     APPROVAL = "the DMS wants an approval first"
     CLOSED = "the DMS does not take this object from us"
     REJECTED = "the DMS does not take this record"
+    CHANGED = "the file is not what was announced"
+    UNREACHABLE = "where files are sent to there is no answer"
 
 
 UNPROCESSED: t.Final = frozenset(
-    {Kind.NOT_SENT, Kind.THROTTLED, Kind.PARENT_GONE, Kind.APPROVAL, Kind.CLOSED}
+    {
+        Kind.NOT_SENT,
+        Kind.THROTTLED,
+        Kind.PARENT_GONE,
+        Kind.APPROVAL,
+        Kind.CLOSED,
+        Kind.UNREACHABLE,
+    }
 )
 """Outcomes after which the same may be sent again without the danger of a second one."""
 

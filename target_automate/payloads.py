@@ -41,8 +41,8 @@ _WAYS: t.Final = (
 
 _ID: t.Final = {"type": "string", "minLength": 1}
 
-COMPUTED: t.Final = ("entityType", "entityId", "size", "sha256")
-"""Fields of the call that uploads a file: no record has them, they follow from it."""
+COMPUTED: t.Final = ("entityType", "entityId", "size")
+"""Fields of the call that uploads a file that no record has: they follow from it."""
 
 _METADATA: t.Final = "_sdc_"
 """What the names of columns begin with that Singer programs add for themselves."""
@@ -147,18 +147,24 @@ class Conformer:
             left_out.add(reference.field)
             named = properties.get(reference.field, _ID)
             properties |= {reference.field: named, reference.alias: named}
+        if sink.change and sink.change.line:
+            line = sink.change.line
+            left_out.add(line.field)
+            properties[line.alias] = properties[line.field]
+            schema["anyOf"] = [{"required": [line.field]}, {"required": [line.alias]}]
         if sink.operation == "upload":
             left_out |= {*schema["required"]}
             for name in COMPUTED:
                 del properties[name]
             properties |= dict.fromkeys(sink.local, _ID)
             schema["required"] += sink.local
-        required = list(dict.fromkeys((*schema.get("required", ()), *self._required)))
+        required = dict.fromkeys((*schema.get("required", ()), *self._required))
         schema["required"] = [name for name in required if name not in left_out]
         # Any of several identities is enough for the call; a required one leaves no choice, and to
         # offer the others in a message would mislead. What a reference needs is checked with it.
         ways = [set(way["required"]) for way in schema.get("anyOf", ())]
-        if any(way <= set(required) or way & left_out for way in ways):
+        references = {reference.field for reference in sink.references}
+        if any(way <= {*schema["required"]} or way & references for way in ways):
             del schema["anyOf"]
         return schema
 

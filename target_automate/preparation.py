@@ -85,7 +85,7 @@ class Preparation:
     def _resolve(self, intent: Intent, sink: SinkDeclaration) -> Ready | Step:
         reference = sink.reference_in(intent.payload)
         if reference is None or intent.resolved is not None:
-            return Ready(intent.resolved)
+            return Ready(intent.resolved, intent.guard)
         resolution = self.references.resolve(intent, reference)
         if isinstance(resolution, Refused):
             return self.desk.move(

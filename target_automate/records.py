@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import typing as t
+from pathlib import Path
 
 from target_automate import identity
+from target_automate.files import FileFacts, UnusableFileError
 from target_automate.intents import Brief, Cause, Meaning, State, meaning
 from target_automate.journal import NewIntent
 from target_automate.payloads import Conformer, Invalid
@@ -88,20 +90,15 @@ class Records:
         try:
             payload = conformer.conform(record)
         except Invalid as invalid:
-            content_hash = identity.content_hash(record)
-            try:
-                key = identity.business_key(sink, invalid.body)
-            except LookupError:
-                key = UNKEYED + content_hash
-            parent = parent_of(self._journal, sink, invalid.body)
-            lane = lane_of(self._journal, sink, key, invalid.body)
-            return Reading(key, content_hash, record, parent, lane, str(invalid))
+            return self._unusable(sink, record, invalid.body, str(invalid))
         for name in payload.unknown:
             if (sink.object, name) not in self._unknown:
                 self._unknown.add((sink.object, name))
                 logger.warning(
                     "%s: the field %r is not sent, the API does not take it", sink.object, name
                 )
+        if sink.operation == "upload" and (problem := _describe_file(payload.body)):
+            return self._unusable(sink, record, payload.body, problem)
         business_key = identity.business_key(sink, payload.body)
         return Reading(
             business_key,
@@ -111,6 +108,23 @@ class Records:
             lane_of(self._journal, sink, business_key, payload.body),
             None,
         )
+
+    def _unusable(
+        self,
+        sink: SinkDeclaration,
+        record: Mapping[str, t.Any],
+        body: Mapping[str, t.Any],
+        problem: str,
+    ) -> Reading:
+        """Read a record that cannot be sent, by what of it could be taken."""
+        content_hash = identity.content_hash(record)
+        try:
+            key = identity.business_key(sink, body)
+        except LookupError:
+            key = UNKEYED + content_hash
+        parent = parent_of(self._journal, sink, body)
+        lane = lane_of(self._journal, sink, key, body)
+        return Reading(key, content_hash, record, parent, lane, problem)
 
     def keep(self, sink: SinkDeclaration, reading: Reading, at: float) -> Kept:
         """Find the intent that a record is, or make it one.
@@ -150,6 +164,24 @@ class Records:
         )
         intent_id = add_behind(journal, newest, new, at)
         return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
+
+
+def _describe_file(body: dict[str, t.Any]) -> str | None:
+    """Add to a payload what the call says of its file; tell why it cannot be sent."""
+    path = Path(body["path"]).absolute()  # the next run may be started in another folder
+    try:
+        facts = FileFacts.of(path)
+    except UnusableFileError as error:
+        return str(error)
+    if body.setdefault("sha256", facts.sha256) != facts.sha256:
+        return "`sha256`: the file has another digest than the record says"
+    body |= {
+        "path": str(path),
+        "size": facts.size,
+        "fileName": body.get("fileName", facts.name),
+        "contentType": body.get("contentType", facts.content_type),
+    }
+    return None
 
 
 def add_behind(journal: Journal, newest: Head | None, new: NewIntent, at: float) -> int:

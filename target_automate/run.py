@@ -8,6 +8,7 @@ import typing as t
 from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import UnsettledError
+from target_automate.attachments import Attachments
 from target_automate.breaker import Breaker
 from target_automate.courier import Courier
 from target_automate.delivery import Delivery
@@ -19,8 +20,10 @@ from target_automate.operations import Operations
 from target_automate.parts import DELIVERED, Parts, connected, paths_of, tenant_of
 from target_automate.paths import journal_path
 from target_automate.records import Records
+from target_automate.sending import Calls
 from target_automate.steps import Policy
 from target_automate.tally import Tally
+from target_automate.uploading import Uploads
 from target_automate.watermark import NOTHING, Watermark
 
 if t.TYPE_CHECKING:
@@ -228,6 +231,7 @@ def open_run(  # noqa: PLR0913 - what tests inject
     with (
         open_journal(journal_path(values), tenant=tenant, key=key) as journal,
         connected(api, stop=stop, clock=clock) as client,
+        contextlib.closing(Uploads(api, stop=stop, clock=clock)) as uploads,
     ):
         tally = Tally(
             max_rejects=values.get("max_rejects"),
@@ -236,7 +240,9 @@ def open_run(  # noqa: PLR0913 - what tests inject
         watermark, breaker = Watermark(), Breaker(clock)
         records = Records(journal, contract.load())
         intake = Intake(journal, records, watermark=watermark, tally=tally, clock=clock)
-        courier = _courier(journal, client, api, values, tenant, tally, breaker, clock, probe)
+        courier = _courier(
+            journal, client, uploads, api, values, tenant, tally, breaker, clock, probe
+        )
         delivery = Delivery(
             journal,
             courier,
@@ -265,6 +271,7 @@ def open_run(  # noqa: PLR0913 - what tests inject
 def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
     journal: Journal,
     client: Client,
+    uploads: Uploads,
     api: ApiConfig,
     values: Mapping[str, t.Any],
     tenant: str,
@@ -282,9 +289,16 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
         lifetime=values["idempotency_ttl"],
         policy=values["idempotency_honoured"],
     )
+    paths = paths_of(api)
     return Courier(
         desk=parts.desk,
         client=client,
+        senders={
+            **dict.fromkeys(("upsert", "create", "update"), Calls(client, keys, paths)),
+            "upload": Attachments(
+                client, uploads, parts.lookup, parts.desk, paths["attachments"], probe
+            ),
+        },
         keys=keys,
         preparation=parts.preparation,
         read_back=parts.read_back,
@@ -295,6 +309,6 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
         breaker=breaker,
         tally=tally,
         policy=Policy(visible_after=values["cooldown_seconds"], patience=api.max_wait_seconds),
-        paths=paths_of(api),
+        paths=paths,
         probe=probe,
     )

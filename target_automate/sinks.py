@@ -7,7 +7,7 @@ import re
 import typing as t
 
 from target_automate import statuses
-from target_automate.declarations import ABOUT, Change, LookupRule, Reference, SinkDeclaration
+from target_automate.declarations import ABOUT, Change, Line, LookupRule, Reference, SinkDeclaration
 from target_automate.entities import (
     APPOINTMENTS,
     ATTACHMENTS,
@@ -192,9 +192,10 @@ SINKS: t.Final[tuple[SinkDeclaration, ...]] = (
         entity=REPAIR_ORDERS,
         number_field="roNumber",
         business_key=(ABOUT, "lineId"),
+        natural_key=(ABOUT, "lineCode"),
         references=(_ORDER,),
         unknown="resend",
-        change=Change(line=("lines", "lineId")),
+        change=Change(line=Line(array="lines", field="lineId", alias="lineCode")),
     ),
     SinkDeclaration(
         object="attachments",

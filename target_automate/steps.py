@@ -156,7 +156,7 @@ def body_of(intent: Intent, sink: SinkDeclaration, resolved: str | None) -> dict
 def guarded(
     body: Mapping[str, t.Any], sink: SinkDeclaration, guard: Mapping[str, t.Any] | None
 ) -> dict[str, t.Any]:
-    """Add to a body what the DMS is thought to hold, where the call takes it.
+    """Add to a body what the DMS is thought to hold, where the call takes it, and the line's id.
 
     Args:
         body: By `body_of`.
@@ -170,4 +170,7 @@ def guarded(
         sink.change.version: guard.get("updatedAt"),
     }
     given = {name: value for name, value in fields.items() if name and value is not None}
+    if (line := sink.change.line) is not None:
+        given[line.field] = guard.get(line.field)
+        body = {name: value for name, value in body.items() if name != line.alias}
     return {**body, **given}
