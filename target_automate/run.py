@@ -21,6 +21,7 @@ from target_automate.parts import DELIVERED, Parts, connected, paths_of, tenant_
 from target_automate.paths import journal_path
 from target_automate.records import Records
 from target_automate.sending import Calls
+from target_automate.settlement import Settlement
 from target_automate.steps import Policy
 from target_automate.tally import Tally
 from target_automate.uploading import Uploads
@@ -289,26 +290,32 @@ def _courier(  # noqa: PLR0913, PLR0917 - the parts of a run
         lifetime=values["idempotency_ttl"],
         policy=values["idempotency_honoured"],
     )
-    paths = paths_of(api)
-    return Courier(
+    paths, operations = paths_of(api), Operations(client)
+    policy = Policy(visible_after=values["cooldown_seconds"], patience=api.max_wait_seconds)
+    settlement = Settlement(
         desk=parts.desk,
         client=client,
-        senders={
-            **dict.fromkeys(("upsert", "create", "update"), Calls(client, keys, paths)),
-            "upload": Attachments(
-                client, uploads, parts.lookup, parts.desk, paths["attachments"], probe
-            ),
-        },
+        references=parts.references,
+        changes=parts.changes,
+        matching=parts.matching,
+        operations=operations,
+        breaker=breaker,
+        policy=policy,
+        paths=paths,
+    )
+    calls = Calls(client, keys, paths)
+    files = Attachments(client, uploads, parts.lookup, parts.desk, paths["attachments"], probe)
+    return Courier(
+        desk=parts.desk,
+        senders={"upsert": calls, "create": calls, "update": calls, "upload": files},
         keys=keys,
         preparation=parts.preparation,
         read_back=parts.read_back,
         changes=parts.changes,
-        references=parts.references,
-        matching=parts.matching,
-        operations=Operations(client),
+        operations=operations,
         breaker=breaker,
         tally=tally,
-        policy=Policy(visible_after=values["cooldown_seconds"], patience=api.max_wait_seconds),
-        paths=paths,
+        policy=policy,
+        settlement=settlement,
         probe=probe,
     )
