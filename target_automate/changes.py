@@ -11,12 +11,21 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from automate_api import contract
 from automate_api.errors import NotEntitledError
-from automate_api.exact_json import encode
 from target_automate import identity
+from target_automate.comparing import (
+    STATUS,
+    UPDATED,
+    in_time,
+    lasting,
+    part_of,
+    picked,
+    says,
+    told,
+    wanted_of,
+)
 from target_automate.intents import Cause, Intent, State
-from target_automate.lookup import CannotLookUpError, holds
+from target_automate.lookup import CannotLookUpError
 from target_automate.readback import MATCHED_BY
 from target_automate.steps import Ready, Settled, body_of
 
@@ -27,15 +36,10 @@ if t.TYPE_CHECKING:
     from target_automate.lookup import Lookup, Record
     from target_automate.steps import Desk
 
-UPDATED: t.Final = "updatedAt"
-STATUS: t.Final = "status"
 GONE: t.Final = "the DMS has no such record"
 NO_LINE: t.Final = "the DMS's record has no such line"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
 PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
-
-_MOST_TOLD: t.Final = 5
-"""Fields that a refusal quotes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -184,17 +188,17 @@ class Changes:
         """Tell whether others have changed a record since a time; own writes do not count."""
         if not isinstance(held, str):
             return False
-        if (at := comparable(held)) <= (seen := comparable(given)):
+        if (at := in_time(held)) <= (seen := in_time(given)):
             return False
         own = {
-            comparable(version): guard.get(UPDATED)
+            in_time(version): guard.get(UPDATED)
             for version, guard in self.desk.journal.versions(intent.lane).items()
         }
         while at in own:
             before = own.pop(at)
             if not isinstance(before, str):
                 return True
-            if (at := comparable(before)) <= seen:
+            if (at := in_time(before)) <= seen:
                 return False
         return True
 
@@ -237,95 +241,8 @@ class Changes:
 
     def _seen(self, there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> str:
         """Hash what the DMS holds of the fields to be changed, but for the status."""
-        held = {n: v for n, v in picked(there, wanted).items() if n != STATUS}
+        held = lasting({n: v for n, v in picked(there, wanted).items() if n != STATUS})
         return self.desk.journal.seal.digest("seen", identity.canonical(held).decode()).hex()
-
-
-def wanted_of(sink: SinkDeclaration, body: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Leave of a body what the record is to hold afterwards."""
-    change = t.cast("Change", sink.change)
-    left_out = change.guards | change.said
-    if change.line is not None:
-        left_out |= {change.line.field, change.line.alias}
-    return {name: value for name, value in body.items() if name not in left_out}
-
-
-def part_of(
-    sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]
-) -> Mapping[str, t.Any]:
-    """Find the part of a record that a body is about: the whole of it, or one of its lines."""
-    line = sink.change.line if sink.change else None
-    if line is None:
-        return record
-    name = line.field if line.field in body else line.alias
-    items = record.get(line.array)
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get(name) == body[name]:
-            return item
-    return {}
-
-
-def says(there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> bool:
-    """Tell whether a record holds at least what is wanted."""
-    return all(name in there and _equal(name, there[name], wanted[name]) for name in wanted)
-
-
-def picked(there: object, wanted: object) -> t.Any:  # noqa: ANN401 - any JSON
-    """Leave of what a record holds the fields that are wanted, whatever they hold."""
-    if isinstance(wanted, dict):
-        held = there if isinstance(there, dict) else {}
-        return {name: picked(held.get(name), part) for name, part in wanted.items()}
-    return there
-
-
-def differences(
-    there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]
-) -> dict[str, tuple[t.Any, t.Any]]:
-    """List the fields that would change, nested ones dotted: what is held, and what is wanted."""
-    found: dict[str, tuple[t.Any, t.Any]] = {}
-    for name, value in wanted.items():
-        held = there.get(name)
-        if isinstance(value, dict):
-            inner = differences(held if isinstance(held, dict) else {}, value)
-            found |= {f"{name}.{path}": pair for path, pair in inner.items()}
-        elif not _equal(name, held, value):
-            found[name] = (held, value)
-    return found
-
-
-def told(there: Mapping[str, t.Any], wanted: Mapping[str, t.Any], record: Record) -> str:
-    """Say for a person what the DMS holds: statuses, amounts and times; no text of people."""
-    parts = []
-    for name, (held, _) in list(differences(there, wanted).items())[:_MOST_TOLD]:
-        value = held
-        if isinstance(held, list):
-            value = f"{len(held)} of them"
-        elif not _may_be_told(name, held):
-            value = "another"
-        shown = value if isinstance(value, str) else encode(value).decode()
-        parts.append(f"{name} {shown}")
-    changed = record.get(UPDATED)
-    if isinstance(changed, str):
-        parts.append(f"changed at {changed[:32]}")
-    return ", ".join(parts) or "something else"
-
-
-def comparable(instant: str) -> str:
-    """Write an instant so that the later is the greater."""
-    return identity.comparable(UPDATED, instant)
-
-
-def _equal(name: str, held: object, wanted: object) -> bool:
-    if isinstance(held, str) and isinstance(wanted, str):
-        return identity.comparable(name, held) == identity.comparable(name, wanted)
-    return holds(held, wanted)
-
-
-def _may_be_told(name: str, held: object) -> bool:
-    leaf = name.rpartition(".")[2]
-    if leaf in contract.load().pii_fields:
-        return False
-    return not isinstance(held, str) or leaf in {STATUS, "appointmentTime"}
 
 
 def _is_backwards(change: Change, status: object, wanted: Mapping[str, t.Any]) -> bool:
@@ -341,6 +258,6 @@ def _version(sink: SinkDeclaration, body: Mapping[str, t.Any], record: Record) -
     given = body.get(field) if field else None
     if not isinstance(held, str):
         return given
-    if given is not None and comparable(given) > comparable(held):
+    if given is not None and in_time(given) > in_time(held):
         return str(given)
     return held

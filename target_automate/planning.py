@@ -17,7 +17,8 @@ from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
-from target_automate.changes import PASSED, UNCHANGED, differences, part_of, wanted_of
+from target_automate.changes import PASSED, UNCHANGED
+from target_automate.comparing import differences, part_of, wanted_of
 from target_automate.intents import OPEN, Intent, State
 from target_automate.journal_file import lock_journal, open_journal
 from target_automate.lookup import CannotLookUpError

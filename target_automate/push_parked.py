@@ -10,7 +10,7 @@ import click
 
 from automate_api.errors import ConfigError, UnsettledError
 from target_automate import replays
-from target_automate.changes import differences, part_of, wanted_of
+from target_automate.comparing import differences, part_of, wanted_of
 from target_automate.entities import lists_of
 from target_automate.intents import State
 from target_automate.journal_file import change_journal
