@@ -23,6 +23,7 @@ _REASONS: t.Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
     (urllib3.exceptions.NewConnectionError, Trouble.UNSENT, "no connection"),
     (urllib3.exceptions.ConnectTimeoutError, Trouble.UNSENT, "no connection in time"),
     (urllib3.exceptions.TimeoutError, Trouble.TIMED_OUT, "no byte within the time allowed"),
+    (TimeoutError, Trouble.TIMED_OUT, "no byte taken within the time allowed"),
     (http.client.IncompleteRead, Trouble.TRUNCATED, "the answer broke off"),
     (urllib3.exceptions.DecodeError, Trouble.TRUNCATED, "the answer broke off"),
 )
@@ -31,12 +32,13 @@ _REASONS: t.Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
 _E = t.TypeVar("_E", bound=BaseException)
 
 
-def failure(error: Exception, host: str) -> Failure:
+def failure(error: Exception, host: str, *, source: str = "`api_url`") -> Failure:
     """Read an exception that came instead of an answer.
 
     Args:
         error: Of requests or urllib3, with its causes.
         host: Of the API, for messages.
+        source: What names the host, for messages.
 
     Returns:
         Trouble that another attempt may cure.
@@ -47,21 +49,21 @@ def failure(error: Exception, host: str) -> Failure:
     chain = list(_chain(error))
     if untrusted := _first(chain, ssl.SSLCertVerificationError):
         msg = (
-            f"TLS: the certificate of {host} is not trusted ({untrusted.verify_message}). If the "
-            "API stands behind a private certificate authority, name its PEM file in `ca_bundle`; "
-            "otherwise check `api_url`."
+            f"TLS: the certificate of {host} is not trusted ({untrusted.verify_message}). If it "
+            "stands behind a private certificate authority, name its PEM file in `ca_bundle`; "
+            f"otherwise check {source}."
         )
         raise ConfigError(msg) from error
     insecure = _first(chain, ssl.SSLError)
     # An end of file is a cut connection, also under TLS.
     if insecure and not isinstance(insecure, ssl.SSLEOFError):
         msg = (
-            f"TLS: no secure connection to {host} ({insecure.reason}). Check that `api_url` names "
+            f"TLS: no secure connection to {host} ({insecure.reason}). Check that {source} names "
             "a host and port that speak TLS."
         )
         raise ConfigError(msg) from error
     if _first(chain, requests.exceptions.InvalidURL):
-        msg = "`api_url` is not an address that can be used."
+        msg = f"{source} is not an address that can be used."
         raise ConfigError(msg) from error
     for kind, trouble, reason in _REASONS:
         if _first(chain, kind):

@@ -18,6 +18,7 @@ import urllib.parse
 
 import requests
 import requests.adapters
+import urllib3.exceptions
 
 from automate_api.config import is_loopback
 from automate_api.transport import POOL_SIZE
@@ -118,7 +119,10 @@ class SignedUrls:
         # A session would add cookies, and credentials from a `.netrc`.
         prepared = requests.PreparedRequest()
         prepared.prepare_method(method)
-        prepared.prepare_url(url, None)
+        try:
+            prepared.prepare_url(url, None)
+        except ValueError:
+            raise AddressError from None
         # Not of the address as it was written: libraries differ in how they read an odd one.
         address = t.cast("str", prepared.url)
         self.host(address)
@@ -129,6 +133,8 @@ class SignedUrls:
         _sending.now = True
         try:
             return self._connections.send(prepared, timeout=self._timeout, **environment)
+        except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError):
+            raise AddressError from None
         finally:
             _sending.now = False
 

@@ -194,8 +194,6 @@ class Fetcher:
         try:
             with self._open(wanted.url, rest or wanted.known.conditions) as response:
                 return self._read(response, transfer, is_rest=bool(rest))
-        except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError):
-            raise FileError(NOT_HTTPS, lasting=True) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             host = self._host(wanted.url)
             try:

@@ -15,6 +15,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE: t.Final = 1 << 16
+PATIENCE: t.Final = 15
+"""Seconds to wait for the end of a request that its client has left."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +77,14 @@ class UploadHost(LoopbackServer):
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.script: list[Answer] = []
         self.came: list[Came] = []
-        self.lock = threading.Lock()
+        self.changed = threading.Condition()
         super().__init__(_Handler, tls)
+
+    def ended(self, count: int) -> list[Came]:
+        """Wait until so many requests have ended, and list them."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.came) >= count, PATIENCE)
+            return list(self.came)
 
     @property
     def url(self) -> str:
@@ -94,14 +102,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """Take a file."""
         host: UploadHost = self.server.owner
-        with host.lock:
+        with host.changed:
             answer = host.script.pop(0) if host.script else Answer()
         limit = answer.cut if answer.cut is not None else answer.early
         size, digest = self._take(answer, limit)
         headers = {name.lower(): value for name, value in self.headers.items()}
         came = Came(self.command, self.path, headers, size, digest)
-        with host.lock:
+        with host.changed:
             host.came.append(came)
+            host.changed.notify_all()
         if limit is not None or not came.is_whole:
             self.close_connection = True
         if answer.cut is not None or (limit is None and not came.is_whole):
@@ -117,7 +126,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         digest, size, then = hashlib.sha256(), 0, answer.then
         end = wanted if limit is None else min(limit, wanted)
         while size < end:
-            piece = self.rfile.read1(min(PIECE, end - size))  # type: ignore[attr-defined]  # it is buffered
+            piece = self.rfile.read1(min(PIECE, end - size))
             if not piece:
                 break
             digest.update(piece)
