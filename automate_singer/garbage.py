@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 THRESHOLD: t.Final = 100_000
 """Containers between two searches for garbage in circles, of which records have none.
@@ -24,3 +28,19 @@ def search_seldom(*, freeze: bool = False) -> None:
     if freeze:
         gc.freeze()
     gc.set_threshold(THRESHOLD)
+
+
+@contextlib.contextmanager
+def frozen() -> Iterator[None]:
+    """Search for none within a block that imports a program, and for none of what it leaves.
+
+    Measured with the tap: importing it takes 0.27 s in place of 0.31 s, a run over 200 k records
+    3 % less, and 0.4 MiB more are held. Not with DuckDB, as `search_seldom` says of `freeze`.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        # Before it is enabled: the next container made would set off a search through everything.
+        gc.freeze()
+        gc.enable()
