@@ -69,7 +69,7 @@ def _panel(section: Mapping[str, t.Any], top: int) -> Iterator[str]:
         middle = y + BAR - 3
         length = max(1.0, _rate(cell) / longest * (WIDTH - LABELS - VALUES))
         label = html.escape(name_of(cell))
-        times = "" if cell["times_first"] is None else f" ({cell['times_first']:.1f}x)"
+        times = "" if cell["times_first"] is None else f" ({cell['times_first']['median']:.1f}x)"
         kind = cell["kind"]
         yield (
             f'<text class="{kind}" x="{LABELS - 8}" y="{middle}" text-anchor="end">{label}</text>'

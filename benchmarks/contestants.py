@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 
 BIN: t.Final = Path(sys.executable).parent
 PAGE_SIZE: t.Final = 200
+"""Rows of a page, unless a run says otherwise; the floor, dlt and Airbyte know no other."""
 WAREHOUSE: t.Final = "warehouse.duckdb"
 Kind = t.Literal["ours", "peer", "floor"]
 
@@ -34,11 +35,13 @@ class Task:
         api_url: The page server's.
         folder: Empty; for whatever it writes.
         in_flight: Requests under way at once, for those that can have more than one.
+        page_size: Rows to ask for in one request, for those that can be told.
     """
 
     api_url: str
     folder: Path
     in_flight: int
+    page_size: int
 
     @property
     def base_url(self) -> str:
@@ -96,7 +99,7 @@ def _tap(task: Task, **changes: object) -> Command:
         "mfa_type": "none",
         "session_store": "memory",
         "start_date": "2025-01-01T00:00:00Z",
-        "page_size": PAGE_SIZE,
+        "page_size": task.page_size,
         "requests_per_second": 1_000_000,
         "concurrency": task.in_flight,
         "cooldown_seconds": 2,
@@ -120,7 +123,8 @@ def _batches(task: Task) -> Command:
 
 
 def _plain(task: Task) -> Command:
-    config = task.write("plain.json", {"base_url": task.base_url, "token": TOKEN})
+    settings = {"base_url": task.base_url, "token": TOKEN, "page_size": task.page_size}
+    config = task.write("plain.json", settings)
     return [sys.executable, "-m", "benchmarks.plain_tap", "--config", config]
 
 
@@ -134,7 +138,7 @@ def _msdk(task: Task) -> Command:
     stream = {
         "name": "vehicles",
         "path": "/vehicles",
-        "params": {"pageSize": PAGE_SIZE},
+        "params": {"pageSize": task.page_size},
         "records_path": "$.items[*]",
         "primary_keys": ["vehicleId"],
     }

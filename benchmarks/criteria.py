@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, PAGE_SIZE
+from benchmarks.sections import LARGER_PAGES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.results import Cell
 
-PAGE_ROWS: t.Final = 200
 CEILING: t.Final = 5.0
 """Times as many rows as ours that the server has to be able to serve."""
 BY_HAND: t.Final = frozenset({"airbyte-split", "dlt-split"})
@@ -57,10 +57,17 @@ class _Cells:
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._cells = cells
 
-    def find(self, section: str, contestant: str, in_flight: int | None = None) -> Cell | None:
+    def find(
+        self,
+        section: str,
+        contestant: str,
+        in_flight: int | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Cell | None:
         """Return the one that is meant, if it was measured with the rows that it should have."""
+        wanted = (section, contestant, page_size)
         for cell in self._cells:
-            same = (cell.section, cell.run.contestant) == (section, contestant)
+            same = (cell.section, cell.run.contestant, cell.run.page_size) == wanted
             if same and in_flight in {None, cell.run.in_flight} and cell.rows == cell.run.rows:
                 return cell
         return None
@@ -81,21 +88,24 @@ class _Cells:
         ]
 
 
-def judge(cells: Sequence[Cell], pages_per_second: float) -> list[Criterion]:
+def judge(cells: Sequence[Cell], pages_per_second: Mapping[int, float]) -> list[Criterion]:
     """Compare what was measured in full with what must hold.
 
     Args:
         cells: Of all sections.
-        pages_per_second: That the server gives at most.
+        pages_per_second: That the server gives at most, by the rows of a page.
     """
     known = _Cells(cells)
     return [*_speed(known), *_memory(known), *_server(cells, pages_per_second)]
 
 
 def _speed(known: _Cells) -> Iterator[Criterion]:
-    ours, plain = known.find("read", "tap"), known.find("read", "plain")
-    if ours and plain:
-        yield Criterion("0 ms, to /dev/null: times a plain SDK tap", 6.0, ours.times(plain))
+    for size in (PAGE_SIZE, *LARGER_PAGES):
+        ours = known.find("read", "tap", page_size=size)
+        plain = known.find("read", "plain", page_size=size)
+        if ours and plain:
+            text = f"0 ms, to /dev/null, pages of {size:,}: times a plain SDK tap"
+            yield Criterion(text, 6.0, ours.times(plain))
     for in_flight, wanted in ((16, 12.0), (32, 20.0)):
         ours = known.find("latency", "tap", in_flight)
         peers = known.peers("latency")
@@ -126,9 +136,10 @@ def _memory(known: _Cells) -> Iterator[Criterion]:
         yield Criterion(text, 1.6, large.together / small.together, at_most=True)
 
 
-def _server(cells: Sequence[Cell], pages_per_second: float) -> Iterator[Criterion]:
+def _server(cells: Sequence[Cell], pages_per_second: Mapping[int, float]) -> Iterator[Criterion]:
     ours = [cell for cell in cells if CONTESTANTS[cell.run.contestant].kind == "ours"]
     if ours:
-        fastest = max(cell.rate for cell in ours)
+        sizes = [(cell.run.page_size, cell.rate) for cell in ours]
+        least = min(pages_per_second[size] * size / rate for size, rate in sizes)
         text = "the server's ceiling: times the fastest of ours"
-        yield Criterion(text, CEILING, pages_per_second * PAGE_ROWS / fastest)
+        yield Criterion(text, CEILING, least)

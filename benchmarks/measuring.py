@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from benchmarks.contestants import Contestant
     from benchmarks.processes import Pipeline
     from benchmarks.sections import Run, Section
 
@@ -43,7 +42,7 @@ class Meter:
         self._folder = folder
         self._say = say
         self._most_rows = most_rows
-        self._proven: set[tuple[str, int]] = set()
+        self._proven: set[tuple[str, int, int]] = set()
 
     def measure(self, section: Section, rounds: int) -> list[Cell]:
         """Measure a section's runs, round by round.
@@ -59,30 +58,30 @@ class Meter:
         for number in range(min(rounds, section.rounds)):
             for cell in cells:
                 contestant = CONTESTANTS[cell.run.contestant]
+                flight = f" ({cell.run.in_flight})" if cell.run.in_flight > 1 else ""
                 if contestant.name in self.absent:
                     continue
                 try:
-                    sample = self._sample(contestant, cell.run, section.latency)
+                    sample = self._sample(cell.run, section.latency)
                 except (NotInstalledError, RunFailedError) as error:
                     self.absent[contestant.name] = str(error)
                     self._say(f"{contestant.label}: {error}")
                     continue
                 cell.samples.append(sample)
                 self._say(
-                    f"{section.name} {number + 1}: {contestant.label}"
-                    f"{f' ({cell.run.in_flight})' if cell.run.in_flight > 1 else ''}, "
+                    f"{section.name} {number + 1}: {cell.label}{flight}, "
                     f"{sample.rows:,} rows: {sample.rate:,.0f} rows/s"
                 )
         return [cell for cell in cells if cell.samples]
 
-    def _sample(self, contestant: Contestant, run: Run, latency: int) -> Sample:
-        for name in contestant.environments:
+    def _sample(self, run: Run, latency: int) -> Sample:
+        for name in CONTESTANTS[run.contestant].environments:
             environment(name)
         if run.from_start:
-            self._prove(contestant, latency, run.in_flight)
+            self._prove(run, latency)
         rows = min(run.rows, self._most_rows or run.rows)
-        start = None if run.from_start else self._short_run(contestant, latency, run.in_flight)
-        took = self._run(contestant, rows, latency, run.in_flight)
+        start = None if run.from_start else self._short_run(run, latency)
+        took = self._run(run, rows, latency)
         wall, cpu, counted = took.wall, took.cpu, rows
         if start is not None and rows > SHORT:
             wall, cpu, counted = wall - start.wall, cpu - start.cpu, rows - SHORT
@@ -92,31 +91,24 @@ class Meter:
         memory = tuple(each.rss for each in took.programs)
         return Sample(rows, counted / wall, cpu / counted * PER, memory, took.together)
 
-    def _prove(self, contestant: Contestant, latency: int, in_flight: int) -> None:
+    def _prove(self, run: Run, latency: int) -> None:
         """Look once at lines that go nowhere when they are measured."""
-        if (contestant.name, in_flight) not in self._proven:
-            self._short_run(contestant, latency, in_flight)
-            self._proven.add((contestant.name, in_flight))
+        way = (run.contestant, run.in_flight, run.page_size)
+        if way not in self._proven:
+            self._short_run(run, latency)
+            self._proven.add(way)
 
-    def _short_run(self, contestant: Contestant, latency: int, in_flight: int) -> Pipeline:
-        lines = self._folder / "lines"
-        return self._run(contestant, SHORT, latency, in_flight, out=lines)
+    def _short_run(self, run: Run, latency: int) -> Pipeline:
+        return self._run(run, SHORT, latency, out=self._folder / "lines")
 
-    def _run(
-        self,
-        contestant: Contestant,
-        rows: int,
-        latency: int,
-        in_flight: int,
-        *,
-        out: Path | None = None,
-    ) -> Pipeline:
+    def _run(self, run: Run, rows: int, latency: int, *, out: Path | None = None) -> Pipeline:
+        contestant = CONTESTANTS[run.contestant]
         folder = self._folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         vehicles = Vehicles(rows)
         with serving(rows, latency) as server:
-            task = Task(server.api_url, folder, in_flight)
+            task = Task(server.api_url, folder, run.in_flight, run.page_size)
             if contestant.before is not None:
                 run_pipeline(contestant.before(task), folder)
             served = server.rows_served()

@@ -168,8 +168,15 @@ class PageServer:
 
     def rows_served(self) -> int:
         """Count the rows that went out so far."""
+        return self._stats()["rows"]
+
+    def answers(self) -> int:
+        """Count the pages that went out so far."""
+        return self._stats()["answers"]
+
+    def _stats(self) -> dict[str, int]:
         with urllib.request.urlopen(f"{self.api_url}/stats") as answer:  # noqa: S310 - our own
-            return int(json.load(answer)["rows"])
+            return t.cast("dict[str, int]", json.load(answer))
 
     def ceiling(self, page_size: int, seconds: float) -> float:
         """Measure how many full pages a second it gives at most."""

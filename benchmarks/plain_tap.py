@@ -20,8 +20,6 @@ if t.TYPE_CHECKING:
 
     import requests
 
-PAGE_SIZE: t.Final = 200
-
 
 class UntilLastPage(PageNumberPaginator):
     """Turns pages until one is not full."""
@@ -62,7 +60,10 @@ class Vehicles(RESTStream[int]):
         self, context: Mapping[str, t.Any] | None, next_page_token: int | None
     ) -> dict[str, t.Any]:
         """Ask for a page of what has changed since the bookmark."""
-        params: dict[str, t.Any] = {"page": next_page_token or 1, "pageSize": PAGE_SIZE}
+        params: dict[str, t.Any] = {
+            "page": next_page_token or 1,
+            "pageSize": self.config["page_size"],
+        }
         if since := self.get_starting_replication_key_value(context):
             params["updatedFrom"] = since
         return params
@@ -80,8 +81,12 @@ class PlainTap(Tap):
     name = "tap-plain"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = {
         "type": "object",
-        "properties": {"base_url": {"type": "string"}, "token": {"type": "string", "secret": True}},
-        "required": ["base_url", "token"],
+        "properties": {
+            "base_url": {"type": "string"},
+            "token": {"type": "string", "secret": True},
+            "page_size": {"type": "integer"},
+        },
+        "required": ["base_url", "token", "page_size"],
     }
 
     def discover_streams(self) -> list[Vehicles]:

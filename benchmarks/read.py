@@ -30,7 +30,7 @@ from benchmarks.measuring import Meter
 from benchmarks.page_server import serving
 from benchmarks.report import RESULTS, update_docs
 from benchmarks.results import facts_of, tables
-from benchmarks.sections import FEW, FULL, QUICK, pick
+from benchmarks.sections import FEW, FULL, LARGER_PAGES, QUICK, pick
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,13 +71,13 @@ class Outcome:
     """All that was measured.
 
     Attributes:
-        ceiling: Pages a second that the server gives at most.
+        ceiling: Pages a second that the server gives at most, by their rows.
         sections: In JSON.
         criteria: What must hold, of what was measured in full.
         absent: Contestants that could not be measured, and why.
     """
 
-    ceiling: float
+    ceiling: Mapping[int, float]
     sections: list[dict[str, t.Any]]
     criteria: list[Criterion]
     absent: Mapping[str, str]
@@ -90,7 +90,9 @@ class Outcome:
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
             "versions": versions(),
-            "server_pages_per_second": round(self.ceiling),
+            "server_pages_per_second": {
+                str(size): round(most) for size, most in self.ceiling.items()
+            },
             "sections": self.sections,
             "criteria": [each.facts() for each in self.criteria],
             "absent": {CONTESTANTS[name].label: why for name, why in reasons.items()},
@@ -129,8 +131,10 @@ def measure(sections: Sequence[Section], rounds: int, rows: int | None, *, judge
         click.echo(line, err=True)
 
     with serving(FEW) as server:
-        ceiling = server.ceiling(PAGE_SIZE, CEILING_SECONDS)
-    say(f"The server gives {ceiling:,.0f} pages of {PAGE_SIZE} rows a second at most.")
+        sizes = (PAGE_SIZE, *LARGER_PAGES)
+        ceiling = {size: server.ceiling(size, CEILING_SECONDS) for size in sizes}
+    for size, most in ceiling.items():
+        say(f"The server gives {most:,.0f} pages of {size:,} rows a second at most.")
     cells: list[Cell] = []
     facts = []
     with tempfile.TemporaryDirectory() as name:

@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 from benchmarks.chart import chart, name_of
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.results import HEADINGS, row
 
 if t.TYPE_CHECKING:
@@ -46,8 +47,9 @@ def filled(page: str, results: Mapping[str, t.Any]) -> str:
 
 def _about(results: Mapping[str, t.Any]) -> Iterator[str]:
     yield f"{results['system']}, Python {results['python']}; {', '.join(results['versions'])}."
-    pages = results["server_pages_per_second"]
-    yield f"The page server gives {pages:,} pages of 200 rows a second at most."
+    ceiling = results["server_pages_per_second"].items()
+    pages = [f"{most:,} pages of {int(size):,} rows" for size, most in ceiling]
+    yield f"The page server gives {', or '.join(pages)} a second at most."
     yield ""
 
 
@@ -56,13 +58,30 @@ def _sections(results: Mapping[str, t.Any]) -> Iterator[str]:
         yield f"### {section['title']}"
         first = section["cells"][0]
         told = "" if first["times_first"] is None else f"; x first: times {name_of(first)}"
+        sizes = {cell["page_size"] for cell in section["cells"]}
+        told += " with pages of the same size" if len(sizes) > 1 else ""
         yield f"Medians{told}. Processor time is that of all programs together."
         yield ""
         yield from _table(HEADINGS, [row(cell) for cell in section["cells"]])
         yield ""
+        if len(sizes) > 1:
+            yield _page_sizes(section["cells"])
+            yield ""
     for label, reason in results["absent"].items():
         yield f"Not measured: {label} ({reason})."
         yield ""
+
+
+def _page_sizes(cells: Sequence[Mapping[str, t.Any]]) -> str:
+    """Say in a sentence what ours gain from larger pages."""
+    first = CONTESTANTS[cells[0]["contestant"]].label
+    reached = [
+        "{median:.1f} times ({least:.1f} to {most:.1f})".format(**cell["times_first"])
+        + f" with pages of {cell['page_size']:,}"
+        for cell in cells
+        if cell["kind"] == "ours" and cell["times_first"] is not None
+    ]
+    return f"Ours beside the {first}, and in brackets from round to round: {', '.join(reached)}."
 
 
 def _criteria(results: Mapping[str, t.Any]) -> Iterator[str]:

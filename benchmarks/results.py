@@ -8,7 +8,7 @@ import typing as t
 
 from rich.table import Table
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, PAGE_SIZE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,6 +54,13 @@ class Cell:
     samples: list[Sample] = dataclasses.field(default_factory=list)
 
     @property
+    def label(self) -> str:
+        """Whose it is, and the size of its pages where that is not the usual one."""
+        size = self.run.page_size
+        pages = "" if size == PAGE_SIZE else f", pages of {size:,}"
+        return f"{CONTESTANTS[self.run.contestant].label}{pages}"
+
+    @property
     def rows(self) -> int:
         """How many rows were read."""
         return self.samples[0].rows
@@ -70,8 +77,12 @@ class Cell:
 
     def times(self, other: Cell) -> float:
         """How many times as fast as another, the median of the rounds."""
+        return statistics.median(self.times_by_round(other))
+
+    def times_by_round(self, other: Cell) -> list[float]:
+        """How many times as fast as another, round by round."""
         pairs = zip(self.samples, other.samples, strict=False)
-        return statistics.median(mine.rate / theirs.rate for mine, theirs in pairs)
+        return [mine.rate / theirs.rate for mine, theirs in pairs]
 
     def facts(self, first: Cell | None) -> dict[str, t.Any]:
         """Say everything in JSON.
@@ -79,16 +90,18 @@ class Cell:
         Args:
             first: What it is told as a multiple of; nothing unless given.
         """
+        times = None if first is None else _spread(self.times_by_round(first), 2)
         memory = [max(peaks) for peaks in zip(*(each.memory for each in self.samples), strict=True)]
         return {
             "contestant": self.run.contestant,
-            "label": CONTESTANTS[self.run.contestant].label,
+            "label": self.label,
             "kind": CONTESTANTS[self.run.contestant].kind,
             "in_flight": self.run.in_flight,
+            "page_size": self.run.page_size,
             "rows": self.rows,
             "start_counted": self.run.from_start,
             "rows_per_second": _spread([each.rate for each in self.samples], 0),
-            "times_first": None if first is None else round(self.times(first), 2),
+            "times_first": times,
             "cpu_seconds_per_100k": _spread([each.cpu for each in self.samples], 2),
             "peak_mib": [round(peak) for peak in memory],
             "peak_mib_together": round(self.together),
@@ -97,13 +110,18 @@ class Cell:
 
 def facts_of(section: Section, cells: Sequence[Cell]) -> dict[str, t.Any]:
     """Say a section in JSON."""
-    # What is compared is the first run; where all runs are of one contestant, none is.
-    first = cells[0] if len({cell.run.contestant for cell in cells}) > 1 else None
+    # What is compared are the first contestant's runs, each with those of its page size; where all
+    # runs are of one contestant, none is.
+    first = cells[0].run.contestant
+    is_compared = len({cell.run.contestant for cell in cells}) > 1
+    firsts = {
+        cell.run.page_size: cell for cell in cells if is_compared and cell.run.contestant == first
+    }
     return {
         "name": section.name,
         "title": section.title,
         "latency_ms": section.latency,
-        "cells": [cell.facts(first) for cell in cells],
+        "cells": [cell.facts(firsts.get(cell.run.page_size)) for cell in cells],
     }
 
 
@@ -131,7 +149,7 @@ def row(cell: dict[str, t.Any]) -> tuple[str, ...]:
         str(cell["in_flight"]) if cell["in_flight"] > 1 else "",
         f"{cell['rows']:,}" + ("" if cell["start_counted"] else "*"),
         f"{rate['median']:,.0f}",
-        "" if times is None else f"{times:.1f}",
+        "" if times is None else f"{times['median']:.1f}",
         f"{cell['cpu_seconds_per_100k']['median']:.1f}",
         peaks,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from benchmarks.contestants import PAGE_SIZE
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +17,8 @@ SMALL: t.Final = 20_000
 FEW: t.Final = 50_000
 """Rows for those that are slow by themselves."""
 WHOLE: t.Final = 200_000
+LARGER_PAGES: t.Final = (500, 1_000)
+"""Rows of pages that ours and the plain tap ask for, too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Run:
         in_flight: Requests under way at once, where it can have more than one.
         from_start: Whether starting up counts; else the time of a short run is taken off, which
             is fair where fewer rows are read than the others read.
+        page_size: Rows to ask for in one request.
     """
 
     contestant: str
     rows: int
     in_flight: int = 1
     from_start: bool = True
+    page_size: int = PAGE_SIZE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Section:
         name: Short, for `--only` and the results.
         title: For people.
         latency: Of each page, milliseconds.
-        runs: In their order; the first is the one that the others are told as multiples of.
+        runs: In their order; the first contestant is the one that the others are told as multiples
+            of, where it has a run with pages of the same size.
         rounds: How often at most.
     """
 
@@ -61,6 +68,11 @@ READ: t.Final = Section(
     (
         Run("plain", WHOLE),
         Run("tap", WHOLE, 4),
+        *(
+            run
+            for size in LARGER_PAGES
+            for run in (Run("plain", WHOLE, page_size=size), Run("tap", WHOLE, 4, page_size=size))
+        ),
         Run("floor-null", WHOLE),
         Run("floor-parquet", WHOLE),
         Run("msdk", FEW, from_start=False),

@@ -24,7 +24,7 @@ from automate_api.client import Client
 from automate_api.config import ApiConfig
 from automate_api.session import Session
 from benchmarks.chart import chart
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, Task
 from benchmarks.criteria import judge
 from benchmarks.environments import PEERS
 from benchmarks.figures import Cell, Sample, missed
@@ -34,6 +34,7 @@ from benchmarks.processes import RunFailedError, run_pipeline
 from benchmarks.report import CHART, PAGE, RESULTS, filled, report
 from benchmarks.results import Cell as ReadCell
 from benchmarks.results import Sample as ReadSample
+from benchmarks.results import facts_of
 from benchmarks.sections import FULL, QUICK, Run
 from benchmarks.vehicles import Vehicles
 
@@ -195,11 +196,61 @@ def test_what_must_hold_is_judged_by_the_median_of_paired_rounds() -> None:
     plain = read_cell("read", Run("plain", 200_000), 10.0, 20.0, 10.0)
     fast = read_cell("read", Run("tap", 200_000), 60.0, 120.0, 10.0)
     slow = read_cell("read", Run("tap", 200_000), 60.0, 110.0, 50.0)
-    held, server = judge([plain, fast], pages_per_second=10.0)
+    held, server = judge([plain, fast], pages_per_second={200: 10.0})
     assert (held.reached, held.holds) == (6.0, True)
     assert (server.reached, server.holds) == (10.0 * 200 / 60.0, True)
-    assert [each.holds for each in judge([plain, slow], 10.0)] == [False, True]
-    assert [each.holds for each in judge([plain, fast], 1.0)] == [True, False]
+    assert [each.holds for each in judge([plain, slow], pages_per_second={200: 10.0})] == [
+        False,
+        True,
+    ]
+    assert [each.holds for each in judge([plain, fast], pages_per_second={200: 1.0})] == [
+        True,
+        False,
+    ]
+
+
+def test_each_page_size_is_judged_beside_the_plain_tap_with_pages_of_that_size() -> None:
+    cells = [
+        read_cell("read", Run("plain", 200_000), 10.0),
+        read_cell("read", Run("tap", 200_000), 50.0),
+        read_cell("read", Run("plain", 200_000, page_size=1_000), 20.0),
+        read_cell("read", Run("tap", 200_000, page_size=1_000), 140.0),
+    ]
+    usual, large, server = judge(cells, pages_per_second={200: 10.0, 1_000: 0.7})
+    assert "pages of 200" in usual.promise
+    assert "pages of 1,000" in large.promise
+    assert (usual.reached, large.reached) == (5.0, 7.0)
+    assert (usual.holds, large.holds) == (False, True)
+    # The nearest to its ceiling, not the fastest as if pages cost the same whatever their size.
+    assert server.reached == 0.7 * 1_000 / 140.0
+
+
+def test_each_page_size_is_told_as_a_multiple_of_the_plain_taps() -> None:
+    section = FULL[0]
+    rates = {("plain", 200): 10.0, ("tap", 200): 50.0, ("plain", 500): 20.0, ("tap", 500): 120.0}
+    runs = [run for run in section.runs if (run.contestant, run.page_size) in rates]
+    cells = [read_cell("read", run, rates[run.contestant, run.page_size]) for run in runs]
+    cells.append(read_cell("read", Run("tap", 200_000, 4, page_size=1_000), 130.0))
+    told = {cell["label"]: cell["times_first"] for cell in facts_of(section, cells)["cells"]}
+    assert told.pop("tap-automate, pages of 1,000") is None
+    assert {label: times["median"] for label, times in told.items()} == {
+        "plain SDK tap": 1.0,
+        "tap-automate": 5.0,
+        "plain SDK tap, pages of 500": 1.0,
+        "tap-automate, pages of 500": 6.0,
+    }
+
+
+@pytest.mark.parametrize("name", ["plain", "tap"])
+def test_a_page_size_is_what_the_server_is_asked_for(name: str, tmp_path: Path) -> None:
+    with serving(1_500) as server:
+        for size, pages in ((200, 8), (500, 3)):
+            folder = tmp_path / str(size)
+            folder.mkdir()
+            before = server.answers()
+            run_pipeline(CONTESTANTS[name].commands(Task(server.api_url, folder, 1, size)), folder)
+            # Ours ask a few times more: what the server can do, and how much there is.
+            assert pages <= server.answers() - before < pages + 5
 
 
 def test_ours_has_to_beat_the_fastest_of_all_peers_that_wait() -> None:
@@ -210,7 +261,7 @@ def test_ours_has_to_beat_the_fastest_of_all_peers_that_wait() -> None:
         read_cell("latency", Run("tap", 100_000, 16), 12_900.0),
         read_cell("latency", Run("tap", 100_000, 32), 23_100.0),
     ]
-    at_16, at_32, _ = judge(cells, pages_per_second=1e6)
+    at_16, at_32, _ = judge(cells, pages_per_second={200: 1e6})
     assert "tap-rest-api-msdk" in at_16.promise
     assert (at_16.holds, at_32.holds) == (False, True)
 
@@ -218,7 +269,7 @@ def test_ours_has_to_beat_the_fastest_of_all_peers_that_wait() -> None:
 def test_memory_is_judged_by_what_tap_and_loader_hold_together() -> None:
     small = read_cell("growth", Run("warehouse", 100_000), 1.0, memory=100.0)
     large = read_cell("growth", Run("warehouse", 5_000_000), 1.0, memory=170.0)
-    most, growth, _ = judge([small, large], pages_per_second=1e6)
+    most, growth, _ = judge([small, large], pages_per_second={200: 1e6})
     assert (most.reached, most.holds) == (340.0, True)
     assert (growth.reached, growth.holds) == (1.7, False)
 
@@ -227,7 +278,7 @@ def test_runs_with_fewer_rows_than_promised_are_not_judged() -> None:
     plain = read_cell("read", Run("plain", 200_000), 10.0)
     tap = read_cell("read", Run("tap", 200_000), 20.0)
     tap.samples = [dataclasses.replace(sample, rows=2_000) for sample in tap.samples]
-    (server,) = judge([plain, tap], pages_per_second=1e6)
+    (server,) = judge([plain, tap], pages_per_second={200: 1e6})
     assert server.promise.startswith("the server's ceiling")
 
 
