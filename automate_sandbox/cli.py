@@ -218,7 +218,7 @@ def down(folder: Path) -> None:
     help="The folder of `up`; the files go to `outbox` in it.",
 )  # fmt: skip
 def outbox_command(folder: Path) -> None:
-    """Write leads, deals and appointments for the sandbox that is up, for pushing them into it."""
+    """Write what a web shop has for the sandbox that is up, from leads to closed repair orders."""
     try:
         click.echo(outbox.write(folder / "outbox", _demo_port()))
     except outbox.OutboxError as error:

@@ -30,7 +30,7 @@ FRESHNESS: t.Final = (
 """Columns that date a row, the best one first."""
 
 INSTANT: t.Final = "TIMESTAMP WITH TIME ZONE"
-QUERIES: t.Final = ("pushed", "aged_inventory", "gross_by_month", "trial_balance")
+QUERIES: t.Final = ("pushed", "posted", "aged_inventory", "gross_by_month", "trial_balance")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,11 +56,13 @@ class Query:
         title: The first line of the file: what it answers.
         sql: The whole file.
         needs: Table to the columns that have to be there.
+        may_lack: The same for tables that need not be there: without one it counts as empty.
     """
 
     title: str
     sql: str
     needs: dict[str, frozenset[str]]
+    may_lack: dict[str, frozenset[str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,11 +91,8 @@ def load_query(name: str) -> Query:
     """
     file = importlib.resources.files("target_warehouse") / "queries" / f"{name}.sql"
     sql = file.read_text(encoding="utf-8")
-    needs = {
-        table: frozenset(column.strip() for column in columns.split(","))
-        for table, columns in re.findall(r"^-- needs (\w+): (.+)$", sql, re.MULTILINE)
-    }
-    return Query(sql.partition("\n")[0].removeprefix("-- "), sql, needs)
+    title = sql.partition("\n")[0].removeprefix("-- ")
+    return Query(title, sql, _named(sql, "needs"), _named(sql, "may lack"))
 
 
 class Inspection:
@@ -153,18 +152,28 @@ class Inspection:
         with explained(self._path):
             self._connection.execute("SET VARIABLE today = ?::DATE", [today]).fetchall()
             for query in map(load_query, QUERIES):
-                if self._has(query.needs):
+                if self._has(query):
+                    self._stand_in(query)
                     self._connection.execute(f"SET schema = {quote(self._schema)}").fetchall()
                     self._connection.execute(query.sql)
                     columns = tuple(column[0] for column in self._connection.description or ())
                     found.append(Answer(query.title, columns, self._connection.fetchall()))
         return found
 
-    def _has(self, needs: dict[str, frozenset[str]]) -> bool:
+    def _has(self, query: Query) -> bool:
+        there = {table: query.may_lack[table] for table in query.may_lack.keys() & self._columns}
         return all(
             {folded(column) for column in columns} <= self._columns.get(table, {}).keys()
-            for table, columns in needs.items()
+            for table, columns in (query.needs | there).items()
         )
+
+    def _stand_in(self, query: Query) -> None:
+        """Have an empty table, of this session alone, for each that the query may lack."""
+        for table in query.may_lack.keys() - self._columns.keys():
+            columns = ", ".join(f"NULL::VARCHAR AS {quote(c)}" for c in query.may_lack[table])
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {quote(table)} AS SELECT {columns} WHERE false"
+            ).fetchall()
 
     def _summary(self, table: str) -> TableSummary:
         columns = self._columns[table]
@@ -175,3 +184,11 @@ class Inspection:
             f"SELECT count(*), {newest} FROM {where}"  # noqa: S608 - the names are quoted
         ).fetchall()
         return TableSummary(table, rows, instant)
+
+
+def _named(sql: str, what: str) -> dict[str, frozenset[str]]:
+    """Read the tables and columns that a query names in its comments, `-- needs deals: dealId`."""
+    return {
+        table: frozenset(column.strip() for column in columns.split(","))
+        for table, columns in re.findall(rf"^-- {what} (\w+): (.+)$", sql, re.MULTILINE)
+    }

@@ -1,15 +1,29 @@
 -- Pushed to the DMS, and seen again in what was read from it
+-- A change is seen again by the record that it has changed.
 -- A warehouse loaded append-only holds every version; ids and keys count once.
--- needs write_results: object, businessKey, sequence, dmsId
--- needs customers: customerId
--- needs deals: dealId
--- needs service_appointments: appointmentId
+-- needs write_results: object, businessKey, dmsId
+-- may lack customers: customerId
+-- may lack deals: dealId
+-- may lack service_appointments: appointmentId
+-- may lack repair_orders: repairOrderId
+-- may lack vehicles: vehicleId
+-- may lack attachments: attachmentId
 WITH seen AS (
     SELECT 'customers' AS object, "customerId" AS id FROM customers
     UNION
-    SELECT 'deals', "dealId" FROM deals
+    SELECT unnest(['deals', 'deal_statuses', 'deal_terms']), "dealId" FROM deals
     UNION
-    SELECT 'service_appointments', "appointmentId" FROM service_appointments
+    SELECT unnest(['service_appointments', 'appointment_changes']), "appointmentId"
+    FROM service_appointments
+    UNION
+    SELECT
+        unnest(['repair_orders', 'repair_order_statuses', 'repair_order_inspections']),
+        "repairOrderId"
+    FROM repair_orders
+    UNION
+    SELECT unnest(['vehicle_prices', 'vehicle_photos']), "vehicleId" FROM vehicles
+    UNION
+    SELECT 'attachments', "attachmentId" FROM attachments
 )
 SELECT
     pushed."object" AS "object",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import time
 import typing as t
+from decimal import Decimal
 
 import duckdb
 import pytest
 from support.compare import STREAMS, differences, expected, key_fields, key_of, parent_of
 from support.meltano_project import outside, project
+
+from target_warehouse.database import connect
+from target_warehouse.show import Inspection
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +25,8 @@ if t.TYPE_CHECKING:
     from support.meltano_project import Outside, Project
 
 Emitted = dict[str, set[tuple[str, ...]]]
+
+ZERO = Decimal()
 
 MONEY = {
     "gl_entry_lines": ("debit", "credit", "amount"),
@@ -53,6 +60,72 @@ def test_one_command_loads_a_dealership_shows_it_and_logs_in_once(demo: Demo) ->
     assert "Trial balance" in last
     assert " 0.00 " in last
     assert f"File: {demo.project.warehouse}" in last
+
+
+def test_the_demo_leads_a_lead_to_a_delivered_deal_and_a_closed_order(demo: Demo) -> None:
+    assert demo.run.code == 0, demo.run.err
+    dealer = demo.project.dealer
+    customer = _only(dealer, "customers", externalId="shop-lead-0001")
+    deal = _only(dealer, "deals", referenceId="shop-order-0001")
+    assert (deal["status"], deal["customerId"]) == ("delivered", customer["customerId"])
+    vehicle = _only(dealer, "vehicles", vin=deal["vehicle"]["vin"])
+    assert vehicle["status"] == "retail_sold"
+    recaps = [row for row in dealer.records("deal_recaps") if row["dealId"] == deal["dealId"]]
+    final = max(recaps, key=lambda recap: recap["version"])
+    assert (final["recapStatus"], final["totalGross"]) == ("final", deal["gross"]["total"])
+    assert final["totalGross"] > 0
+    contract = demo.project.folder / "output/outbox/contract-shop-order-0001.pdf"
+    attached = _only(dealer, "attachments", entityType="deal", entityId=deal["dealId"])
+    assert attached["sha256"] == hashlib.sha256(contract.read_bytes()).hexdigest()
+    visit = _only(dealer, "service_appointments", externalId="shop-visit-0001")
+    order = _only(dealer, "repair_orders", externalId="shop-visit-0001")
+    assert (visit["status"], visit["repairOrderId"]) == ("converted", order["repairOrderId"])
+    assert (order["status"], order["customerId"]) == ("closed", customer["customerId"])
+    assert [each["result"] for each in order["lines"][0]["inspection"]] == ["green", "yellow"]
+
+
+def test_the_demo_shows_the_journals_of_what_it_has_pushed(demo: Demo) -> None:
+    assert demo.run.code == 0, demo.run.err
+    dealer = demo.project.dealer
+    customer = _only(dealer, "customers", externalId="shop-lead-0001")
+    deal = _only(dealer, "deals", referenceId="shop-order-0001")
+    order = _only(dealer, "repair_orders", externalId="shop-visit-0001")
+    gross = (deal["gross"]["front"], deal["gross"]["back"], 1)
+    wanted = [
+        ("deal", deal["dealNumber"], deal["status"], gross, _journal(dealer, "dealId", deal)),
+        (
+            "repair order",
+            order["roNumber"],
+            order["status"],
+            (None, None, 0),
+            _journal(dealer, "repairOrderId", order),
+        ),
+    ]
+    connection = connect(demo.project.warehouse, read_only=True)
+    try:
+        inspection = Inspection(connection, demo.project.warehouse, "main")
+        answers = inspection.answers(dt.datetime.now(dt.UTC).date())
+    finally:
+        connection.close()
+    shown = next(answer for answer in answers if "journals" in answer.title)
+    assert sorted(shown.rows) == [
+        (kind, number, customer["customerNumber"], status, *facts, *journal)
+        for kind, number, status, facts, journal in wanted
+    ]
+    for _, number, _, _, (lines, debit, credit) in wanted:
+        assert number in demo.run.err
+        assert lines > 1
+        assert debit == credit > 0
+
+
+def test_a_second_demo_pushes_nothing(demo: Demo) -> None:
+    assert demo.run.code == 0, demo.run.err
+    mark = demo.project.dealer.stats()["lastSeq"]
+    second = demo.project.meltano("run", "demo")
+    assert second.code == 0, second.err
+    assert "is there already" in second.err
+    history = demo.project.dealer.control(f"history?since={mark}")
+    assert [entry for entry in history if entry["stream"] is None] == []
 
 
 def test_the_demo_talks_to_nobody_but_its_sandbox(demo: Demo) -> None:
@@ -174,6 +247,32 @@ def _copy(server: PostgresServer, query: str) -> list[tuple[str | None, ...]]:
         tuple(None if value == "\\N" else value for value in line.split("\t"))
         for line in text.splitlines()
     ]
+
+
+def _only(dealer: Dealership, stream: str, **fields: str) -> dict[str, t.Any]:
+    """Return the one record of a resource that has these contents."""
+    [record] = [
+        record
+        for record in dealer.records(stream)
+        if all(record[name] == value for name, value in fields.items())
+    ]
+    return record
+
+
+def _journal(
+    dealer: Dealership, field: str, record: dict[str, t.Any]
+) -> tuple[int, Decimal, Decimal]:
+    """Count the lines that are posted of a deal or a repair order, and add them up."""
+    lines = [
+        line
+        for entry in dealer.records("gl_entries")
+        if entry[field] == record[field] and entry["status"] == "posted"
+        for line in entry["lines"]
+    ]
+    debit, credit = (
+        sum((line[side] or ZERO for line in lines), ZERO) for side in ("debit", "credit")
+    )
+    return len(lines), debit, credit
 
 
 def _changed(dealer: Dealership, mark: int) -> Emitted:

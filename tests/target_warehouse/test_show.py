@@ -153,6 +153,79 @@ def dealership() -> list[Message]:
     return messages
 
 
+def pushed() -> list[Message]:
+    """Write what is shown of a feed that was pushed, and what is none of its business."""
+    at, later = "2026-11-03T10:00:00Z", "2026-11-04T10:00:00Z"
+
+    def rows(stream: str, names: str, *values: tuple[t.Any, ...], **typed: object) -> list[Message]:
+        columns = {name: typed.get(name, "string") for name in names.split()}
+        columns |= {name: INSTANT for name in columns if name.endswith("At")}
+        fields = [dict(zip(columns, row, strict=True)) for row in values]
+        keys = [*columns][: 2 if stream in {"write_results", "gl_entry_lines"} else 1]
+        return [schema(stream, keys, **columns), *(record(stream, **each) for each in fields)]
+
+    gross = {"front": 1200.1, "back": 740, "total": 1940.1}
+    return [
+        *rows(
+            "write_results",
+            "object businessKey dmsId",
+            ("customers", "a", "c1"),
+            ("deals", "b", "d1"),
+            ("deals", "c", "d2"),
+            ("deal_statuses", "b", "d1"),
+            ("service_appointments", "a", "a1"),
+            ("appointment_changes", "a", "a1"),
+            ("repair_orders", "a", "r1"),
+            ("repair_order_statuses", "a", "r1"),
+            ("repair_order_inspections", "a", "gone"),
+            ("vehicle_prices", "a", "v1"),
+            ("attachments", "a", "f1"),
+        ),
+        *rows("customers", "customerId customerNumber updatedAt", ("c1", "C-1", at)),
+        *rows("service_appointments", "appointmentId", ("a1",)),
+        *rows("vehicles", "vehicleId", ("v1",)),
+        *rows(
+            "deals",
+            "dealId dealNumber customerId status gross updatedAt deletedAt",
+            ("d1", "D-1", "c1", "delivered", gross, at, None),
+            ("d2", "D-2", "c1", "penciled", gross, at, None),
+            ("other", "D-3", "c1", "delivered", gross, at, None),
+            gross="object",
+        ),
+        *rows(
+            "repair_orders",
+            "repairOrderId roNumber customerId status updatedAt deletedAt",
+            ("r1", "0001", "c1", "closed", at, None),
+        ),
+        *rows(
+            "attachments",
+            "attachmentId entityType entityId",
+            ("f1", "deal", "d1"),
+            ("f2", "vehicle", "d1"),
+            ("f3", "deal", "other"),
+        ),
+        *rows(
+            "gl_entries",
+            "journalEntryId dealId repairOrderId postedAt updatedAt deletedAt status",
+            ("e1", "d1", None, later, at, None, "posted"),
+            ("e2", "d1", None, at, at, None, "reversed"),
+            ("e3", "d1", None, None, at, None, "unposted"),
+            ("e4", "d1", None, at, at, later, "posted"),
+            ("e5", None, "r1", at, at, None, "posted"),
+            ("e6", "other", None, at, at, None, "posted"),
+        ),
+        *rows(
+            "gl_entry_lines",
+            "journalEntryId lineId debit credit parentUpdatedAt",
+            *((f"e{entry}", "1", entry / 10, None, at) for entry in range(1, 7)),
+            *((f"e{entry}", "2", None, entry / 10, at) for entry in range(1, 7)),
+            ("e1", "3", 77, None, "2026-10-01T00:00:00Z"),
+            debit=MONEY,
+            credit=MONEY,
+        ),
+    ]
+
+
 def inspect(path: Path, schema_name: str = "main") -> tuple[dict[str, t.Any], list[Answer]]:
     connection = connect(path, read_only=True)
     try:
@@ -215,6 +288,47 @@ def test_a_warehouse_with_every_version_answers_with_the_last_one(loader: Loader
     tables, answers = inspect(loader.path, "main")
     assert tables["vehicles"][0] == 16
     assert answers == once
+
+
+@pytest.mark.parametrize("load_method", ["upsert", "append-only"])
+def test_what_was_pushed_is_shown_with_what_has_been_posted_of_it(
+    loader: Loader, load_method: str
+) -> None:
+    for _ in range(2):
+        loader.run(pushed(), load_method=load_method)
+    _, (seen, posted, _) = inspect(loader.path)
+    assert seen.rows == [
+        ("appointment_changes", 1, 1, 1),
+        ("attachments", 1, 1, 1),
+        ("customers", 1, 1, 1),
+        ("deal_statuses", 1, 1, 1),
+        ("deals", 2, 2, 2),
+        ("repair_order_inspections", 1, 1, 0),
+        ("repair_order_statuses", 1, 1, 1),
+        ("repair_orders", 1, 1, 1),
+        ("service_appointments", 1, 1, 1),
+        ("vehicle_prices", 1, 1, 1),
+    ]
+    front, back = Decimal("1200.10"), Decimal("740.00")
+    assert posted.rows == [
+        ("deal", "D-1", "C-1", "delivered", front, back, 1, 4, *[Decimal("0.30")] * 2),
+        ("repair order", "0001", "C-1", "closed", None, None, 0, 2, *[Decimal("0.50")] * 2),
+    ]
+
+
+@pytest.mark.parametrize("schema_name", ["main", "raw data"])
+def test_what_was_pushed_is_shown_where_the_dms_has_no_such_table(
+    loader: Loader, schema_name: str
+) -> None:
+    there = {"write_results", "deals", "gl_entries", "gl_entry_lines"}
+    loader.run((m for m in pushed() if m["stream"] in there), schema=schema_name)
+    _, answers = inspect(loader.path, schema_name)
+    seen, posted, _ = answers
+    assert [row for row in seen.rows if row[-1]] == [
+        ("deal_statuses", 1, 1, 1),
+        ("deals", 2, 2, 2),
+    ]
+    assert [row[:3] for row in posted.rows] == [("deal", "D-1", None)]
 
 
 def test_a_warehouse_without_rows_says_what_may_have_happened(loader: Loader) -> None:
