@@ -60,8 +60,8 @@ MEANINGS: t.Final = {
     ),
     EXIT_REJECTS: ExitCode(
         "too many records rejected",
-        "`automate-dms push rejects list` says why; correct the source, or replay. All other "
-        "records were delivered.",
+        "`automate-dms push rejects list` names the status, the field and what the DMS holds; "
+        "correct the source, or replay. All other records were delivered.",
     ),
     EXIT_UNSETTLED: ExitCode(
         "writes parked or unknown",

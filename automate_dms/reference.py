@@ -1,4 +1,4 @@
-"""`automate-dms reference`: pages about streams, settings and exit codes, from their sources."""
+"""`automate-dms reference`: pages about streams, sinks, settings and exit codes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from automate_api import contract
+from automate_api import contract, whole_files
 from automate_api.errors import ConfigError
 from automate_dms.reference_exit_codes import exit_codes_page
 from automate_dms.reference_settings import Program, settings_page
+from automate_dms.reference_sinks import sinks_page
 from automate_dms.reference_streams import streams_page
 from tap_automate.tap import TapAutomate
 from tap_outbox.tap import TapOutbox
@@ -44,6 +45,7 @@ def pages(known: contract.Contract) -> dict[str, str]:
     """
     return {
         "streams.md": streams_page(known),
+        "sinks.md": sinks_page(known),
         "settings.md": settings_page(*map(_program, PLUGINS)),
         "exit-codes.md": exit_codes_page(),
     }
@@ -64,7 +66,7 @@ def _program(plugin: type[Configured]) -> Program:
     help=f"Folder to write the pages to, made where there is none; {FOLDER} where that is there.",
 )
 def reference(folder: Path | None) -> None:
-    """Write the pages about streams, settings and exit codes, in Markdown."""
+    """Write the pages about streams, sinks, settings and exit codes, in Markdown."""
     if folder is None:
         if not FOLDER.is_dir():
             msg = f"There is no {FOLDER} here to write to. Name a folder with --to."
@@ -74,8 +76,8 @@ def reference(folder: Path | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            whole_files.write(folder / name, text.encode())
     except OSError as error:
-        msg = f"{error.filename} cannot be written: {error.strerror}. Name another with --to."
+        msg = f"The folder {folder} cannot be written: {error.strerror}. Name another with --to."
         raise ConfigError(msg) from None
     click.echo(f"Wrote {', '.join(written)} to {folder}.")

@@ -45,6 +45,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
+def facts(named: Iterable[tuple[str, str]]) -> str:
+    """Make a list of facts.
+
+    Args:
+        named: Name and value of each, in Markdown.
+    """
+    return "\n".join(f"- {name}: {value}" for name, value in named)
+
+
 def code(*words: str) -> str:
     """Set words as code, with commas between them."""
     return ", ".join(f"`{word}`" for word in words)

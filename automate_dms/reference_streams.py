@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
-from automate_dms.reference_markdown import GENERATED, code, page, paragraph, table
+from automate_dms.reference_fields import inside, kind, values
+from automate_dms.reference_markdown import GENERATED, code, facts, page, paragraph, table
 from tap_automate.cuts import line_fields, version_fields
 from tap_automate.downloads.fields import DOWNLOADED_TO
 from tap_automate.privacy import DEFAULTS
@@ -26,9 +27,6 @@ ABOUT: t.Final = (
     "within each object of a list; such an object or list is one column, of JSON."
 )
 READ: t.Final = f"incremental on `{REPLICATION_KEY}`"
-FORMATS: t.Final = {"date-time": "instant", "date": "date"}
-TYPES: t.Final = {"string": "text", "integer": "integer", "boolean": "boolean", "object": "object"}
-"""Type in JSON Schema to the reader's word."""
 EVERY_LIST: t.Final = frozenset({"rooftopId", "updatedFrom", "updatedTo", "page", "pageSize"})
 """Parameters that every list call has, and that the tap sets by itself."""
 
@@ -81,7 +79,7 @@ def _overview(name: str, what: str, origin: str) -> tuple[str, str, str]:
 def _record_section(declaration: Declaration, resource: Resource) -> Iterator[str]:
     yield f"## {declaration.name}"
     yield paragraph(resource.record_schema["description"])
-    facts = [
+    said = [
         ("list call", f"`GET {resource.path}`, {resource.origin}"),
         ("entitlement", " or ".join(sorted(resource.entitlements)) or "any login"),
         ("key", code(*resource.key)),
@@ -91,13 +89,13 @@ def _record_section(declaration: Declaration, resource: Resource) -> Iterator[st
     settings = {each.parameter: each.setting for each in declaration.filters}
     if settings:
         chosen = (f"`{setting}` ({parameter})" for parameter, setting in settings.items())
-        facts.append(("filters", ", ".join(chosen)))
+        said.append(("filters", ", ".join(chosen)))
     if unused := sorted(resource.parameters - EVERY_LIST - settings.keys()):
-        facts.append(("filters of the API that have no setting", code(*unused)))
+        said.append(("filters of the API that have no setting", code(*unused)))
     if declaration.cuts:
         links = (f"[`{cut.name}`](#{cut.name})" for cut in declaration.cuts)
-        facts.append(("streams cut from it", ", ".join(links)))
-    yield _facts(facts)
+        said.append(("streams cut from it", ", ".join(links)))
+    yield facts(said)
     cut_off = {cut.field: cut.name for cut in declaration.lines}
     yield _fields(resource.record_schema["properties"], resource.key, cut_off)
 
@@ -130,7 +128,7 @@ def _cut_section(
     dated = resource.record_schema["properties"][REPLICATION_KEY]
     yield f"## {cut.name}"
     yield paragraph(what)
-    yield _facts(
+    yield facts(
         [
             ("from", f"[`{parent.name}`](#{parent.name}), without a request of its own"),
             ("key", code(*key)),
@@ -138,10 +136,6 @@ def _cut_section(
         ]
     )
     yield _fields({**fields, PARENT_KEY: dated}, key, {})
-
-
-def _facts(facts: list[tuple[str, str]]) -> str:
-    return "\n".join(f"- {name}: {value}" for name, value in facts)
 
 
 def _fields(fields: Fields, key: tuple[str, ...], cut_off: Mapping[str, str]) -> str:
@@ -156,8 +150,8 @@ def _fields(fields: Fields, key: tuple[str, ...], cut_off: Mapping[str, str]) ->
     return table(
         ("field", "type", "origin", "meaning"),
         (
-            (f"`{path}`", f"{kind}, key" if path in key else kind, origin, meaning)
-            for path, kind, origin, meaning in rows
+            (f"`{path}`", f"{type_}, key" if path in key else type_, origin, meaning)
+            for path, type_, origin, meaning in rows
         ),
     )
 
@@ -169,15 +163,13 @@ def _rows(
         path = f"{prefix}{name}"
         privacy = personal or _personal(name, field)
         stream = cut_off.get(path.replace("[]", ""))
-        said = [privacy, field.get("description", ""), _values(field)]
+        said = [privacy, field.get("description", ""), values(field)]
         if stream:
             said.append(f"Its rows are [`{stream}`](#{stream}).")
-        yield path, _kind(field), field.get("x-origin", "the tap"), " ".join(filter(None, said))
+        yield path, kind(field), field.get("x-origin", "the tap"), " ".join(filter(None, said))
         if not stream:
-            items = field.get("items", {})
-            within = items if items.get("properties") else field
-            dots = f"{path}[]." if within is items else f"{path}."
-            yield from _rows(within.get("properties", {}), dots, privacy, cut_off)
+            dots, holder = inside(path, field)
+            yield from _rows(holder.get("properties", {}), dots, privacy, cut_off)
 
 
 def _personal(name: str, field: Schema) -> str:
@@ -186,19 +178,3 @@ def _personal(name: str, field: Schema) -> str:
     if name in DEFAULTS:
         return "Personal data, dropped unless `pii` names it."
     return "Personal data."
-
-
-def _values(field: Schema) -> str:
-    values = [value for value in field.get("enum", ()) if value is not None]
-    return f"One of {code(*values)}." if values else ""
-
-
-def _kind(field: Schema) -> str:
-    declared = field["type"]
-    [kind] = [declared] if isinstance(declared, str) else [k for k in declared if k != "null"]
-    if kind == "array":
-        return f"list of {_kind(field['items'])}s"
-    if kind == "number":
-        digits = field["x-sql-datatype-properties"]
-        return f"decimal({digits['precision']}, {digits['scale']})"
-    return FORMATS.get(field.get("format", ""), TYPES[kind])

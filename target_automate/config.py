@@ -25,8 +25,8 @@ TARGET_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "default": 8,
         "title": "Workers",
         "description": (
-            "Requests under way at the same time. Records of one business key go one after the "
-            "other, whatever their number."
+            "Requests under way at the same time. What is about one record of the DMS goes one "
+            "after the other, in the order in which it came, whatever their number."
         ),
     },
     "max_rejects": {
@@ -69,7 +69,8 @@ TARGET_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "description": (
             "Rules for records that wait until a plan with them is applied: "
             '`[{"object": "deals", "when": "pricing.salePrice > 100000"}]`. `when` sees the '
-            "record's fields and `rows`, the records of the object in this run so far."
+            "record's fields, `rows`, the records of the object in this run so far, and `dms`, "
+            "the record that is to be changed as the DMS holds it. Without `when` all wait."
         ),
     },
     "lookup_before_create": {
@@ -78,9 +79,10 @@ TARGET_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "default": "auto",
         "title": "Look up before creating",
         "description": (
-            "`auto` asks the DMS for every deal and appointment before it is created, until a run "
-            "with this journal has reached its end: a lost journal makes no duplicates. `always` "
-            "goes on asking: set it before a full refresh into a new journal."
+            "`auto` asks the DMS for everything that is to be created (deals, appointments, repair "
+            "orders, attachments), until a run with this journal has reached its end: a lost "
+            "journal makes no duplicates. `always` goes on asking: set it before a full refresh "
+            "into a new journal."
         ),
     },
     "cooldown_seconds": {

@@ -17,6 +17,7 @@ import inflection
 import jsonschema_rs
 
 from target_automate import coercion
+from target_automate.record_schemas import identifying, record_schema
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,11 +39,6 @@ _WAYS: t.Final = (
     jsonschema_rs.ValidationErrorKind.OneOfNotValid,
     jsonschema_rs.ValidationErrorKind.OneOfMultipleValid,
 )
-
-_ID: t.Final = {"type": "string", "minLength": 1}
-
-COMPUTED: t.Final = ("entityType", "entityId", "size")
-"""Fields of the call that uploads a file that no record has: they follow from it."""
 
 _METADATA: t.Final = "_sdc_"
 """What the names of columns begin with that Singer programs add for themselves."""
@@ -105,10 +101,8 @@ class Conformer:
         """
         self._declaration = declaration
         self._refused = _spellings(declaration.id_field) if declaration.makes_once else frozenset()
-        self._required: tuple[str, ...] = ()
-        if declaration.founds and not declaration.natural_key:
-            self._required = declaration.business_key
-        self._schema = schema = self._narrowed(contract.write(declaration.operation_id).schema)
+        self._required = identifying(declaration)
+        self._schema = schema = record_schema(declaration, contract)
         self._within = {
             name: f"{name}.{field['required'][0]}"
             for name, field in schema["properties"].items()
@@ -134,39 +128,6 @@ class Conformer:
         if notes.problems:
             raise Invalid(notes.problems, body)
         return Payload(body, frozenset(notes.unknown))
-
-    def _narrowed(self, schema: Schema) -> Schema:
-        """Fit the call's schema to records.
-
-        They are identified by their writer, may name what they refer to by either id, need not say
-        what the DMS is thought to hold, and say of a file where it is and not what it is like.
-        """
-        sink, properties = self._declaration, schema["properties"]
-        left_out = set(sink.change.guards) if sink.change else set()
-        for reference in sink.references:
-            left_out.add(reference.field)
-            named = properties.get(reference.field, _ID)
-            properties |= {reference.field: named, reference.alias: named}
-        if sink.change and sink.change.line:
-            line = sink.change.line
-            left_out.add(line.field)
-            properties[line.alias] = properties[line.field]
-            schema["anyOf"] = [{"required": [line.field]}, {"required": [line.alias]}]
-        if sink.operation == "upload":
-            left_out |= {*schema["required"]}
-            for name in COMPUTED:
-                del properties[name]
-            properties |= dict.fromkeys(sink.local, _ID)
-            schema["required"] += sink.local
-        required = dict.fromkeys((*schema.get("required", ()), *self._required))
-        schema["required"] = [name for name in required if name not in left_out]
-        # Any of several identities is enough for the call; a required one leaves no choice, and to
-        # offer the others in a message would mislead. What a reference needs is checked with it.
-        ways = [set(way["required"]) for way in schema.get("anyOf", ())]
-        references = {reference.field for reference in sink.references}
-        if any(way <= {*schema["required"]} or way & references for way in ways):
-            del schema["anyOf"]
-        return schema
 
     def _check(self, record: Mapping[str, t.Any], body: Body, notes: _Notes) -> None:
         for name in self._refused & record.keys():

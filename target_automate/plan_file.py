@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 import typing as t
 
+from automate_api import whole_files
 from automate_api.errors import ConfigError
 from automate_api.exact_json import decode, encode
 from target_automate import identity
@@ -64,18 +64,8 @@ def write(path: Path, plan: Plan, key: str | None) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
         sealed = KeySeal(key, salt).close(text).decode()
         text = encode({"version": VERSION, "salt": salt.hex(), "sealed": sealed})
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        whole_files.write(path, text, mode=MODE)
     except OSError as error:
         msg = f"The plan {path} cannot be written ({error.strerror})."
         raise ConfigError(msg) from None

@@ -1,4 +1,4 @@
-"""`automate-dms push waiting`: writes that wait for their customer, or for a person's approval."""
+"""`automate-dms push waiting`: writes that wait for another, or for an approval."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ WHAT = "waiting writes"
 
 @click.group()
 def waiting() -> None:
-    """Writes that wait for a customer or an approval: look, drop.
+    """Writes that wait for what they refer to, or for an approval: look, drop.
 
-    What waits for an approval goes out with `push plan` and `push apply`.
+    What `approvals` hold goes out with `push plan` and `push apply`; what the DMS wants approved is
+    tried again by each run.
     """
 
 

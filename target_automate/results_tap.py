@@ -131,13 +131,14 @@ class WriteResults(ResultsStream):
     schema: t.ClassVar[dict[str, t.Any]] = {
         "type": "object",
         "properties": {
-            "object": KEY | {"description": "`customers`, `deals` or `service_appointments`."},
+            "object": KEY | {"description": "The sink: `customers`, `deal_statuses`."},
             "businessKey": KEY | {"description": "What identifies the record for its writer."},
             "sequence": {"type": "integer", "description": "1, 2, ... within the business key."},
-            "operation": TEXT | {"description": "`upsert` or `create`."},
-            "dmsId": TEXT | {"description": "The id that the DMS gave it."},
+            "operation": TEXT | {"description": "`upsert`, `create`, `update` or `upload`."},
+            "dmsId": TEXT | {"description": "The DMS's id of what was written."},
             "dmsNumber": TEXT | {"description": "The number that people see, such as a deal's."},
-            "matchedBy": TEXT | {"description": "How the DMS found a customer that it had."},
+            "matchedBy": TEXT
+            | {"description": "How a customer was found; `readBack`: by reading what is there."},
             "attempts": COUNT | {"description": "How often it was sent."},
             "contentHash": TEXT | {"description": "SHA-256 of what was written."},
             "createdAt": INSTANT | {"description": "When the record came."},
@@ -171,8 +172,9 @@ class WriteRejects(ResultsStream):
             **WriteResults.schema["properties"],
             "settledAt": INSTANT | {"description": "When it came to a state that may be its last."},
             "state": TEXT | {"description": "Where it is now, `REJECTED` or `PARKED` when stuck."},
-            "cause": TEXT | {"description": "Kind of the rejection, such as `invalid`, `refused`."},
-            "reason": TEXT | {"description": "The same for a person; names fields, not values."},
+            "cause": TEXT | {"description": "Kind of the rejection: `refused`, `superseded`."},
+            "reason": TEXT
+            | {"description": "The same for a person: fields, and what the DMS holds."},
             "httpStatus": COUNT | {"description": "Status of the answer that refused it."},
         },
     }

@@ -63,14 +63,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "automate_api.tables",
         "automate_singer",
     },
-    # The reference lists the settings of every program.
+    # The reference lists streams, sinks, and the settings of every program.
     "automate_dms": {
         "automate_api",
         "automate_singer",
         "tap_automate",
         "tap_outbox.tap",
-        "target_automate.results_tap",
-        "target_automate.target",
+        "target_automate",
         "target_warehouse",
     },
 }

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from automate_singer.configured import Configured
 
 FOLDER = "docs/reference"
-NAMES = ("streams.md", "settings.md", "exit-codes.md")
+NAMES = ("streams.md", "sinks.md", "settings.md", "exit-codes.md")
 
 
 @pytest.fixture(scope="module")
