@@ -127,10 +127,9 @@ def unreadable(error: OSError) -> UnusableFileError:
 
 
 def content_type(name: str) -> str:
-    """Tell the media type of a file by the endings of its name."""
+    """Tell the media type of a file by the ending of its name."""
     # The whole name would be read as an address, `data:` and all.
-    endings = "".join(Path(name).suffixes[-2:])
-    kind, encoding = mimetypes.guess_type(f"file{endings}", strict=False)
+    kind, encoding = mimetypes.guess_type(f"file{Path(name).suffix}", strict=False)
     if encoding:
         return _PACKED.get(encoding, DEFAULT_CONTENT_TYPE)
     return kind or DEFAULT_CONTENT_TYPE

@@ -129,8 +129,6 @@ class Uploads:
         budget = self._patience
         attempts = 0
         while True:
-            if self._stop.is_set():
-                raise StoppedError
             attempts += 1
             outcome = self._attempt(url, headers, new_body())
             if outcome.trouble is None:

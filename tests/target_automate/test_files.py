@@ -148,6 +148,7 @@ def test_a_name_that_is_no_text_is_replaced(folder: Path) -> None:
         ("FRONT.JPG", "image/jpeg"),
         ("front.webp", "image/webp"),
         ("files.tar.gz", "application/gzip"),
+        ("files.tgz", "application/gzip"),
         ("files.tar.bz2", DEFAULT_CONTENT_TYPE),
         ("signed.v2.pdf", "application/pdf"),
         ("data:text/html,x", DEFAULT_CONTENT_TYPE),

@@ -304,6 +304,15 @@ def test_a_refusal_is_quoted_by_status_and_code_alone(
     assert put(make(), host, path).reason == expected
 
 
+def test_an_answer_counts_by_its_status_even_when_its_body_breaks_off(
+    host: UploadHost, make: Making, path: Path
+) -> None:
+    longer = {"Content-Length": "500"}
+    host.script = [Answer(status, longer, early=len(DATA)) for status in (403, 200)]
+    assert put(make(), host, path) == PutOutcome(PutKind.EXPIRED, "status 403", 403)
+    assert put(make(), host, path) == PutOutcome(PutKind.DONE, status=200)
+
+
 def test_a_file_that_is_not_as_announced_is_not_sent(
     host: UploadHost, make: Making, path: Path
 ) -> None:
@@ -434,21 +443,22 @@ def test_a_host_that_takes_no_more_bytes_is_given_up(
     )
 
 
-def test_a_signal_ends_a_file_in_its_middle_and_a_wait(
-    host: UploadHost, make: Making, large: Path, path: Path
-) -> None:
+def test_a_signal_ends_a_file_in_its_middle(host: UploadHost, make: Making, large: Path) -> None:
     stop = threading.Event()
+    uploads = make(stop=stop)
     host.script = [Answer(after=MEBIBYTE, then=stop.set)]
-    with pytest.raises(StoppedError):
-        put(make(stop=stop), host, large)
+    for _ in range(2):
+        with pytest.raises(StoppedError):
+            put(uploads, host, large)
+    assert [came.is_whole for came in host.ended(2)] == [False, False]
+
+
+def test_a_signal_ends_a_wait(host: UploadHost, make: Making, path: Path) -> None:
     stop = threading.Event()
-    host.script = [Answer(503, after=1, then=stop.set)]
+    host.script = [Answer(503, after=len(DATA), then=stop.set)]
     with pytest.raises(StoppedError):
         put(make(stop=stop), host, path)
-    before = len(host.ended(2))
-    with pytest.raises(StoppedError):
-        put(make(stop=stop), host, path)
-    assert len(host.came) == before
+    assert [came.is_whole for came in host.ended(1)] == [True]
 
 
 def test_a_certificate_that_nobody_trusts_ends_the_run_and_names_no_address(
