@@ -48,7 +48,7 @@ class DmsSink(RecordSink):
 
 
 class TargetAutomate(PipeTarget[SinkDeclaration]):
-    """Pushes customers, deals and service appointments into the DMS, each once."""
+    """Pushes records into the DMS: customers, deals, prices, repair orders, files; each once."""
 
     name = config.PROGRAM
     package_name = "automate-dms"
