@@ -172,6 +172,7 @@ def pushed() -> list[Message]:
             ("customers", "a", "c1"),
             ("deals", "b", "d1"),
             ("deals", "c", "d2"),
+            ("deals", "d", "d4"),
             ("deal_statuses", "b", "d1"),
             ("service_appointments", "a", "a1"),
             ("appointment_changes", "a", "a1"),
@@ -180,6 +181,7 @@ def pushed() -> list[Message]:
             ("repair_order_inspections", "a", "gone"),
             ("vehicle_prices", "a", "v1"),
             ("attachments", "a", "f1"),
+            ("attachments", "b", "other"),
         ),
         *rows("customers", "customerId customerNumber updatedAt", ("c1", "C-1", at)),
         *rows("service_appointments", "appointmentId", ("a1",)),
@@ -190,6 +192,7 @@ def pushed() -> list[Message]:
             ("d1", "D-1", "c1", "delivered", gross, at, None),
             ("d2", "D-2", "c1", "penciled", gross, at, None),
             ("other", "D-3", "c1", "delivered", gross, at, None),
+            ("d4", "D-4", "c1", "delivered", gross, at, later),
             gross="object",
         ),
         *rows(
@@ -213,12 +216,13 @@ def pushed() -> list[Message]:
             ("e4", "d1", None, at, at, later, "posted"),
             ("e5", None, "r1", at, at, None, "posted"),
             ("e6", "other", None, at, at, None, "posted"),
+            ("e7", "d4", None, at, at, None, "posted"),
         ),
         *rows(
             "gl_entry_lines",
             "journalEntryId lineId debit credit parentUpdatedAt",
-            *((f"e{entry}", "1", entry / 10, None, at) for entry in range(1, 7)),
-            *((f"e{entry}", "2", None, entry / 10, at) for entry in range(1, 7)),
+            *((f"e{entry}", "1", entry / 10, None, at) for entry in range(1, 8)),
+            *((f"e{entry}", "2", None, entry / 10, at) for entry in range(1, 8)),
             ("e1", "3", 77, None, "2026-10-01T00:00:00Z"),
             debit=MONEY,
             credit=MONEY,
@@ -299,10 +303,10 @@ def test_what_was_pushed_is_shown_with_what_has_been_posted_of_it(
     _, (seen, posted, _) = inspect(loader.path)
     assert seen.rows == [
         ("appointment_changes", 1, 1, 1),
-        ("attachments", 1, 1, 1),
+        ("attachments", 2, 2, 1),
         ("customers", 1, 1, 1),
         ("deal_statuses", 1, 1, 1),
-        ("deals", 2, 2, 2),
+        ("deals", 3, 3, 3),
         ("repair_order_inspections", 1, 1, 0),
         ("repair_order_statuses", 1, 1, 1),
         ("repair_orders", 1, 1, 1),
@@ -326,7 +330,7 @@ def test_what_was_pushed_is_shown_where_the_dms_has_no_such_table(
     seen, posted, _ = answers
     assert [row for row in seen.rows if row[-1]] == [
         ("deal_statuses", 1, 1, 1),
-        ("deals", 2, 2, 2),
+        ("deals", 3, 3, 3),
     ]
     assert [row[:3] for row in posted.rows] == [("deal", "D-1", None)]
 
