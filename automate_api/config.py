@@ -119,7 +119,7 @@ SCHEMA: t.Final[Mapping[str, t.Any]] = {
 }
 
 _INTEGRATION_ID: t.Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
-_ENDPOINT: t.Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_ENDPOINT: t.Final = re.compile(r"(/(\{id\}|[A-Za-z0-9_~-][A-Za-z0-9._~-]*))+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

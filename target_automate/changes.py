@@ -34,10 +34,12 @@ if t.TYPE_CHECKING:
 
     from target_automate.declarations import Change, SinkDeclaration
     from target_automate.lookup import Lookup, Record
-    from target_automate.steps import Desk
+    from target_automate.steps import Desk, Later
+    from target_automate.visibility import Visibility
 
 GONE: t.Final = "the DMS has no such record"
 NO_LINE: t.Final = "the DMS's record has no such line"
+UNSEEN: t.Final = "the DMS does not show yet what was written before"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
 PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
 
@@ -49,13 +51,17 @@ class Changes:
     Attributes:
         desk: Keeps what comes of it.
         lookup: Asks the DMS.
+        visibility: Tells whether what the DMS shows is behind what was written.
     """
 
     desk: Desk
     lookup: Lookup
+    visibility: Visibility
 
-    def prepare(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Ready | Settled:
-        """Read the record, and settle a change that is not to be sent.
+    def prepare(
+        self, intent: Intent, sink: SinkDeclaration, dms_id: str
+    ) -> Ready | Settled | Later:
+        """Read the record, and settle a change that is not to be sent, or put it off.
 
         Args:
             intent: That is to be sent.
@@ -67,12 +73,14 @@ class Changes:
             AutomateError: When it cannot be read.
         """
         record = self.read(sink, dms_id)
-        if record is None:
-            return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=GONE)
+        if seconds := self.visibility.wait(intent, sink, record):
+            return self.desk.again(intent, State.PLANNED, seconds, reason=UNSEEN)
         body = body_of(intent, sink, dms_id)
-        wanted, there = wanted_of(sink, body), part_of(sink, record, body)
-        if not there:
-            return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=NO_LINE)
+        wanted = wanted_of(sink, body)
+        there = {} if record is None else part_of(sink, record, body)
+        if record is None or not there:
+            reason = GONE if record is None else NO_LINE
+            return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=reason)
         if says(there, wanted):
             return self._settle(intent, sink, record)
         if self._was_there(intent, sink, record, wanted):

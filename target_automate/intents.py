@@ -145,6 +145,22 @@ class Brief(t.NamedTuple):
     state: State
 
 
+class Work(t.NamedTuple):
+    """A change that the DMS has carried out.
+
+    Attributes:
+        id: Of its intent.
+        version: `updatedAt` of the record after it.
+        before: The same before it.
+        settled_at: When it was known to be carried out, seconds since 1970.
+    """
+
+    id: int
+    version: str
+    before: object
+    settled_at: float
+
+
 class Meaning(enum.Enum):
     """What a record means beside what the journal holds of its key."""
 

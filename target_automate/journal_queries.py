@@ -13,7 +13,7 @@ import typing as t
 
 from automate_api.errors import AutomateError
 from automate_api.exact_json import decode
-from target_automate.intents import Brief, Cause, Head, Intent, State
+from target_automate.intents import Brief, Cause, Head, Intent, State, Work
 from target_automate.sealing import Seal, WrongKeyError
 
 if t.TYPE_CHECKING:
@@ -140,6 +140,29 @@ class JournalQueries:
                 (lane, VERSIONS),
             ).fetchall()
         return {version: decode(guard) for version, guard in rows if guard is not None}
+
+    def latest_work(self, lane: bytes) -> Work | None:
+        """Find the last change of a lane whose version is known; None when there is none."""
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT id, version, guard, settled_at FROM intent WHERE lane = ? "
+                "AND version IS NOT NULL AND state = ? AND operation = 'update' "
+                "ORDER BY id DESC LIMIT 1",
+                (lane, State.ACKED.value),
+            ).fetchone()
+        if row is None:
+            return None
+        work_id, version, guard, settled_at = row
+        before = decode(guard).get("updatedAt") if guard is not None else None
+        return Work(work_id, version, before, settled_at)
+
+    def settled_at(self, intent_id: int) -> float | None:
+        """Tell when an intent was settled, seconds since 1970; None while it is not."""
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT settled_at FROM intent WHERE id = ?", (intent_id,)
+            ).fetchone()
+        return row[0] if row else None
 
     def having(self, states: Collection[State], object_name: str | None = None) -> Iterator[Intent]:
         """List the intents that are in one of some states, in their order.

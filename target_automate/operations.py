@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from automate_api.errors import NotOfferedError
 from automate_api.replies import Reply
-from target_automate.outcomes import Kind, Verdict, read_success
+from target_automate.outcomes import Kind, Verdict, explained, read_success
 
 if t.TYPE_CHECKING:
     from automate_api.client import Client
     from target_automate.declarations import SinkDeclaration
-
-_CODE: t.Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,13 +60,16 @@ class Operations:
                 reply = Reply(200, facts, True, "", None, None, answer.request_id)  # noqa: FBT003 - is JSON
                 return read_success(facts.get("result"), reply, sink)
             case "failed":
-                error = facts.get("error")
-                code = error.get("code") if isinstance(error, dict) else None
-                named = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-                reason = f"its operation failed{named and f', code {named}'}"
-                if sink.change and named.endswith("conflict"):
-                    return Verdict(Kind.CONFLICT, reason, request_id=answer.request_id)
-                return Verdict(Kind.REJECTED, reason, request_id=answer.request_id)
+                body = {"error": facts.get("error")}
+                reply = Reply(200, body, True, "", None, None, answer.request_id)  # noqa: FBT003 - is JSON
+                code = reply.error_code or ""
+                is_conflict = sink.change is not None and code.endswith("conflict")
+                return Verdict(
+                    Kind.CONFLICT if is_conflict else Kind.REJECTED,
+                    ", ".join(("its operation failed", *explained(reply))),
+                    current=reply.error_current,
+                    request_id=reply.request_id,
+                )
             case "queued" | "running":
                 return Verdict(Kind.ACCEPTED, "queued by the DMS", operation_id=operation_id)
         return Verdict(Kind.UNKNOWN, "its operation has no status that the contract knows")

@@ -12,7 +12,7 @@ from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from target_automate.declarations import SinkDeclaration
@@ -163,14 +163,17 @@ def read_success(body: object, reply: Reply, sink: SinkDeclaration) -> Verdict:
 
 def explain(reply: Reply) -> str:
     """Say what the DMS answered: status, code, the names of fields, and what it holds."""
-    parts = [f"status {reply.status}"]
+    return ", ".join((f"status {reply.status}", *explained(reply)))
+
+
+def explained(reply: Reply) -> Iterator[str]:
+    """Say why the DMS refuses something: code, the names of fields, and what it holds."""
     if reply.error_code:
-        parts.append(f"code {reply.error_code}")
+        yield f"code {reply.error_code}"
     if reply.error_fields:
-        parts.append(f"fields {', '.join(reply.error_fields)}")
+        yield f"fields {', '.join(reply.error_fields)}"
     if reply.error_current:
-        parts.append(f"the DMS holds {reply.error_current}")
-    return ", ".join(parts)
+        yield f"the DMS holds {reply.error_current}"
 
 
 def _kind(reply: Reply, sink: SinkDeclaration, *, keys_honoured: bool) -> Kind:

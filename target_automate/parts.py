@@ -9,6 +9,7 @@ import urllib.parse
 
 from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.errors import ConfigError
 from automate_api.session import Session
 from target_automate.approvals import Approvals
 from target_automate.changes import Changes
@@ -20,6 +21,7 @@ from target_automate.readback import ReadBack
 from target_automate.references import References
 from target_automate.sinks import SINKS
 from target_automate.steps import Desk
+from target_automate.visibility import Visibility
 
 if t.TYPE_CHECKING:
     import threading
@@ -27,6 +29,9 @@ if t.TYPE_CHECKING:
 
     from automate_api.config import ApiConfig
     from target_automate.journal import Journal
+
+RECORD: t.Final = "{id}"
+"""Stands in a path for the id of the record that a call belongs to."""
 
 DELIVERED: t.Final = "delivered:"
 """Begins the journal's facts of the objects that a run has delivered to its end."""
@@ -41,14 +46,24 @@ def paths_of(api: ApiConfig) -> dict[str, str]:
     """List the path of each object's call at this tenant.
 
     A call that belongs to a record lies below the record's list, wherever that is.
+
+    Raises:
+        ConfigError: When a path of the tenant's own has no place for a record's id, or a needless
+            one: what is sent there would be another call.
     """
     lists = lists_of(api)
-    return {
+    paths = {
         sink.object: api.endpoints.get(
             sink.object, sink.path.replace(sink.entity.path, lists[sink.entity.name], 1)
         )
         for sink in SINKS
     }
+    for sink in SINKS:
+        if (RECORD in sink.path) is not (RECORD in paths[sink.object]):
+            must = "have" if RECORD in sink.path else "have no"
+            msg = f"`endpoints.{sink.object}` must {must} `{RECORD}`, as the contract's {sink.path}"
+            raise ConfigError(msg)
+    return paths
 
 
 @contextlib.contextmanager
@@ -110,7 +125,8 @@ class Parts:
         lookup = Lookup(client, lists_of(api))
         references = References(journal, lookup)
         read_back = ReadBack(desk, lookup)
-        changes = Changes(desk, lookup)
+        visibility = Visibility(journal, clock, values["cooldown_seconds"])
+        changes = Changes(desk, lookup, visibility)
         matching = Matching(values["on_fuzzy_match"], journal, lookup)
         preparation = Preparation(
             desk=desk,

@@ -17,7 +17,7 @@ from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
-from target_automate.changes import PASSED, UNCHANGED
+from target_automate.changes import PASSED, UNCHANGED, UNSEEN
 from target_automate.comparing import differences, part_of, wanted_of
 from target_automate.intents import OPEN, Intent, State
 from target_automate.journal_file import lock_journal, open_journal
@@ -27,7 +27,7 @@ from target_automate.paths import journal_path
 from target_automate.plan_file import Plan, PlannedWrite
 from target_automate.records import Records
 from target_automate.sinks import by_object
-from target_automate.steps import Effort, Ready, body_of
+from target_automate.steps import Effort, Later, Ready, body_of
 
 if t.TYPE_CHECKING:
     import threading
@@ -159,6 +159,8 @@ class Planner:
         step = self._parts.preparation.check(intent, by_object(intent.object), Effort())
         if isinstance(step, Ready):
             return step
+        if isinstance(step, Later):
+            return f"{UNSEEN}; plan again in a while"
         now = self._journal.get(intent.id)
         if now.state is State.WAITING_PARENT and intent.parent in planned_parents:
             return Ready(None)  # it goes behind what it refers to

@@ -246,6 +246,8 @@ class Settlement:
             return self.reject(intent, Cause.SUPERSEDED, verdict)
         # What is read may be behind what the DMS judges by: give it time, twice as much each time.
         delay = min(self.policy.visible_after, FIRST_AWAIT_SECONDS * 2.0**effort.conflicts)
+        if effort.conflicts == CONFLICTS:
+            delay = self.policy.visible_after
         return self.desk.again(
             intent,
             State.PLANNED,

@@ -29,14 +29,14 @@ class Machine:
             now: What the DMS holds.
             wanted: What is to be written.
         """
-        if now == wanted:
+        if now == wanted or not isinstance(now, str) or not isinstance(wanted, str):
             return False
         if now in self.ends:
             return True
         at, to = self._rung(now), self._rung(wanted)
         return at is not None and to is not None and to < at
 
-    def _rung(self, status: object) -> int | None:
+    def _rung(self, status: str) -> int | None:
         return next((rung for rung, names in enumerate(self.order) if status in names), None)
 
 
