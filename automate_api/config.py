@@ -103,8 +103,9 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "type": ["object", "null"],
         "additionalProperties": {"type": "string"},
         "description": (
-            "Paths of this tenant where they differ from the contract, by stream: "
-            '`{"repair_orders": "/service/ros"}`.'
+            "Paths of this tenant where they differ from the contract, by stream or sink: "
+            '`{"repair_orders": "/service/ros"}`. The calls below a record follow its list; one '
+            "elsewhere has `{id}` where the record's id stands."
         ),
     },
 }
