@@ -168,8 +168,13 @@ class Changes:
     def _was_there(
         self, intent: Intent, sink: SinkDeclaration, record: Record, wanted: Mapping[str, t.Any]
     ) -> bool:
-        """Tell whether a step is one that was taken before: a feed that begins anew is no fault."""
-        if not _is_backwards(t.cast("Change", sink.change), record.get(STATUS), wanted):
+        """Tell whether a change is one that was made before: a feed that begins anew is no fault.
+
+        So is a step back, and a record that says of which version of the DMS's it was made.
+        """
+        change = t.cast("Change", sink.change)
+        is_back = _is_backwards(change, record.get(STATUS), wanted)
+        if not is_back and not (change.version and change.version in intent.payload):
             return False
         return any(
             head.state is State.ACKED and head.content_hash == intent.content_hash
