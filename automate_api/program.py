@@ -14,7 +14,7 @@ import typing as t
 
 import click
 
-from automate_api import redaction
+from automate_api import log_fields, redaction
 from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError
 
 if t.TYPE_CHECKING:
@@ -60,6 +60,17 @@ def standard_output(*, gone: str, then: str) -> Iterator[None]:
         raise AutomateError(msg) from None
 
 
+def exit_code(error: BaseException) -> int:
+    """Tell what a program ends with when nobody handles an error.
+
+    Args:
+        error: Of any kind.
+    """
+    if isinstance(error, AutomateError | click.ClickException):
+        return error.exit_code
+    return EXIT_SIGINT if isinstance(error, click.Abort | KeyboardInterrupt) else EXIT_UNEXPECTED
+
+
 def run(command: click.Command, *, name: str) -> t.NoReturn:
     """Run a click command as a whole program.
 
@@ -73,18 +84,19 @@ def run(command: click.Command, *, name: str) -> t.NoReturn:
     redaction.install()
     logger = logging.getLogger(name)
     try:
+        log_fields.install()
         result = command.main(prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(file=shown)
         click.echo(redaction.redact(shown.getvalue()), err=True, nl=False)
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(EXIT_SIGINT)
+        sys.exit(exit_code(error))
+    except click.Abort as error:
+        sys.exit(exit_code(error))
     except AutomateError as error:
         logger.error("%s", error)  # noqa: TRY400 - a user's mistake deserves no traceback
-        sys.exit(error.exit_code)
-    except Exception:
+        sys.exit(exit_code(error))
+    except Exception as error:
         logger.exception("Unexpected error; please report it with this traceback")
-        sys.exit(EXIT_UNEXPECTED)
+        sys.exit(exit_code(error))
     sys.exit(result if isinstance(result, int) else EXIT_DONE)

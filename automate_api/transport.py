@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
+import logging
 import random
 import threading
 import typing as t
@@ -39,6 +40,9 @@ CONNECT_TIMEOUT_SECONDS: t.Final = 10.0
 POOL_SIZE: t.Final = 32
 DATE_RESOLUTION_SECONDS: t.Final = 1.0
 """A `Date` header leaves the fraction of its second out."""
+
+
+_logger: t.Final = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -212,6 +216,15 @@ class Transport:
             raise replies.unsuccessful(outcome, call, self._config.host, attempts)
         with self._lock:
             self._stats.retries += 1
+        request_id = outcome.request_id if isinstance(outcome, Reply) else None
+        _logger.debug(
+            "%s: %s at attempt %d; the next in %.1f s",
+            call,
+            trouble.value,
+            attempts,
+            delay,
+            extra={"request_id": request_id} if request_id else None,
+        )
         return delay
 
     def attempt(self, request: Request) -> Reply | Failure:

@@ -9,6 +9,7 @@ from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 from singer_sdk.target_base import Target
 
+from automate_api import log_fields
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.program import quiet
 from automate_singer.configured import Configured
@@ -120,20 +121,34 @@ class CommandTarget(Configured, Target, abc.ABC):
         if about:
             cls.print_about(about_format)
             return
-        target = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-        )
+        cls.logger.info("Run %s", log_fields.run_id())
+        with cls.recorded(config) as record:
+            target = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+            )
+            record(target)
+            target.run(file_input)
+
+    def run(self, file_input: t.IO[str] | None) -> None:
+        """Take all messages, and let go of what is open however that ends.
+
+        Args:
+            file_input: Messages; standard input unless given.
+
+        Raises:
+            StoppedError: When a signal ended the run, whatever error came of that.
+        """
         try:
-            target.listen(file_input)
+            self.listen(file_input)
         except Exception as error:
-            stopped = error if isinstance(error, StoppedError) else target.stopped
+            stopped = error if isinstance(error, StoppedError) else self.stopped
             if stopped is None:
                 raise
-            target.settle()
+            self.settle()
             raise stopped from None
         finally:
-            target.close()
+            self.close()
 
     def interrupt(self, stopped: StoppedError) -> None:
         """React to a signal, inside its handler, at each one; `self.stopped` is set already.

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import typing as t
 
 from singer_sdk.plugin_base import PluginBase
 
 from automate_api import redaction, settings
+from automate_singer import metrics_file
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Self
 
     import click
+
+    from automate_singer.metrics_file import Measure
 
 
 class Configured(PluginBase, abc.ABC):
@@ -20,9 +25,11 @@ class Configured(PluginBase, abc.ABC):
 
     Attributes:
         env_prefix: Of the environment variables that hold settings.
+        metrics_prefix: What the names in `metrics_file` begin with, where it has that setting.
     """
 
     env_prefix: t.ClassVar[str]
+    metrics_prefix: t.ClassVar[str] = ""
 
     def read_settings(
         self,
@@ -50,10 +57,14 @@ class Configured(PluginBase, abc.ABC):
         values = settings.resolve(schema, given, prefix=prefix)
         redaction.register_settings(schema, values)
         if checked:
-            settings.check(schema, values, program=self.name, further=self.check_settings)
+            settings.check(schema, values, program=self.name, further=self._further_problems)
             for sentence in settings.unknown(schema, values):
                 self.logger.warning(sentence)
         return values
+
+    @classmethod
+    def _further_problems(cls, values: Mapping[str, t.Any]) -> list[str]:
+        return [*metrics_file.problems(values), *cls.check_settings(values)]
 
     @classmethod
     def check_settings(cls, values: Mapping[str, t.Any]) -> list[str]:  # noqa: ARG003 - a hook
@@ -67,6 +78,44 @@ class Configured(PluginBase, abc.ABC):
             One sentence a problem, without values.
         """
         return []
+
+    def measured(self) -> Iterable[Measure]:
+        """Give the run's figures for `metrics_file`, from any thread, also when it has ended.
+
+        Raises:
+            AutomateError: When they cannot be had just now.
+        """
+        return ()
+
+    @classmethod
+    @contextlib.contextmanager
+    def recorded(cls, config: t.Any) -> Iterator[Callable[[Self], None]]:  # noqa: ANN401 - the SDK's private type
+        """Keep `metrics_file`, where the settings name one, while the block runs.
+
+        Args:
+            config: Settings from files, and whether the environment counts.
+
+        Yields:
+            What is to be given the plugin, once it is made.
+
+        Raises:
+            ConfigError: When there can be no such file.
+        """
+        file = metrics_file.metrics_file(
+            cls.config_jsonschema,
+            config.config if config else {},
+            prefix=cls.env_prefix if config and config.parse_env else None,
+            program_prefix=cls.metrics_prefix,
+        )
+        if file is None:
+            yield lambda _: None
+            return
+
+        def record(plugin: Self) -> None:
+            file.measure = plugin.measured
+
+        with file.of_a_run():
+            yield record
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> t.Any:  # noqa: ANN401 - the SDK's private type

@@ -12,6 +12,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
+from automate_api import log_fields
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.program import quiet
 from automate_singer import inputs
@@ -159,16 +160,19 @@ class CommandTap(Configured, Tap, abc.ABC):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config if config else {},
-            parse_env_config=bool(config and config.parse_env),
-            state=inputs.read_json(state, empty_is_none=True),
-            catalog=inputs.read_json(catalog),
-        )
-        tap.start()
-        with tap.shown():
-            tap.sync_all()
-            tap.finish()
+        cls.logger.info("Run %s", log_fields.run_id())
+        with cls.recorded(config) as record:
+            tap = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+                state=inputs.read_json(state, empty_is_none=True),
+                catalog=inputs.read_json(catalog),
+            )
+            record(tap)
+            tap.start()
+            with tap.shown():
+                tap.sync_all()
+                tap.finish()
 
     def load_state(self, state: dict[str, t.Any]) -> None:
         """Take over the state of the run before.

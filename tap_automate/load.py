@@ -21,6 +21,7 @@ from tap_automate.passes.restatement import RANGE, Restatement
 from tap_automate.passes.undated import Undated
 from tap_automate.reading.windows import MICROSECONDS
 from tap_automate.reporting import metrics
+from tap_automate.reporting.progress import Oddities
 from tap_automate.sdk_seams import Step
 from tap_automate.streams import REPLICATION_KEY
 
@@ -151,6 +152,7 @@ class Load:
         name, bookmark = self._stream.name, next(iter(self._bookmarks.values()))
         late = bookmark.lateness
         if late.rows:
+            self._partition.report.met(Oddities(late_rows=late.rows, late_seconds=late.seconds))
             metrics.log(metrics.Gauge.LATE_ARRIVAL_SECONDS, late.seconds, stream=name)
         if sentence := lateness.warning(late, bookmark.overlap_seconds):
             self._stream.logger.warning("Stream '%s': %s", name, sentence)

@@ -228,7 +228,7 @@ class Partition:
         except (NotNarrowedError, RequestRefusedError) as error:
             if getattr(error, "status", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
-            self.stream.say_once(logging.WARNING, what, str(error))
+            self.stream.say_once(logging.WARNING, what, error)
         except UncertifiableError as error:
             then = f"So {what}; the bookmark stands. Run again later."
             raise self.stream.uncertified(error, then) from None

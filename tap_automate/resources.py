@@ -15,8 +15,10 @@ import typing as t
 
 from automate_api.contract import stream_schema
 from automate_api.errors import (
+    AutomateError,
     NotEntitledError,
     NotOfferedError,
+    RequestRefusedError,
     StoppedError,
     TryLaterError,
 )
@@ -29,6 +31,7 @@ from tap_automate.load import Load
 from tap_automate.reading.codec import Codec
 from tap_automate.reading.reader import Reader
 from tap_automate.reading.windows import UncertifiableError
+from tap_automate.reporting.progress import Oddities
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Files, Lines
 
@@ -97,7 +100,7 @@ class ResourceStream(FamilyStream):
         except (NotEntitledError, NotOfferedError) as error:
             if self.resource.origin == "documented" and self.path == self.declaration.path:
                 raise
-            self._skip(str(error))
+            self._skip(error)
         except StoppedError:
             raise self.tap.stopped() from None
         except UncertifiableError as error:
@@ -106,6 +109,13 @@ class ResourceStream(FamilyStream):
         finally:
             for level, line in codec.drift.lines():
                 self.logger.log(level, "Stream '%s': %s", self.name, line)
+            drift = Oddities(
+                unknown_fields=codec.drift.unknown_fields.total(),
+                unknown_values=codec.drift.unknown_values.total(),
+                other_types=codec.drift.other_types.total(),
+            )
+            if drift != Oddities():
+                self.tap.progress.stream(self.name).met(drift)
 
     def wanted_files(self) -> Files | None:
         """Return where records name files that are to be fetched; None where they do not."""
@@ -143,7 +153,7 @@ class ResourceStream(FamilyStream):
         )
         return TryLaterError(msg)
 
-    def _skip(self, reason: str) -> None:
+    def _skip(self, reason: str | RequestRefusedError) -> None:
         """Leave the stream and its lines out for the rest of the run; say so once."""
         if not self._skipped:
             names = " and ".join(f"'{stream.name}'" for stream in self.members())
@@ -178,7 +188,7 @@ class ResourceStream(FamilyStream):
             else filters.check(self.declaration, self.path, context),
         )
 
-    def say_once(self, level: int, what: str, why: str = "") -> None:
+    def say_once(self, level: int, what: str, why: str | AutomateError = "") -> None:
         """Log a sentence about the stream, once in a run whatever the number of its partitions.
 
         Args:
@@ -188,7 +198,8 @@ class ResourceStream(FamilyStream):
         """
         if what not in self._said:
             self._said |= {what}
-            self.logger.log(level, "Stream '%s': %s%s", self.name, what, why and f": {why}")
+            colon = ": " if why else ""
+            self.logger.log(level, "Stream '%s': %s%s%s", self.name, what, colon, why)
 
     def _sample(self, context: Context | None, codec: Codec, rows: int) -> Step:
         """Return a few rows of the first page, for a connection test; no bookmark moves."""

@@ -14,6 +14,7 @@ from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.session import Session
 from automate_api.transport import Stats
 from automate_singer import garbage, inputs
+from automate_singer.metrics_file import METRICS_SETTINGS
 from automate_singer.tap import CommandTap
 from tap_automate.batches.messages import BatchWriter
 from tap_automate.bookmark import Bookmark
@@ -25,19 +26,20 @@ from tap_automate.downloads.store import FileStore
 from tap_automate.passes.controls import Kept
 from tap_automate.passes.rereads import Digests
 from tap_automate.privacy import Privacy
-from tap_automate.reporting import summary
+from tap_automate.reporting import measures, summary
 from tap_automate.reporting.progress import Progress
 from tap_automate.resources import stream_types
 from tap_automate.streams import STREAMS, stream_names
 
 if t.TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
+    from automate_singer.metrics_file import Measure
     from automate_singer.writer import BlockWriter
 
 
@@ -47,9 +49,10 @@ class TapAutomate(CommandTap):
     name = "tap-automate"
     package_name = "automate-dms"
     env_prefix = "TAP_AUTOMATE_"
+    metrics_prefix = measures.PREFIX
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = {
         "type": "object",
-        "properties": {**SETTINGS, **TAP_SETTINGS},
+        "properties": {**SETTINGS, **TAP_SETTINGS, **METRICS_SETTINGS},
         "required": list(REQUIRED),
     }
 
@@ -119,6 +122,10 @@ class TapAutomate(CommandTap):
     def shown(self) -> AbstractContextManager[None]:
         """Show on standard error how far the run is, and what it has done however it ends."""
         return summary.shown(self.progress, self._server_time)
+
+    def measured(self) -> Iterable[Measure]:
+        """Give the run's figures."""
+        return measures.measured(self.progress)
 
     def _stats(self) -> Stats:
         """Return the counters of all requests, without making a client for their sake."""

@@ -206,6 +206,24 @@ class JournalQueries:
             ).fetchall()
         return {(name, State(state)): at for name, state, at in rows}
 
+    def standing(self, states: Collection[State]) -> dict[tuple[str, State], tuple[int, float]]:
+        """Count the intents in some states, and tell when the oldest came, by object and state.
+
+        Args:
+            states: Any but `ACKED`, so that a journal with much behind it is asked quickly.
+
+        Returns:
+            Number, and seconds since 1970.
+        """
+        condition, values = _among(states, None)
+        with self._reading():
+            rows = self._connection.execute(
+                "SELECT object, state, count(*), min(created_at) FROM intent "  # noqa: S608 - constants
+                f"{condition} AND state != 'ACKED' GROUP BY object, state",
+                values,
+            ).fetchall()
+        return {(name, State(state)): (count, oldest) for name, state, count, oldest in rows}
+
     def listed(
         self, states: Collection[State], object_name: str | None = None
     ) -> Iterator[dict[str, t.Any]]:

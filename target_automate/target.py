@@ -14,8 +14,10 @@ from singer_sdk.sinks import RecordSink
 
 from automate_api import program
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig
+from automate_api.errors import AutomateError
+from automate_singer.metrics_file import METRICS_SETTINGS
 from automate_singer.sdk_seams import PipeTarget
-from target_automate import config, sinks
+from target_automate import config, measures, sinks
 from target_automate.declarations import SinkDeclaration
 from target_automate.report import Report
 from target_automate.run import Run, open_run
@@ -23,12 +25,13 @@ from target_automate.sinks import SINKS
 from target_automate.watermark import NOTHING
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.mapper import StreamMap
 
     from automate_api.errors import StoppedError
+    from automate_singer.metrics_file import Measure
     from automate_singer.sdk_seams import Message, Record
 
 LOOK_SECONDS: t.Final = 0.25
@@ -53,10 +56,11 @@ class TargetAutomate(PipeTarget[SinkDeclaration]):
     name = config.PROGRAM
     package_name = "automate-dms"
     env_prefix = config.ENV_PREFIX
+    metrics_prefix = measures.PREFIX
     default_sink_class = DmsSink
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = {
         "type": "object",
-        "properties": {**SETTINGS, **config.TARGET_SETTINGS},
+        "properties": {**SETTINGS, **config.TARGET_SETTINGS, **METRICS_SETTINGS},
         "required": list(REQUIRED),
     }
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
@@ -80,6 +84,7 @@ class TargetAutomate(PipeTarget[SinkDeclaration]):
         self._open = contextlib.ExitStack()
         self._report = Report()
         self._looked = 0.0
+        self._measured: Callable[[], Iterable[Measure]] = tuple
         super().__init__(**options)
         self.message_reader.on_wait = self._look
         self.message_reader.wait_seconds = LOOK_SECONDS
@@ -140,6 +145,9 @@ class TargetAutomate(PipeTarget[SinkDeclaration]):
         if (run := self.__dict__.pop("_run", None)) is None:
             return
         run.close()
+        with contextlib.suppress(AutomateError):
+            final = tuple(measures.measured(run))
+            self._measured = lambda: final
         with contextlib.suppress(Exception):  # the error that ended the run is the one to tell
             value = run.passed_state()
             if value is not NOTHING:
@@ -147,11 +155,20 @@ class TargetAutomate(PipeTarget[SinkDeclaration]):
         self._open.close()
         self._report.table(run.tally, run.stats)
 
+    def measured(self) -> Iterable[Measure]:
+        """Give the run's figures: of now, or those that it has ended with.
+
+        Raises:
+            JournalError: When the journal cannot be read.
+        """
+        return self._measured()
+
     @functools.cached_property
     def _run(self) -> Run:
         """The run, opened with the first message; first it finishes what the journal holds."""
         api = ApiConfig.from_settings(self.config, program=self.name)
         run = self._open.enter_context(open_run(api, self.config, stop=self.stop))
+        self._measured = functools.partial(measures.measured, run)
         self._open.enter_context(self._report.progress())
         if unfinished := run.recover():
             self.logger.info("The journal holds %d unfinished writes", unfinished)

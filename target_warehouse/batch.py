@@ -49,12 +49,14 @@ class Tally:
 
     Attributes:
         records: Records converted so far.
+        committed: Those of them that are in the warehouse.
         unknown_fields: Fields that no SCHEMA named, with the number of records that had them.
         unversioned: True once a record came without a version.
         pending_version: A version announced before its first row.
     """
 
     records: int = 0
+    committed: int = 0
     unknown_fields: Counter[str] = dataclasses.field(default_factory=Counter)
     unversioned: bool = False
     pending_version: int | None = None

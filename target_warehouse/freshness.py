@@ -124,11 +124,34 @@ class TableFreshness:
     delay: Delay | None
 
 
-@dataclasses.dataclass(slots=True)
-class _Table:
-    """What a load knows of a table: its stream, what counts as new (microseconds), what came."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class SoFar:
+    """How fresh the table of a stream is while it is loaded.
+
+    Attributes:
+        stream: Whose rows it has.
+        newest: The time of the last change that any load has brought.
+        delay: Of this load; None as long as it has brought no changes.
+    """
 
     stream: str
+    newest: dt.datetime | None
+    delay: Delay | None
+
+
+@dataclasses.dataclass(slots=True)
+class _Table:
+    """What a load knows of a table.
+
+    Attributes:
+        stream: Whose rows it has.
+        newest: The time of the last change before this load.
+        since: Microseconds since 1970 behind which a change counts as new.
+        commits: What came.
+    """
+
+    stream: str
+    newest: dt.datetime | None
     since: int | None
     commits: list[Commit]
 
@@ -144,7 +167,7 @@ class Freshness:
         """
         self._now = now
         self._started = now()
-        self._since: dict[str, int] | None = None
+        self._before: dict[str, tuple[dt.datetime, int]] | None = None
         self._tables: dict[str, _Table] = {}
 
     def expect(self, warehouse: Warehouse, table: str, stream: str) -> None:
@@ -155,7 +178,7 @@ class Freshness:
             table: Its name.
             stream: Whose rows it gets.
         """
-        if self._since is None:
+        if self._before is None:
             warehouse.run(f"CREATE SCHEMA IF NOT EXISTS {NOTES}")
             warehouse.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS})")
             found = warehouse.run(
@@ -164,8 +187,11 @@ class Freshness:
                 "(PARTITION BY table_name ORDER BY newest_change DESC, committed) = 1",
                 [warehouse.schema],
             )
-            self._since = {name: max(newest, load - SLACK) for name, newest, load in found}
-        self._tables.setdefault(table, _Table(stream, self._since.get(table), []))
+            self._before = {
+                name: (_instant(newest), max(newest, load - SLACK)) for name, newest, load in found
+            }
+        newest, since = self._before.get(table, (None, None))
+        self._tables.setdefault(table, _Table(stream, newest, since, []))
 
     def measure(
         self, warehouse: Warehouse, table: str, times: pa.ChunkedArray, rows: int
@@ -225,6 +251,18 @@ class Freshness:
                     "worst_seconds": float(delay.worst),
                 }
                 log_gauge(Gauge.CHANGE_TO_WAREHOUSE, value, stream=table.stream)
+
+    def so_far(self) -> list[SoFar]:
+        """Tell how fresh each table of this load is now; to be asked by any thread."""
+        return [
+            SoFar(
+                table.stream,
+                max(filter(None, (table.newest, *(each.newest for each in commits))), default=None),
+                delay_of(commits),
+            )
+            for table in list(self._tables.values())
+            for commits in [list(table.commits)]
+        ]
 
     def _write(self, warehouse: Warehouse, commits: Mapping[str, Commit]) -> None:
         rows = [
@@ -310,13 +348,17 @@ def _measured(
     newest = pc.max(instants).as_py()
     if newest is None:
         return Commit(started, now, rows)
-    change = EPOCH + dt.timedelta(microseconds=newest)
+    change = _instant(newest)
     if since is None or newest <= since:
         return Commit(started, now, rows, change)
     delays = pc.subtract(at, instants.filter(pc.greater(instants, since)))
     [median] = pc.quantile(delays, 0.5, interpolation="nearest").to_pylist()
     worst = pc.max(delays).as_py()
     return Commit(started, now, rows, change, len(delays), _seconds(median), _seconds(worst))
+
+
+def _instant(microseconds: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(microseconds=microseconds)
 
 
 def _seconds(microseconds: int) -> Decimal:

@@ -212,6 +212,7 @@ class WarehouseSink(Sink):
         self._convert_rows()
         self.tally_record_read(self._batch.rows)
         replaced, notes = self._load()
+        self._tally.committed += self._batch.rows
         self.tally_duplicate_merged(replaced)
         self.record_counter_metric.increment(self._batch.rows)
         self._tell(notes)

@@ -22,6 +22,8 @@ from automate_api import settings
 from automate_api.errors import ConfigError
 from automate_api.program import run
 from automate_singer import garbage
+from automate_singer.metrics_file import METRICS_SETTINGS
+from target_warehouse import measures
 from target_warehouse.batch import Tally
 from target_warehouse.freshness import Freshness
 from target_warehouse.names import AS_IS, SNAKE_CASE, folded
@@ -30,9 +32,11 @@ from target_warehouse.sink import WarehouseSink
 from target_warehouse.warehouse import Warehouse
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+    from automate_singer.metrics_file import Measure
 
 ROW_GROUP: t.Final = 122_880
 """Rows that DuckDB stores together, and writes once when a transaction brings them all.
@@ -58,6 +62,7 @@ class TargetWarehouse(SeamedTarget):
     package_name = "automate-dms"
     default_sink_class = WarehouseSink
     env_prefix = "TARGET_WAREHOUSE_"
+    metrics_prefix = measures.PREFIX
     # Without `validate_records`, as conversion is the validation, and `batch_config`, as a BATCH
     # message says itself how its files are written.
     builtin_settings = (
@@ -121,6 +126,7 @@ class TargetWarehouse(SeamedTarget):
             ),
         ),
     ).to_dict()
+    config_jsonschema["properties"] |= METRICS_SETTINGS
 
     def __init__(
         self,
@@ -237,6 +243,10 @@ class TargetWarehouse(SeamedTarget):
                     counts,
                 )
         self.close()
+
+    def measured(self) -> Iterable[Measure]:
+        """Give the run's figures."""
+        return measures.measured(self.tallies, self.freshness)
 
     def settle(self) -> None:
         """Write the last STATE if every record before it is committed."""

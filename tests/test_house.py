@@ -42,9 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "automate_singer": {
         "automate_api.errors",
         "automate_api.exact_json",
+        "automate_api.log_fields",
         "automate_api.program",
         "automate_api.redaction",
         "automate_api.settings",
+        "automate_api.whole_files",
     },
     "tap_automate": {"automate_api", "automate_singer"},
     "tap_outbox": {

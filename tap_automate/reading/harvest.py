@@ -111,12 +111,16 @@ class Harvest:
         expected: Rows of the whole span by its first answer; None before.
         pages: Answers taken.
         pages_certified: Those of them that belong to certified windows.
+        windows_split: Windows that were cut since they had more pages than aimed at.
+        certificates_failed: Readings of a window that rows left, or whose pages lacked some.
     """
 
     def __init__(self, start: int, end: int) -> None:
         self.expected: int | None = None
         self.pages = 0
         self.pages_certified = 0
+        self.windows_split = 0
+        self.certificates_failed = 0
         self._pace = plan.Pace()
         self._page_size = 1
         self._pieces = [_Piece(Window(start, max(end, start + NARROWEST)))]
@@ -214,6 +218,10 @@ class Harvest:
 
     def _judge(self, piece: _Piece, reading: Reading, outcome: Certified | Uncertified) -> None:
         work = piece.work
+        if isinstance(outcome, Uncertified):
+            too_large = outcome.doubt is Doubt.TOO_LARGE
+            self.windows_split += too_large
+            self.certificates_failed += not too_large
         if isinstance(outcome, Uncertified) and isinstance(work, Passes):
             try:
                 piece.result = work.judge(outcome)

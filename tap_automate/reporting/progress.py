@@ -54,6 +54,35 @@ class FileCounts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Oddities:
+    """What in rows was not as the tap assumes.
+
+    Attributes:
+        late_rows: Rows that the run before had passed before they were visible.
+        late_seconds: How far the latest of them lay before the bookmark.
+        unknown_fields: Fields that the contract does not have, counted in each row.
+        unknown_values: Values that its closed lists do not have, the same.
+        other_types: Values of another type than the contract's, the same.
+    """
+
+    late_rows: int = 0
+    late_seconds: float = 0.0
+    unknown_fields: int = 0
+    unknown_values: int = 0
+    other_types: int = 0
+
+    def plus(self, other: Oddities) -> Oddities:
+        """Return the sum; of what is late, the latest."""
+        return Oddities(
+            self.late_rows + other.late_rows,
+            max(self.late_seconds, other.late_seconds),
+            self.unknown_fields + other.unknown_fields,
+            self.unknown_values + other.unknown_values,
+            self.other_types + other.other_types,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
     """What is known of one stream at a moment.
 
@@ -74,6 +103,9 @@ class Figures:
             furthest behind; None without a bookmark.
         newest: Microseconds since 1970 of the newest row read; None without rows.
         files: Files that its records name, and that are downloaded.
+        windows_split: Windows cut since they had more pages than aimed at.
+        certificates_failed: Readings of a window that rows left, or whose pages lacked some.
+        oddities: What was not as assumed.
     """
 
     stream: str
@@ -91,6 +123,9 @@ class Figures:
     bookmark: int | None
     newest: int | None
     files: FileCounts = FileCounts()
+    windows_split: int = 0
+    certificates_failed: int = 0
+    oddities: Oddities = Oddities()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +135,8 @@ class _Answers:
     expected: int | None = None
     pages: int = 0
     pages_certified: int = 0
+    windows_split: int = 0
+    certificates_failed: int = 0
 
     def plus(self, other: _Answers) -> _Answers:
         known = [each for each in (self.expected, other.expected) if each is not None]
@@ -107,6 +144,8 @@ class _Answers:
             sum(known) if known else None,
             self.pages + other.pages,
             self.pages_certified + other.pages_certified,
+            self.windows_split + other.windows_split,
+            self.certificates_failed + other.certificates_failed,
         )
 
 
@@ -141,6 +180,7 @@ class Report:
         self._bookmarks: dict[str, int] = {}
         self._newest: int | None = None
         self._files = FileCounts()
+        self._oddities = Oddities()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -171,7 +211,11 @@ class Report:
         """
         with self._lock:
             self._answers[harvest] = _Answers(
-                harvest.expected, harvest.pages, harvest.pages_certified
+                harvest.expected,
+                harvest.pages,
+                harvest.pages_certified,
+                harvest.windows_split,
+                harvest.certificates_failed,
             )
 
     def window(self, certified: Certified) -> None:
@@ -207,6 +251,11 @@ class Report:
         with self._lock:
             self._files = self._files.plus(counts)
 
+    def met(self, oddities: Oddities) -> None:
+        """Count what was not as assumed."""
+        with self._lock:
+            self._oddities = self._oddities.plus(oddities)
+
     def advanced(self, second: int | None, part: str = "") -> None:
         """Take note of a bookmark.
 
@@ -240,6 +289,9 @@ class Report:
                 bookmark=min(self._bookmarks.values(), default=None),
                 newest=self._newest,
                 files=self._files,
+                windows_split=answers.windows_split,
+                certificates_failed=answers.certificates_failed,
+                oddities=self._oddities,
             )
 
     def _since_begun(self, stats: Stats) -> tuple[float, int, float]:

@@ -11,11 +11,11 @@ import typing as t
 from rich import filesize
 
 from automate_api import tables
+from automate_singer.repeating import repeated
 from tap_automate.instants import EPOCH, from_seconds
 from tap_automate.reporting import terminal
 from tap_automate.reporting.metrics import BEAT_SECONDS, Beat
 from tap_automate.reporting.progress import FileCounts, waited_for_dms
-from tap_automate.reporting.repeating import repeated
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import typing as t
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from singer_sdk import metrics
 
-from tap_automate.reporting.repeating import repeated
+from automate_singer.repeating import repeated
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

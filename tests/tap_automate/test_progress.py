@@ -16,12 +16,12 @@ from support.clock import START, FakeClock
 from support.papers import code, readme_section, table
 
 from automate_api.transport import Stats
+from automate_singer.repeating import repeated
 from tap_automate.downloads.store import Outcome
 from tap_automate.reading.harvest import Harvest
 from tap_automate.reading.windows import MICROSECONDS, Certified, Row, Window
 from tap_automate.reporting.metrics import Beat, Gauge, log
 from tap_automate.reporting.progress import Figures, Progress, Report
-from tap_automate.reporting.repeating import repeated
 from tap_automate.reporting.summary import COLUMNS, show
 from tap_automate.reporting.terminal import Lines
 

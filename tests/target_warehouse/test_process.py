@@ -92,6 +92,8 @@ def test_about_names_every_setting_and_nothing_that_has_no_effect() -> None:
     )
     assert json.loads(about.stdout)["settings"]["properties"].keys() == {
         "filepath",
+        "metrics_file",
+        "metrics_labels",
         "schema",
         "column_names",
         "load_method",
