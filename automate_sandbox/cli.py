@@ -20,6 +20,7 @@ from automate_sandbox.pages import PAGE_ORDERS
 from automate_sandbox.sandbox import DEFAULTS, Rules, Sandbox, World
 from automate_sandbox.server import bind, serve
 from automate_sandbox.store import StoreError
+from automate_sandbox.tenants.option import tenant_option
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @sandbox.command("serve")
 @_world_options
+@tenant_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
 @click.option(
     "--now", help="ISO 8601 instant that the sandbox's clock starts at; default: the time."
@@ -84,6 +86,10 @@ def _world_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--exclusive-bounds", is_flag=True, help="Leave rows on updatedFrom and updatedTo out."
 )
+@click.option(
+    "--whole-second-bounds", is_flag=True,
+    help="updatedFrom, updatedTo, and updatedAt beside them, count in whole seconds.",
+)  # fmt: skip
 @click.option(
     "--session-seconds", type=POSITIVE, default=3600, show_default=True, help="Life of a token."
 )
@@ -259,6 +265,7 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
         page_order=options["page_order"],
         max_page_size=options["max_page_size"],
         exclusive_bounds=options["exclusive_bounds"],
+        whole_second_bounds=options["whole_second_bounds"],
         latency=options["latency"],
         session_seconds=options["session_seconds"],
         max_failures=options["max_failures"],
@@ -277,6 +284,7 @@ def _sandbox(options: dict[str, t.Any], login: Login) -> Sandbox:
         queue_deals=options["queue_deals"],
         queue_milliseconds=options["queue_milliseconds"],
         max_upload_bytes=options["max_upload_bytes"],
+        tenant=options["tenant"],
     )
     world = World(**{name: options[name] for name in DEFAULTS})
     try:

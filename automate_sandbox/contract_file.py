@@ -42,6 +42,20 @@ class Operation:
     record: str | None
 
 
+class Shape(t.NamedTuple):
+    """What a schema allows, as far as names go.
+
+    Attributes:
+        properties: Of an object, with their schemas.
+        items: Schema of an array's items; None when it is no array.
+        words: Of a closed list; none when it is none.
+    """
+
+    properties: Mapping[str, Mapping[str, t.Any]]
+    items: Mapping[str, t.Any] | None
+    words: frozenset[str]
+
+
 @functools.cache
 def document() -> dict[str, t.Any]:
     """Read the contract file, once per process."""
@@ -89,6 +103,20 @@ def payload_schema(operation_id: str) -> str:
     raise LookupError(message)
 
 
+def call_schemas(operation_id: str) -> list[str]:
+    """Name the schemas of a call's body and of its good answer, as far as they have names."""
+    found = []
+    for item in document()["paths"].values():
+        for call in item.values():
+            if not isinstance(call, dict) or call.get("operationId") != operation_id:
+                continue
+            answers = [call["responses"].get(status) for status in ("200", "2XX")]
+            for part in (call.get("requestBody"), *answers):
+                schema = (part or {}).get("content", {}).get(JSON, {}).get("schema", {})
+                found += [_name(schema["$ref"])] if "$ref" in schema else []
+    return found
+
+
 @functools.cache
 def properties(schema_name: str) -> frozenset[str]:
     """Name the fields of a component schema, those that it is composed of included."""
@@ -97,6 +125,39 @@ def properties(schema_name: str) -> frozenset[str]:
     for part in schema.get("allOf", ()):
         names |= properties(_name(part["$ref"])) if "$ref" in part else set(part["properties"])
     return frozenset(names)
+
+
+def field(schema_name: str, path: str) -> Shape | None:
+    """Find a field of a component schema.
+
+    Args:
+        schema_name: `RepairOrder`.
+        path: `lines[].laborHours.sold`, where `[]` stands for each item of an array.
+
+    Returns:
+        What is known of it; None when the schema has no such field.
+    """
+    node: Mapping[str, t.Any] = {"$ref": f"#/components/schemas/{schema_name}"}
+    for name in path.split("."):
+        found = shape(node).properties.get(name.removesuffix("[]"))
+        if found is not None and name.endswith("[]"):
+            found = shape(found).items
+        if found is None:
+            return None
+        node = found
+    return shape(node)
+
+
+def shape(node: Mapping[str, t.Any]) -> Shape:
+    """Say what a schema allows, with that of the schemas that it is composed of."""
+    node = {**_resolve(node), **node}
+    properties, items = dict(node.get("properties", {})), node.get("items")
+    words = {word for word in node.get("enum", ()) if isinstance(word, str)}
+    for part in node.get("allOf", ()):
+        inner = shape(part)
+        properties |= inner.properties
+        items, words = items or inner.items, words | inner.words
+    return Shape(properties, items, frozenset(words))
 
 
 def _operation(method: str, path: str, body: Mapping[str, t.Any]) -> Operation:

@@ -20,6 +20,7 @@ from automate_sandbox.links import PREFIX
 from automate_sandbox.problems import Problem
 from automate_sandbox.sessions import bearer
 from automate_sandbox.spoiling import instead, spoil
+from automate_sandbox.tenants.edge import Edge
 from automate_sandbox.transport import connection
 from automate_sandbox.uploads import PATH as UPLOADS
 from automate_sandbox.uploads import drained
@@ -33,6 +34,7 @@ if t.TYPE_CHECKING:
     from automate_sandbox.api import Api
     from automate_sandbox.faults import Rule
     from automate_sandbox.sandbox import Sandbox
+    from automate_sandbox.tenants.edge import Way
 
 CONTROL: t.Final = "/__sandbox__"
 BOUNDS: t.Final = (b"updatedFrom=", b"updatedTo=")
@@ -65,6 +67,8 @@ class Front:
         self._run_id = secrets.token_hex(4)
         self._ids = itertools.count(1)
         self._late: set[asyncio.Task[Answer]] = set()
+        tenant = sandbox.rules.tenant
+        self._edge = Edge(tenant, self._prefix, sandbox.operations.call_of) if tenant else None
         self.last_request = time.monotonic()
         self.in_flight = 0
 
@@ -98,7 +102,8 @@ class Front:
         body = b"" if path.startswith(UPLOADS + "/") else await _whole(receive)
         if body is None:
             return
-        method, path = scope["method"], path.removeprefix(self._prefix)
+        way, body = self._edge.enter(scope, body) if self._edge else (None, body)
+        method, path = scope["method"], scope["path"].removeprefix(self._prefix)
         call = f"{method} {self._template(path)}"
         self._sandbox.requests[call] += 1
         strikes = self._sandbox.faults.strike(method, path)
@@ -112,8 +117,7 @@ class Front:
         answer = await self._process(refusal, strikes, scope, receive, body)
         if answer is None:
             return
-        for rule in strikes:
-            answer = _spoiled(rule, answer, request_id)
+        answer = self._finish(answer, strikes, way, request_id)
         if answer.status >= HTTPStatus.BAD_REQUEST:
             self._sandbox.refusals[f"{call} {answer.status}"] += 1
         if cut == "unanswered":
@@ -175,6 +179,16 @@ class Front:
         else:
             await _until_gone(receive)
         return None
+
+    def _finish(
+        self, answer: Answer | Download, strikes: list[Rule], way: Way | None, request_id: str
+    ) -> Answer | Download:
+        """Let faults change an answer, and give it the tenant's names."""
+        for rule in strikes:
+            answer = _spoiled(rule, answer, request_id)
+        if self._edge and way and isinstance(answer, Answer):
+            return self._edge.leave(way, answer)
+        return answer
 
     def _template(self, path: str) -> str:
         """Name a path without its id, so that requests can be counted by what they ask for."""

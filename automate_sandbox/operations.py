@@ -76,6 +76,11 @@ class Operations:
             raise Problem(404, "There is no such operation.", "record_not_found")
         return action
 
+    def call_of(self, operation_id: str) -> str:
+        """Tell which call an action was queued by; nothing when there is no such action."""
+        action = self._all.get(operation_id)
+        return action.call if action else ""
+
     def unfinished(self) -> list[Queued]:
         """List the actions that have not come to an end, in the order in which they were queued."""
         return [action for action in self._all.values() if action.status in {"queued", "running"}]

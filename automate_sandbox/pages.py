@@ -9,7 +9,7 @@ import typing as t
 from collections import OrderedDict
 from datetime import datetime
 
-from automate_sandbox.instants import parse
+from automate_sandbox.instants import SECOND, parse
 from automate_sandbox.ledger import UNDATED, Rank, Row, Table, key_rank, opaque_rank
 from automate_sandbox.problems import Problem
 
@@ -61,7 +61,15 @@ class Pager:
     be filtered or sorted anew is kept until the table changes.
     """
 
-    def __init__(self, order: PageOrder, max_page_size: int, *, exclusive: bool, seed: int) -> None:
+    def __init__(
+        self,
+        order: PageOrder,
+        max_page_size: int,
+        *,
+        exclusive: bool,
+        seed: int,
+        whole_seconds: bool = False,
+    ) -> None:
         """Set the rules that no request can change.
 
         Args:
@@ -69,11 +77,14 @@ class Pager:
             max_page_size: Greater sizes are cut to this, which the answer's `pageSize` tells.
             exclusive: Whether rows on a bound are left out.
             seed: Of the shuffling of the unstable order.
+            whole_seconds: Whether bounds, and the change times that they are held against, lose
+                what they have beyond a second.
         """
         self.order = order
         self.rank = RANKS.get(order)
         self.max_page_size = max_page_size
         self.exclusive = exclusive
+        self._grain = SECOND if whole_seconds else 1
         self._rng = random.Random(f"pages/{seed}")  # noqa: S311 - page order, no secret
         self._selections: OrderedDict[tuple[object, ...], Sequence[str]] = OrderedDict()
 
@@ -110,9 +121,10 @@ class Pager:
             elif name == "pageSize":
                 size = min(_positive(name, text), self.max_page_size)
             elif name == "updatedFrom":
-                since = _instant(name, text) + self.exclusive
+                since = (_instant(name, text) // self._grain + self.exclusive) * self._grain
             elif name == "updatedTo":
-                until = _instant(name, text) - self.exclusive
+                end = _instant(name, text) // self._grain + (not self.exclusive)
+                until = end * self._grain - 1
                 # What has no time is neither before nor after any.
                 since = max(since, UNDATED + 1)
             elif known is None:

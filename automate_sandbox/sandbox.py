@@ -21,6 +21,7 @@ from automate_sandbox.pages import PageOrder, Pager
 from automate_sandbox.resources import resources
 from automate_sandbox.sessions import Login, Sessions
 from automate_sandbox.store import Store, StoreError
+from automate_sandbox.tenants.more import More
 from automate_sandbox.uploads import Uploads
 from automate_sandbox.world.generate import Generator, Size
 from automate_sandbox.world.numbers import Numbers, Source
@@ -28,6 +29,8 @@ from automate_sandbox.world.rooftops import Rooftop, rooftop_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from automate_sandbox.tenants.tenant import Tenant
 
 SIZE_FIELDS: t.Final = tuple(field.name for field in dataclasses.fields(Size))
 
@@ -63,6 +66,7 @@ class Rules:
         page_order: Of every list.
         max_page_size: Greater sizes are cut to it.
         exclusive_bounds: Whether rows on `updatedFrom` and `updatedTo` are left out.
+        whole_second_bounds: Whether those, and `updatedAt` beside them, count in whole seconds.
         latency: Milliseconds before each answer.
         session_seconds: Life of a token.
         max_failures: Failed logins in a row that lock the user.
@@ -77,12 +81,14 @@ class Rules:
         queue_deals: Whether the status of deals changes later than it is answered.
         queue_milliseconds: How long an action is queued and running that the API itself queues.
         max_upload_bytes: Of a file from outside.
+        tenant: What it does otherwise than the contract; None is nothing.
     """
 
     integration_id: str
     page_order: PageOrder = "ascending"
     max_page_size: int = 200
     exclusive_bounds: bool = False
+    whole_second_bounds: bool = False
     latency: int = 0
     session_seconds: int = 3600
     max_failures: int = 5
@@ -96,6 +102,7 @@ class Rules:
     queue_deals: bool = False
     queue_milliseconds: int = 200
     max_upload_bytes: int = 5 << 30
+    tenant: Tenant | None = None
 
 
 class Sandbox:
@@ -140,8 +147,16 @@ class Sandbox:
             rules.max_page_size,
             exclusive=rules.exclusive_bounds,
             seed=self.seed,
+            whole_seconds=rules.whole_second_bounds,
         )
-        self.ledger = Ledger(resources(), self.pager.rank, self.store, rules.visible_after)
+        more = More(rules.tenant) if rules.tenant else None
+        self.ledger = Ledger(
+            more.resources() if more else resources(),
+            self.pager.rank,
+            self.store,
+            rules.visible_after,
+            more.add if more else None,
+        )
         # A large world is millions of objects that never die; no need to look through them again.
         gc.disable()
         if facts:

@@ -1,0 +1,1 @@
+"""The sandbox as a tenant that differs from the contract."""
