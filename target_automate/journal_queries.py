@@ -210,7 +210,8 @@ class JournalQueries:
         """Count the intents in some states, and tell when the oldest came, by object and state.
 
         Args:
-            states: Any but `ACKED`, so that a journal with much behind it is asked quickly.
+            states: Which; `ACKED` has none, so that a journal with much behind it is asked
+                quickly.
 
         Returns:
             Number, and seconds since 1970.

@@ -85,6 +85,18 @@ def test_nothing_is_on_the_disk_before_a_flush_and_everything_after_it(journal: 
     assert durable(journal) == ["PLANNED", "SENT", "PLANNED"]
 
 
+def test_what_stands_is_counted_with_its_oldest_without_a_look_at_what_is_done(
+    journal: Journal,
+) -> None:
+    first = journal.add(new(key="crm-1"), AT + 5)
+    journal.add(new(key="crm-2", state=State.PARKED), AT)
+    for place, key in enumerate(("crm-3", "crm-4")):
+        journal.add(new(key=key, state=State.PARKED), AT + place + 1)
+    journal.change(first, State.ACKED, AT + 9)
+    assert journal.standing({*OPEN, State.PARKED}) == {("customers", State.PARKED): (3, AT)}
+    assert journal.standing({State.ACKED}) == {}
+
+
 def test_the_file_is_synchronised_at_each_commit_and_logs_ahead(tmp_path: Path) -> None:
     with journal_at(tmp_path) as journal:
         pragmas = {
