@@ -10,6 +10,7 @@ import pytest
 from support.compare import differences
 from support.dealership import Dealership, dealership, pipe
 from support.failures import entries, warned
+from support.figures import figures
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,13 +50,16 @@ def test_a_late_row_is_loaded_and_the_overlap_grows_when_it_was_close(
     dealer: Dealership, tmp_path: Path, before: int, wider: int | None
 ) -> None:
     warehouse, state = tmp_path / "w.duckdb", tmp_path / "state.json"
-    config = dealer.config(overlap_seconds=OVERLAP)
+    told = tmp_path / "tap.prom"
+    config = dealer.config(overlap_seconds=OVERLAP, metrics_file=str(told))
     assert pipe(config, warehouse, state).code == 0
     late = import_late(dealer, state, before)
     second = pipe(config, warehouse, state)
     assert second.code == 0, second.err
     assert [record["lotId"] for record in second.records("lots")] == [late]
     assert lateness(second.err) == [before]
+    assert figures(told)["automate_tap_late_rows", "lots"] == 1
+    assert figures(told)["automate_tap_late_arrival_seconds", "lots"] == before
     assert differences(dealer, warehouse) == []
     asked = {
         name: bookmark["overlap_seconds"]

@@ -9,9 +9,9 @@ import signal
 import typing as t
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from support.dealership import Dealership, run
 from support.failures import start
+from support.figures import figures
 
 from automate_api.errors import EXIT_SIGTERM
 
@@ -47,15 +47,6 @@ def structured(tmp_path: Path) -> dict[str, str]:
 
 def logged(done: Run) -> list[dict[str, t.Any]]:
     return [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
-
-
-def figures(path: Path) -> dict[tuple[str, ...], float]:
-    """Read a file as Prometheus does: name and values of labels to value."""
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(path.read_text())
-        for sample in family.samples
-    }
 
 
 def test_every_structured_line_names_the_run_and_a_failed_request_its_id(
@@ -125,6 +116,35 @@ def test_a_tap_that_is_stopped_leaves_how_it_ended(dealer: Dealership, tmp_path:
     found = figures(path)
     assert (found["automate_tap_running",], found["automate_tap_last_exit_code",]) == (0, 143)
     assert ("automate_tap_last_success_timestamp_seconds",) not in found
+
+
+def test_a_tap_that_is_killed_leaves_a_whole_file_of_a_run_that_did_not_end(
+    dealer: Dealership, tmp_path: Path
+) -> None:
+    path = tmp_path / "tap.prom"
+    dealer.faults({"kind": "latency", "milliseconds": 25_000, "match": {"path": "/lots*"}})
+    process = start("tap-automate", "--config", dealer.config(metrics_file=str(path)))
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    found = figures(path)
+    assert found["automate_tap_running",] == 1
+    assert ("automate_tap_last_exit_code",) not in found
+
+
+def test_what_the_contract_does_not_know_is_counted(dealer: Dealership, tmp_path: Path) -> None:
+    path = tmp_path / "tap.prom"
+    dealer.faults(
+        {"kind": "unknown_field", "match": {"path": "/lots*"}},
+        {"kind": "unknown_enum", "match": {"path": "/deals*"}},
+    )
+    done = run("tap-automate", "--config", dealer.config(metrics_file=str(path)))
+    assert done.code == 0, done.err
+    found = figures(path)
+    assert found["automate_tap_unknown_fields", "lots"] == len(done.records("lots"))
+    assert found["automate_tap_unknown_values", "deals"] >= len(done.records("deals"))
+    assert found["automate_tap_other_types", "deals"] == 0
 
 
 def test_a_loader_leaves_how_fresh_the_warehouse_is(dealer: Dealership, tmp_path: Path) -> None:
