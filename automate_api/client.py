@@ -19,6 +19,7 @@ from automate_api.errors import (
     RequestRefusedError,
 )
 from automate_api.login import Bearer
+from automate_api.tenant.wire import Wire
 from automate_api.transport import NoAuth, Request, Stats, Transport
 
 if t.TYPE_CHECKING:
@@ -88,8 +89,11 @@ class Page:
 class Client:
     """Requests on behalf of a session; safe to share between threads.
 
+    Callers speak the contract: where the settings name an overlay, requests become the tenant's
+    here, and answers the contract's.
+
     Args:
-        config: Where to, how fast, how patiently.
+        config: Where to, how fast, how patiently, and what the tenant does otherwise.
         session: Gives the token; shared with others.
         stop: Ends every wait early, with `StoppedError`.
         clock: The time.
@@ -107,6 +111,7 @@ class Client:
     ) -> None:
         self._session = session
         self._clock = clock
+        self._wire = Wire(config.overlay, config.endpoints) if config.overlay else None
         self._transport = Transport(
             config,
             cookies=session.cookies,
@@ -126,6 +131,7 @@ class Client:
         params: Mapping[str, str | int] | None = None,
         *,
         decode: Callable[[bytes], t.Any] | None = None,
+        concerning: str | None = None,
     ) -> Answer:
         """Read something.
 
@@ -133,10 +139,11 @@ class Client:
             path: As the contract (or `endpoints`) names it, from the slash on.
             params: The query.
             decode: Decodes the body of a success; raises `ValueError` when it is no JSON.
+            concerning: Of an operation that is followed, the resource that it is about.
 
         Raises:
             NotEntitledError: 403.
-            NotOfferedError: 404 or 501.
+            NotOfferedError: 404 or 501; or without a request, where the overlay says so.
             RequestRefusedError: Any other 4xx, or 500 each time.
             AuthenticationError: When the login is refused, or its token is refused twice.
             TryLaterError: When the API is busy for too long, or unreachable (`UnreachableError`).
@@ -144,9 +151,16 @@ class Client:
             ConfigError: When TLS fails, or the session store cannot be used.
             StoppedError: When `stop` is set.
         """
+        translated = self._wire.call("GET", path, concerning) if self._wire else None
+        query = params or {}
+        if translated:
+            path, query = translated.path, translated.query(query)
         call = f"GET {path}"
+        if translated and not translated.offered:
+            raise replies.unoffered(call)
+        own = translated.decoder(decode) if translated and decode else decode
         reply = self._with_token(
-            lambda token: Request("GET", path, Bearer(token), params or {}, decode=decode),
+            lambda token: Request("GET", path, Bearer(token), query, decode=own),
             self._transport.send,
         )
         self._session.keep_cookies()
@@ -157,7 +171,8 @@ class Client:
         if reply.date is None:
             msg = f"{call}: expected a `Date` header to tell new from old; there is none."
             raise ProtocolError(msg, request_id=reply.request_id)
-        return Answer(reply.body, reply.date, reply.request_id)
+        body = translated.answer(reply.body) if translated and not decode else reply.body
+        return Answer(body, reply.date, reply.request_id)
 
     def attempt(
         self,
@@ -178,7 +193,8 @@ class Client:
             headers: Such as an idempotency key.
 
         Returns:
-            The answer with whatever status but 401, or why there is none.
+            The answer with whatever status but 401, or why there is none. Where the overlay says
+            that the tenant does not offer the call, nothing is sent, and the answer is 501.
 
         Raises:
             AuthenticationError: When the login is refused, or its token is refused twice.
@@ -186,11 +202,19 @@ class Client:
             ConfigError: When TLS fails, at whatever moment, or the session store cannot be used.
             StoppedError: When `stop` is set; nothing was sent.
         """
+        translated = self._wire.call(method, path) if self._wire else None
+        if translated:
+            if not translated.offered:
+                return replies.not_offered()
+            path, body = translated.path, translated.body(body)
 
         def request(token: str) -> Request:
             return Request(method, path, Bearer(token), body=body, headers=headers or {})
 
         outcome = self._with_token(request, self._transport.attempt)
+        if translated and isinstance(outcome, replies.Reply):
+            told = translated.answer(outcome.body, outcome.status)
+            outcome = dataclasses.replace(outcome, body=told)
         # No outcome is lost to a session file that cannot be written: the next request says so.
         with contextlib.suppress(ConfigError):
             self._session.keep_cookies()

@@ -11,10 +11,14 @@ import urllib.parse
 from pathlib import Path
 
 from automate_api import redaction, settings
+from automate_api.errors import ConfigError
 from automate_api.mfa import Totp
+from automate_api.tenant import endpoints, personal, reading
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from automate_api.tenant.overlay import Overlay
 
 DEFAULT_API_URL: t.Final = "https://api.supergood.ai"
 
@@ -108,6 +112,14 @@ SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
             "elsewhere has `{id}` where the record's id stands."
         ),
     },
+    "contract_overlay": {
+        "type": ["string", "null"],
+        "minLength": 1,
+        "description": (
+            "File (YAML or JSON) of what this tenant does otherwise than the contract: paths, "
+            "names, words, further fields, personal data, what it does not offer."
+        ),
+    },
 }
 """JSON Schema of each setting, as `--about` prints it; `secret` marks what is never shown."""
 
@@ -132,6 +144,7 @@ class ApiConfig:
         session_path: Directory of the session files; None when the session lives in memory.
         ca_bundle: PEM file, None for the public authorities.
         endpoints: Stream or write to the path it has at this tenant.
+        overlay: What this tenant does otherwise than the contract, None where it does nothing so.
 
     The others are as `SETTINGS` describes them. The representation shows no secret.
     """
@@ -148,6 +161,7 @@ class ApiConfig:
     request_timeout_seconds: float
     ca_bundle: Path | None
     endpoints: Mapping[str, str]
+    overlay: Overlay | None = None
 
     @classmethod
     def from_settings(
@@ -164,7 +178,8 @@ class ApiConfig:
             program: Whose settings they are, for messages.
 
         Raises:
-            ConfigError: With one line for each setting that is missing or wrong.
+            ConfigError: With one line for each setting that is missing or wrong; where they are
+                right, with one for each part of the overlay that is wrong.
         """
         redaction.register_settings(SCHEMA, values)
         given = {name: values[name] for name in SETTINGS if values.get(name) not in (None, "")}
@@ -185,6 +200,7 @@ class ApiConfig:
             request_timeout_seconds=float(merged["request_timeout_seconds"]),
             ca_bundle=Path(merged["ca_bundle"]) if "ca_bundle" in merged else None,
             endpoints=dict(merged.get("endpoints", {})),
+            overlay=overlay_of(merged),
         )
 
     @property
@@ -201,6 +217,30 @@ class ApiConfig:
     def is_loopback(self) -> bool:
         """Whether the API is on this machine."""
         return is_loopback(self.host)
+
+
+def overlay_of(values: Mapping[str, t.Any]) -> Overlay | None:
+    """Read the overlay that settings name, and have what it says is personal kept out of logs.
+
+    Args:
+        values: Setting to value; null and empty text count as not given.
+
+    Returns:
+        The overlay; None where none is named.
+
+    Raises:
+        ConfigError: When it cannot be read, is wrong, or says another path than `endpoints`.
+    """
+    named = values.get("contract_overlay")
+    if not isinstance(named, str) or not named:
+        return None
+    overlay = reading.read(settings.path("contract_overlay", named))
+    moved = values.get("endpoints")
+    if isinstance(moved, dict) and (found := endpoints.problems(overlay, moved)):
+        msg = "\n  - ".join(["`endpoints` and `contract_overlay` cannot be used together.", *found])
+        raise ConfigError(msg)
+    redaction.register_personal(personal.fields(overlay), personal.parameters(overlay))
+    return overlay
 
 
 def is_loopback(host: str) -> bool:

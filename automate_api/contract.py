@@ -16,8 +16,12 @@ import typing as t
 
 import yaml
 
+from automate_api.tenant import document
+
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+
+    from automate_api.tenant.overlay import Overlay
 
 Schema: t.TypeAlias = dict[str, t.Any]
 Origin: t.TypeAlias = t.Literal["documented", "inferred"]
@@ -270,8 +274,14 @@ class Contract:
 
 
 @functools.cache
-def load() -> Contract:
-    """Read the contract that comes with the package, once in a process."""
+def load(overlay: Overlay | None = None) -> Contract:
+    """Read the contract that comes with the package, once in a process.
+
+    Args:
+        overlay: What a tenant has beyond it; names and paths stay the contract's.
+    """
+    if overlay is not None:
+        return Contract(document.adapted(load(), overlay))
     loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = (importlib.resources.files("automate_api") / "openapi.yaml").read_bytes()
     return Contract(yaml.load(text, Loader=loader))  # noqa: S506 - both loaders are the safe ones

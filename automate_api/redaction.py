@@ -23,7 +23,7 @@ import warnings
 from automate_api import contract
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
 SECRET: t.Final = "<secret>"  # noqa: S105 - what stands in the place of one
@@ -37,13 +37,24 @@ _PHONE: t.Final = re.compile(
     r"(?:\+|%2B)\d{8,15}\b"
     r"|(?<![\w.-])(?:(?:\+|%2B)?1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])"
 )
-_SOUGHT: t.Final = re.compile(
-    r"(?P<name>[?&](?:appointmentFrom|appointmentTo|customerId|email|externalId|phone|referenceId"
-    r"|vin)=)[^&#\s\"']+"
+_SEEKING: t.Final = frozenset(
+    {
+        "appointmentFrom",
+        "appointmentTo",
+        "customerId",
+        "email",
+        "externalId",
+        "phone",
+        "referenceId",
+        "vin",
+    }
 )
+"""Query parameters that seek one record."""
 
 _lock = threading.Lock()
 _secrets: set[str] = set()
+_further_fields: set[str] = set()
+_further_seeking: set[str] = set()
 _pattern: re.Pattern[str] | None = None
 
 
@@ -75,6 +86,20 @@ def register_settings(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) 
             register(str(value))
 
 
+def register_personal(fields: Iterable[str], parameters: Iterable[tuple[str, str]]) -> None:
+    """Have further names count as those of personal data, beside the contract's.
+
+    Args:
+        fields: Names of fields.
+        parameters: Query parameters of the contract, each with what a tenant calls it.
+    """
+    with _lock:
+        _further_fields.update(fields)
+        _further_seeking.update(theirs for mine, theirs in parameters if mine in _SEEKING)
+        _personal_fields.cache_clear()
+        _sought.cache_clear()
+
+
 def redact(text: str) -> str:
     """Replace what must not be shown.
 
@@ -89,7 +114,7 @@ def redact(text: str) -> str:
     if ":" in text and ('"' in text or "'" in text):
         text = _personal_fields().sub(rf"\g<key>\g<quote>{PERSONAL}\g<quote>", text)
     if "?" in text:
-        text = _SOUGHT.sub(rf"\g<name>{PERSONAL}", text)
+        text = _sought().sub(rf"\g<name>{PERSONAL}", text)
     if "@" in text or "%40" in text:
         text = _EMAIL.sub(PERSONAL, text)
     return _PHONE.sub(PERSONAL, text)
@@ -155,14 +180,22 @@ def _alternative(secret: str) -> str:
 
 
 @functools.cache
+def _sought() -> re.Pattern[str]:
+    """Match `?parameter=value` where the parameter seeks one record."""
+    names = "|".join(map(re.escape, sorted(_SEEKING | _further_seeking)))
+    return re.compile(rf"(?P<name>[?&](?:{names})=)[^&#\s\"']+")
+
+
+@functools.cache
 def _personal_fields() -> re.Pattern[str]:
     """Match `"field": value` in JSON, in a Python representation, and in JSON inside of JSON.
 
     A value that text cuts off before its end still counts, and so does the name that a warehouse
     gives a field: `date_of_birth`, `address__city`.
     """
-    names = {form for field in contract.load().pii_fields for form in (field, _snake_case(field))}
-    longest_first = sorted(names, key=len, reverse=True)
+    fields = contract.load().pii_fields | _further_fields
+    names = {form for field in fields for form in (field, _snake_case(field))}
+    longest_first = sorted(map(re.escape, names), key=len, reverse=True)
     value = (
         r"(?P<mark>\\*[\"'])(?:(?!(?<!\\)(?P=mark)).)*(?:(?P=mark)|\Z)"
         r"|\{[^{}]*\}?|\[[^\[\]]*\]?"

@@ -211,6 +211,29 @@ def refusal(reply: Reply, call: str) -> AutomateError:
     return RequestRefusedError(f"{said}.", status=status, request_id=request_id)
 
 
+def unoffered(call: str) -> NotOfferedError:
+    """Make the error of a request that is not sent, since the overlay says that it has no use.
+
+    Args:
+        call: Method and path, for the message.
+    """
+    msg = f"{call}: this tenant does not offer it, says `contract_overlay` (`offered: false`)."
+    return NotOfferedError(msg, status=HTTPStatus.NOT_IMPLEMENTED)
+
+
+def not_offered() -> Reply:
+    """Make the answer of a tenant that does not offer a call, where the overlay says so."""
+    return Reply(
+        status=HTTPStatus.NOT_IMPLEMENTED,
+        body={"error": {"code": "not_offered_by_contract_overlay"}},
+        is_json=True,
+        content_type="",
+        date=None,
+        retry_after=None,
+        request_id=None,
+    )
+
+
 def unsuccessful(last: Reply | Failure, call: str, host: str, attempts: int) -> AutomateError:
     """Make the error of a request that was given up after its attempts.
 
