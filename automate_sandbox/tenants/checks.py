@@ -46,10 +46,13 @@ SCHEMA: t.Final = {
 def problems(content: object) -> list[str]:
     """Say everything that is wrong in what a tenant's file holds."""
     validator = jsonschema_rs.validator_for(SCHEMA)
-    found = [
-        f"{'.'.join(map(str, error.instance_path)) or 'the file'}: {error.message}"
-        for error in validator.iter_errors(content)
-    ]
+    try:
+        found = [
+            f"{'.'.join(map(str, error.instance_path)) or 'the file'}: {error.message}"
+            for error in validator.iter_errors(content)
+        ]
+    except ValueError:
+        return ["expected only what JSON has; quote on, off, yes and no"]
     if found:
         return found
     tenant = Tenant(**t.cast("dict[str, t.Any]", content))

@@ -81,7 +81,7 @@ class Edge:
         self._call_of = call_of
         ways = [_way(tenant, operation, path) for operation, path in routes(tenant)]
         self._ways = {way.call: way for way in ways}
-        self._literal = {each.path for each in contract_file.operations()}
+        self._contracts = {f"{each.method} {each.path}" for each in contract_file.operations()}
         by_path: dict[str, dict[str, Way]] = {}
         # Literal paths first, as the API has them.
         for way in sorted(ways, key=lambda way: "{" in way.path):
@@ -109,13 +109,20 @@ class Edge:
                 # Whichever call: that there is none by this method, the API says itself.
                 way = calls.get(method) or next(iter(calls.values()))
                 path = way.operation.path.replace("{id}", found.groupdict().get("id", ""))
-                if path != way.operation.path and path in self._literal:
-                    break  # `/deals/recaps` where the recaps are elsewhere
+                if self._is_elsewhere(way, method, path):
+                    break
                 scope["path"] = self._prefix + path
                 scope["query_string"] = _query(way, scope["query_string"])
                 return way, _body(way, body)
         scope["path"] = UNKNOWN + asked
         return None, body
+
+    def _is_elsewhere(self, way: Way, method: str, path: str) -> bool:
+        """Tell whether the API would take a request for a call that the tenant has not there."""
+        if method != way.operation.method:
+            return f"{method} {way.operation.path}" in self._contracts
+        # `/deals/recaps`, where the recaps have another path, is no deal.
+        return path != way.operation.path and f"{method} {path}" in self._contracts
 
     def leave(self, way: Way, answer: Answer) -> Answer:
         """Give an answer the tenant's names.

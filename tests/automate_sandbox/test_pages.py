@@ -157,6 +157,36 @@ def test_exclusive_bounds_leave_rows_on_the_bound_out() -> None:
     assert seconds == [3, 4]
 
 
+@pytest.mark.parametrize(
+    ("exclusive", "bounds", "found"),
+    [
+        (False, ("1.000", "1.000"), [1000, 1300, 1999]),
+        (False, ("1.999", "1.000"), [1000, 1300, 1999]),
+        (False, ("1.000", "2.999"), [1000, 1300, 1999, 2000, 2001]),
+        (True, ("1.999", "2.000"), []),
+        (True, ("0.500", "2.999"), [1000, 1300, 1999]),
+        (True, ("0.999", "3.000"), [1000, 1300, 1999, 2000, 2001]),
+    ],
+)
+def test_bounds_of_whole_seconds_lose_their_fractions_as_do_the_rows_beside_them(
+    exclusive: bool,  # noqa: FBT001 - a case
+    bounds: tuple[str, str],
+    found: list[int],
+) -> None:
+    times = [999, 1000, 1300, 1999, 2000, 2001, 3000]
+    ledger, _ = book("ascending", [])
+    for number, time in enumerate(times):
+        record = vehicle(number, 0, "transit") | {"updatedAt": render(NOW + time)}
+        ledger.commit([("vehicles", record)], NOW, cause="live")
+    undated = vehicle(99, 0, "transit") | {"updatedAt": None}
+    ledger.commit([("vehicles", undated)], NOW, cause="live")
+    pager = Pager("ascending", 200, exclusive=exclusive, seed=1, whole_seconds=True)
+    first, last = (render(NOW + round(float(each) * 1000)) for each in bounds)
+    keys = read(ledger, pager, 50, updatedFrom=first, updatedTo=last)
+    rows = ledger.tables["vehicles"].rows
+    assert [rows[key].updated - NOW for page in keys for key in page] == found
+
+
 def test_a_size_beyond_the_greatest_is_cut_and_the_answer_says_so() -> None:
     ledger, _ = book("ascending", [(number, 0, "transit") for number in range(9)])
     pager = Pager("ascending", 4, exclusive=False, seed=1)
