@@ -1,7 +1,7 @@
 """Fields that every log record of a program has: which run it is of, and what request failed.
 
 A formatter that writes all fields of a record, such as the Singer SDK's structured one, has them
-without being told; any other may name them, `%(run_id)s`.
+without being told; any other may name them, `%(automate_run_id)s`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run_id() -> str:
 def install() -> None:
     """Give every log record its fields from now on; a second call changes nothing.
 
-    `run_id` is in every one. Where a record tells of an error of ours, `request_id` is the server's
+    `automate_run_id` is in every one. Where a record tells of an error of ours, `request_id` is the server's
     id of the request that failed, and `http_status` its status, as far as there are any.
 
     Raises:
@@ -60,7 +60,8 @@ def install() -> None:
     # Not a filter: those of a logger are not asked about the records of the loggers below it.
     def of_a_run(*args: t.Any, **options: t.Any) -> logging.LogRecord:  # noqa: ANN401 - passed on
         record = plain(*args, **options)
-        record.run_id = run
+        # Not `run_id`: in the logs of Meltano it would take the place of Meltano's own.
+        record.automate_run_id = run
         for error in _errors(record):
             if error.request_id is not None:
                 record.request_id = error.request_id

@@ -27,7 +27,7 @@ from automate_api.program import run
 
 @click.command()
 def say():
-    logging.basicConfig(format="%(run_id)s %(message)s", level="INFO")
+    logging.basicConfig(format="%(automate_run_id)s %(message)s", level="INFO")
     logging.getLogger("any.other").info(run_id())
 
 run(say, name="say")
@@ -70,20 +70,20 @@ def say(**variables: str) -> subprocess.CompletedProcess[str]:
 def test_every_record_of_whatever_logger_names_the_run(
     formatted: t.Callable[..., dict[str, t.Any]],
 ) -> None:
-    assert formatted("plain") == {"run_id": "nightly-7"}
-    assert formatted("%(one)s", {"one": 1}) == {"run_id": "nightly-7"}
+    assert formatted("plain") == {"automate_run_id": "nightly-7"}
+    assert formatted("%(one)s", {"one": 1}) == {"automate_run_id": "nightly-7"}
 
 
 def test_a_record_about_a_failed_request_has_the_servers_id_and_the_status(
     formatted: t.Callable[..., dict[str, t.Any]],
 ) -> None:
     refused = NotEntitledError("no", status=403, request_id="req-1")
-    named = {"run_id": "nightly-7", "request_id": "req-1", "http_status": 403}
+    named = {"automate_run_id": "nightly-7", "request_id": "req-1", "http_status": 403}
     assert formatted("Skipping %s: %s", "deals", refused) == named
     broken = ProtocolError("no page", request_id="req-2")
     raised = formatted("failed", exc_info=(type(broken), broken, None))
-    assert raised == {"run_id": "nightly-7", "request_id": "req-2"}
-    assert formatted("%s", ProtocolError("no page")) == {"run_id": "nightly-7"}
+    assert raised == {"automate_run_id": "nightly-7", "request_id": "req-2"}
+    assert formatted("%s", ProtocolError("no page")) == {"automate_run_id": "nightly-7"}
 
 
 def test_a_run_without_a_name_gets_one_of_its_own_each_time() -> None:

@@ -56,7 +56,7 @@ def test_every_structured_line_names_the_run_and_a_failed_request_its_id(
     done = run("tap-automate", "--config", dealer.config(), env=structured)
     assert done.code == 0, done.err
     lines = logged(done)
-    assert {line["extra"]["run_id"] for line in lines} == {"nightly-7"}
+    assert {line["extra"]["automate_run_id"] for line in lines} == {"nightly-7"}
     [failed] = [line for line in lines if line["message"].startswith("GET /lots: 503 at attempt 1")]
     assert failed["extra"]["request_id"]
 
