@@ -46,8 +46,8 @@ def run_id() -> str:
 def install() -> None:
     """Give every log record its fields from now on; a second call changes nothing.
 
-    `automate_run_id` is in every one. Where a record tells of an error of ours, `request_id` is the server's
-    id of the request that failed, and `http_status` its status, as far as there are any.
+    `automate_run_id` is in every one. Where a record tells of an error of ours, `request_id` is the
+    server's id of the request that failed, and `http_status` its status, as far as there are any.
 
     Raises:
         ConfigError: As `run_id`.

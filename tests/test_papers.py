@@ -27,6 +27,7 @@ PAPERS = (
     "CHANGELOG.md",
     "docs/auditing.md",
     "docs/batches.md",
+    "docs/monitoring.md",
     "docs/performance.md",
     "docs/pushing.md",
     "docs/queries.md",
@@ -45,8 +46,15 @@ OURS: dict[str, click.Command] = {
     "target-automate": TargetAutomate.cli,
     "target-warehouse": TargetWarehouse.cli,
 }
-OF_OTHERS = {"--env-file", "--environment", "--full-refresh", "--snapshot-update"}
-"""Options of Meltano and of pytest."""
+OF_OTHERS = {
+    "--collector",
+    "--env-file",
+    "--environment",
+    "--full-refresh",
+    "--log-format",
+    "--snapshot-update",
+}
+"""Options of Meltano, of pytest and of node_exporter."""
 
 
 def described_streams() -> list[list[str]]:

@@ -12,6 +12,7 @@ import pytest
 from support.dealership import Dealership, run
 from support.failures import start
 from support.figures import figures
+from support.papers import readme_section
 
 from automate_api.errors import EXIT_SIGTERM
 
@@ -21,27 +22,15 @@ if t.TYPE_CHECKING:
     from support.dealership import Run
     from support.pushing import Pushing
 
-STRUCTURED: t.Final = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "singer_sdk.logging.StructuredFormatter"}},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "json",
-            "stream": "ext://sys.stderr",
-        }
-    },
-    "root": {"handlers": ["console"], "level": "DEBUG"},
-}
-"""As Meltano has the SDK log, but more of it."""
-
 
 @pytest.fixture
 def structured(tmp_path: Path) -> dict[str, str]:
-    """The environment of a run `nightly-7` with structured logs."""
-    path = tmp_path / "logging.json"
-    path.write_text(json.dumps(STRUCTURED))
+    """The environment of a run `nightly-7` with structured logs, as the paper has them."""
+    paper = readme_section("Logs", "docs/monitoring.md")
+    [shown] = re.findall(r"```yaml\n(.*?)```", paper, re.DOTALL)
+    assert "level: INFO" in shown
+    path = tmp_path / "logging.yml"
+    path.write_text(shown.replace("level: INFO", "level: DEBUG"))
     return {"SINGER_SDK_LOG_CONFIG": str(path), "AUTOMATE_RUN_ID": "nightly-7"}
 
 
