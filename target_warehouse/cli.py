@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import typing as t
-from decimal import Decimal
 from pathlib import Path
 
 import click
 from rich.text import Text
 
 from automate_api.tables import console, table
-from target_warehouse import freshness as noted
+from target_warehouse import fresh_tables
 from target_warehouse.database import connect
 from target_warehouse.show import Inspection
 
 if t.TYPE_CHECKING:
     from decimal import Decimal
+
+    from target_warehouse.freshness import Delay
 
 DEFAULT_FILE: t.Final = "output/warehouse.duckdb"
 FRESHNESS: t.Final = (
@@ -83,7 +84,7 @@ def freshness(file: Path, schema: str) -> None:
     out = console()
     connection = connect(file, read_only=True)
     try:
-        found = noted.read(connection, file, schema)
+        found = fresh_tables.read(connection, file, schema)
     finally:
         connection.close()
     if not found:
@@ -106,12 +107,12 @@ def freshness(file: Path, schema: str) -> None:
     out.print(table(FRESHNESS, rows))
     text = (
         f"Delay: from the change in the source to its row here, hours:minutes:seconds, over the "
-        f"last {noted.LOADS} loads that brought changes; a first load is not measured."
+        f"last {fresh_tables.LOADS} loads that brought changes; a first load is not measured."
     )
     out.print(Text(f"\n{text}"), soft_wrap=True)
 
 
-def _delay(delay: noted.Delay | None) -> tuple[int, int, str, str] | tuple[None, ...]:
+def _delay(delay: Delay | None) -> tuple[int, int, str, str] | tuple[None, ...]:
     if delay is None:
         return (None,) * 4
     return delay.loads, delay.rows, _clock(delay.median), _clock(delay.worst)

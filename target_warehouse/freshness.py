@@ -20,14 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from automate_singer.metrics import log_gauge
-from target_warehouse.database import explained
 from target_warehouse.layout import NOTES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
-
-    import duckdb
 
     from target_warehouse.warehouse import Warehouse
 
@@ -41,9 +37,6 @@ COLUMNS: t.Final = (
 
 COMMITS: t.Final = 100
 """Rows kept of each table, beside the one that tells how far the table has come."""
-
-LOADS: t.Final = 20
-"""Loads that a median and a worst delay are of."""
 
 SLACK: t.Final = 15 * 60 * 1_000_000
 """Microseconds before a load within which a change counts although that load has not brought it.
@@ -105,23 +98,6 @@ class Delay:
     rows: int
     median: Decimal
     worst: Decimal
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TableFreshness:
-    """How fresh one table is.
-
-    Attributes:
-        table: Its name.
-        newest: The time of the last change that any load has brought.
-        loaded: When the last load was committed, with or without rows.
-        delay: Of the last `LOADS` loads that brought changes; None as long as none has.
-    """
-
-    table: str
-    newest: dt.datetime | None
-    loaded: dt.datetime
-    delay: Delay | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -295,48 +271,6 @@ def delay_of(commits: Iterable[Commit]) -> Delay | None:
     total = sum(rows)
     half = next(index for index, sum_ in enumerate(itertools.accumulate(rows)) if 2 * sum_ >= total)
     return Delay(len(set(loads)), total, medians[half], max(worst))
-
-
-def read(connection: duckdb.DuckDBPyConnection, path: Path, schema: str) -> list[TableFreshness]:
-    """Read how fresh the tables of a warehouse are.
-
-    Args:
-        connection: The open warehouse.
-        path: Its file, for messages.
-        schema: The schema of the tables.
-
-    Returns:
-        One for each table whose stream has a time as its replication key, by name; none when no
-        load has noted any.
-
-    Raises:
-        WarehouseError: When the file cannot be read.
-    """
-    with explained(path):
-        noted = connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() "
-            f"AND schema_name || '.' || table_name = '{TABLE}'"
-        ).fetchall()
-        if not noted:
-            return []
-        rows = connection.execute(
-            "SELECT table_name, load_started, committed, row_count, newest_change, measured_rows, "
-            f"median_seconds, worst_seconds FROM {TABLE} WHERE table_schema = ? "
-            "ORDER BY table_name, committed DESC",
-            [schema],
-        ).fetchall()
-    return [
-        _summed(table, [Commit(*values) for _, *values in of_table])
-        for table, of_table in itertools.groupby(rows, key=lambda row: row[0])
-    ]
-
-
-def _summed(table: str, commits: list[Commit]) -> TableFreshness:
-    """Sum up what is noted of a table, the last transaction first."""
-    newest = max((commit.newest for commit in commits if commit.newest), default=None)
-    loads = list(dict.fromkeys(commit.load for commit in commits if commit.measured))[:LOADS]
-    delay = delay_of(commit for commit in commits if commit.load in loads)
-    return TableFreshness(table, newest, commits[0].at, delay)
 
 
 def _measured(

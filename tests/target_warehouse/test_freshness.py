@@ -18,7 +18,7 @@ from support.papers import ROOT
 from support.singer import Loader, Message, lines_of, record, schema, state
 
 from automate_api.errors import AutomateError, ConfigError
-from target_warehouse import freshness
+from target_warehouse import fresh_tables, freshness
 from target_warehouse.cli import warehouse
 from target_warehouse.database import connect
 from target_warehouse.freshness import Commit, delay_of
@@ -215,7 +215,7 @@ def test_a_load_without_rows_is_noted_so_that_the_last_load_is_known(loader: Loa
     load(loader, 20, cars())
     assert noted(loader) == [(1, 0, None, None), (0, 0, None, None)]
     connection = connect(loader.path, read_only=True)
-    [cars_] = freshness.read(connection, loader.path, "main")
+    [cars_] = fresh_tables.read(connection, loader.path, "main")
     connection.close()
     assert (cars_.newest, cars_.loaded, cars_.delay) == (at(8), at(20), None)
 
@@ -281,7 +281,7 @@ def test_a_file_of_an_older_loader_says_that_nothing_is_known(loader: Loader) ->
 def test_only_the_last_loads_count_for_what_is_shown(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness, "LOADS", 3)
+    monkeypatch.setattr(fresh_tables, "LOADS", 3)
     load(loader, 0, cars(), *changed([-1]))
     load(loader, 10, cars(), *changed([1], first=1))
     for number in range(3):
