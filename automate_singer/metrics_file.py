@@ -56,6 +56,13 @@ OWN_LABELS: t.Final = frozenset({"stream", "object", "state"})
 MISTAKES: t.Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 """What is wrong with a setting, and not with a disk."""
 
+KEPT: t.Final = {
+    "last_exit_code": "What the last run that ended ended with.",
+    "last_end_timestamp_seconds": "When the last run that ended ended.",
+    "last_success_timestamp_seconds": "When a run last ended with 0.",
+}
+"""Metrics that outlive their run, and their meaning."""
+
 _LABEL: t.Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 _logger: t.Final = logging.getLogger(__name__)
@@ -196,10 +203,14 @@ class MetricsFile:
         finally:
             self._end(ended_with)
 
-    def write(self) -> None:
-        """Write the figures of now; a file that cannot be written is warned of, once."""
+    def write(self, *, running: bool = True) -> None:
+        """Write the figures of now; a file that cannot be written is warned of, once.
+
+        Args:
+            running: Whether the run is under way.
+        """
         try:
-            self._write(running=True)
+            self._write(running=running)
         except OSError as error:
             self._warn(error)
 
@@ -208,10 +219,7 @@ class MetricsFile:
         self._kept |= {"last_exit_code": exit_code, "last_end_timestamp_seconds": now}
         if exit_code == EXIT_DONE:
             self._kept["last_success_timestamp_seconds"] = now
-        try:
-            self._write(running=False)
-        except OSError as error:
-            self._warn(error)
+        self.write(running=False)
 
     def _write(self, *, running: bool) -> None:
         # What is being let go of may not be asked any more.
@@ -237,14 +245,6 @@ class MetricsFile:
             _logger.warning(
                 "`metrics_file` cannot be written (%s); the run goes on without.", error.strerror
             )
-
-
-KEPT: t.Final = {
-    "last_exit_code": "What the last run that ended ended with.",
-    "last_end_timestamp_seconds": "When the last run that ended ended.",
-    "last_success_timestamp_seconds": "When a run last ended with 0.",
-}
-"""Metrics that outlive their run, and their meaning."""
 
 
 def metrics_file(
