@@ -100,6 +100,11 @@ def register_personal(fields: Iterable[str], parameters: Iterable[tuple[str, str
         _sought.cache_clear()
 
 
+def personal_fields() -> frozenset[str]:
+    """Name the fields that hold personal data: the contract's, and what was registered."""
+    return contract.load().pii_fields | _further_fields
+
+
 def redact(text: str) -> str:
     """Replace what must not be shown.
 
@@ -193,8 +198,7 @@ def _personal_fields() -> re.Pattern[str]:
     A value that text cuts off before its end still counts, and so does the name that a warehouse
     gives a field: `date_of_birth`, `address__city`.
     """
-    fields = contract.load().pii_fields | _further_fields
-    names = {form for field in fields for form in (field, _snake_case(field))}
+    names = {form for field in personal_fields() for form in (field, _snake_case(field))}
     longest_first = sorted(map(re.escape, names), key=len, reverse=True)
     value = (
         r"(?P<mark>\\*[\"'])(?:(?!(?<!\\)(?P=mark)).)*(?:(?P=mark)|\Z)"

@@ -215,7 +215,7 @@ class Auditor:
         outcome = Outcome(stream.name)
         lacks: object = None
         try:
-            lacks = stream.missing_entitlement()
+            lacks = stream.unavailable()
             if not lacks:
                 self._compare(stream, layouts, span, outcome)
         except (NotEntitledError, NotOfferedError) as error:

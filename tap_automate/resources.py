@@ -89,7 +89,7 @@ class ResourceStream(FamilyStream):
         """
         codec = Codec(self.resource.record_schema, self.tap.privacy)
         try:
-            if lacks := self.missing_entitlement():
+            if lacks := self.unavailable():
                 self._skip(lacks)
             if self._skipped:
                 return
@@ -98,7 +98,7 @@ class ResourceStream(FamilyStream):
             else:
                 yield self._sample(context, codec, self.ABORT_AT_RECORD_COUNT)
         except (NotEntitledError, NotOfferedError) as error:
-            if self.resource.origin == "documented" and self.path == self.declaration.path:
+            if self.resource.origin == "documented" and not self.is_elsewhere:
                 raise
             self._skip(error)
         except StoppedError:
@@ -132,8 +132,11 @@ class ResourceStream(FamilyStream):
         )
         return None
 
-    def missing_entitlement(self) -> str | None:
-        """Say which entitlement the login lacks for the stream; None when it may read it."""
+    def unavailable(self) -> str | None:
+        """Say why the stream is not to be had from this tenant by this login; None when it may."""
+        overlay = self.tap.overlay
+        if overlay is not None and not overlay.offers(self.name):
+            return f"{overlay.source} says that this tenant does not offer it."
         needed = self.resource.entitlements
         if not needed or needed & self.tap.session.entitlements:
             return None
@@ -165,6 +168,13 @@ class ResourceStream(FamilyStream):
         """The list call, as the tenant's configuration has it."""
         overrides: dict[str, str] = self.config.get("endpoints") or {}
         return overrides.get(self.name, self.declaration.path)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the tenant has the list call at another path than the contract."""
+        overlay = self.tap.overlay
+        moved = overlay is not None and overlay.resource(self.name).path is not None
+        return moved or self.path != self.declaration.path
 
     def reader(
         self, context: Context | None, codec: Codec, narrowing: Narrowing | None = None

@@ -10,7 +10,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from automate_api import contract, program
 from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK
-from automate_api.config import REQUIRED, SETTINGS, ApiConfig
+from automate_api.config import REQUIRED, SETTINGS, ApiConfig, overlay_of
 from automate_api.session import Session
 from automate_api.transport import Stats
 from automate_singer import garbage, inputs
@@ -72,10 +72,11 @@ class TapAutomate(CommandTap):
         """Read the contract, and what the settings say of API and personal data."""
         if checked:
             self.api = ApiConfig.from_settings(values, program=self.name)
+        self.overlay = self.api.overlay if checked else overlay_of(values)
         inputs.check_names(catalog, stream_names(), program=self.name)
         if catalog:
             _leave_out_places(catalog, values)
-        self.contract = contract.load()
+        self.contract = contract.load(self.overlay)
         self.privacy = Privacy(
             values.get("pii") or {}, values.get("pii_key"), self.contract.pii_fields
         )

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import threading
 import typing as t
 from collections import Counter
@@ -29,6 +28,7 @@ from target_automate.sinks import by_object
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from automate_api.contract import Contract
     from target_automate.intents import Intent
 
 ROWS: t.Final = "rows"
@@ -42,10 +42,12 @@ class Rule:
     Attributes:
         object: Whose records it is about.
         when: The expression; None holds every record.
+        fields: What a record may give, each None unless it does.
     """
 
     object: str
     when: str | None
+    fields: Mapping[str, None]
 
     def holds(
         self, payload: Mapping[str, t.Any], rows: int, record: Mapping[str, t.Any] | None = None
@@ -59,7 +61,7 @@ class Rule:
         """
         if self.when is None:
             return "every one of them is to be approved"
-        names = {**_fields(self.object), **payload, ROWS: rows, DMS: record}
+        names = {**self.fields, **payload, ROWS: rows, DMS: record}
         evaluator = simpleeval.EvalWithCompoundTypes(names=names)
         evaluator.nodes[ast.Constant] = _exact
         try:
@@ -74,10 +76,14 @@ class Approvals:
 
     Args:
         rules: From the settings, checked.
+        known: The API; the contract's, unless a tenant's is given.
     """
 
-    def __init__(self, rules: Sequence[Mapping[str, t.Any]]) -> None:
-        self._rules = [Rule(rule["object"], rule.get("when")) for rule in rules]
+    def __init__(self, rules: Sequence[Mapping[str, t.Any]], known: Contract | None = None) -> None:
+        known = known or contract.load()
+        self._rules = [
+            Rule(rule["object"], rule.get("when"), _fields(rule["object"], known)) for rule in rules
+        ]
         self._rows: Counter[str] = Counter()
         self._counted: set[int] = set()
         self._lock = threading.Lock()
@@ -102,12 +108,11 @@ class Approvals:
         return f"`approvals` holds it: {reason}" if reason else None
 
 
-@functools.cache
-def _fields(object_name: str) -> Mapping[str, None]:
+def _fields(object_name: str, known: Contract) -> Mapping[str, None]:
     """Name the fields that a record may give, each None unless it does."""
     sink = by_object(object_name)
     named = (name for found in sink.references for name in (found.field, found.alias))
-    call = contract.load().write(sink.operation_id).schema["properties"]
+    call = known.write(sink.operation_id).schema["properties"]
     return dict.fromkeys((*call, *named, *sink.local))
 
 

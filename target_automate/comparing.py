@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from automate_api import contract
+from automate_api import redaction
 from automate_api.exact_json import encode
 from target_automate import identity
 from target_automate.lookup import holds
@@ -104,7 +104,7 @@ def _equal(name: str, held: object, wanted: object) -> bool:
 
 def _may_be_told(name: str, held: object) -> bool:
     leaf = name.rpartition(".")[2]
-    if leaf in contract.load().pii_fields:
+    if leaf in redaction.personal_fields():
         return False
     if isinstance(held, str):
         return leaf in {STATUS, "appointmentTime"}

@@ -51,7 +51,7 @@ class Operations:
             AutomateError: When the DMS cannot be asked.
         """
         try:
-            answer = self.client.get(f"/operations/{operation_id}")
+            answer = self.client.get(f"/operations/{operation_id}", concerning=sink.entity.name)
         except NotOfferedError:
             return Verdict(Kind.UNKNOWN, "the DMS does not know its operation")
         facts = answer.body if isinstance(answer.body, dict) else {}

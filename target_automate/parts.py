@@ -7,6 +7,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 
+from automate_api import contract
 from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import ConfigError
@@ -134,7 +135,7 @@ class Parts:
             read_back=read_back,
             changes=changes,
             matching=matching,
-            approvals=Approvals(rules),
+            approvals=Approvals(rules, contract.load(api.overlay)),
             look_up=_looked_up(journal, values["lookup_before_create"]),
         )
         return cls(desk, lookup, references, read_back, changes, matching, preparation)

@@ -65,15 +65,22 @@ class Forecast:
 class Planner:
     """Takes records and tells what would become of them; made by `open_planner`."""
 
-    def __init__(
-        self, journal: Journal, parts: Parts, approvals: Approvals, *, tenant: str, is_new: bool
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        journal: Journal,
+        records: Records,
+        parts: Parts,
+        approvals: Approvals,
+        *,
+        tenant: str,
+        is_new: bool,
     ) -> None:
         self._journal = journal
         self._parts = parts
         self._approvals = approvals
         self._tenant = tenant
         self._is_new = is_new
-        self._records = Records(journal, contract.load())
+        self._records = records
         self._ids: dict[int, None] = {}
         self._newest: dict[tuple[str, bytes], int] = {}
         """The last sequence of each key before the plan."""
@@ -223,8 +230,9 @@ def open_planner(
             connected(api, stop=stop) as client,
         ):
             parts = Parts.of(journal, client, api, values, clock=SYSTEM_CLOCK, rules=())
-            approvals = Approvals(values["approvals"])
-            yield Planner(journal, parts, approvals, tenant=tenant, is_new=is_new)
+            known = contract.load(api.overlay)
+            records, approvals = Records(journal, known), Approvals(values["approvals"], known)
+            yield Planner(journal, records, parts, approvals, tenant=tenant, is_new=is_new)
 
 
 def _copy(path: Path, copy: Path) -> None:

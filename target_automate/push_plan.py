@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from automate_api import contract
+from automate_api import redaction
 from automate_api.errors import ConfigError
 from automate_api.tables import console, table
 from target_automate import plan_file
@@ -199,7 +199,7 @@ def _print(forecasts: list[Forecast], show: int) -> None:
 
 def _shown(forecast: Forecast) -> str | None:
     """Write the changes of fields, personal values masked."""
-    personal = contract.load().pii_fields
+    personal = redaction.personal_fields()
     parts = []
     for name, (old, new) in forecast.changes.items():
         hidden = name in personal or isinstance(new, (dict, list))

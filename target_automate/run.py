@@ -239,7 +239,7 @@ def open_run(  # noqa: PLR0913 - what tests inject
             max_reject_percent=float(values["max_reject_percent"]),
         )
         watermark, breaker = Watermark(), Breaker(clock)
-        records = Records(journal, contract.load())
+        records = Records(journal, contract.load(api.overlay))
         intake = Intake(journal, records, watermark=watermark, tally=tally, clock=clock)
         courier = _courier(
             journal, client, uploads, api, values, tenant, tally, breaker, clock, probe

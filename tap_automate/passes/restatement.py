@@ -205,7 +205,7 @@ class Restatement:
         today = dt.datetime.fromtimestamp(self._span.now, dt.UTC).date()
         listed = t.cast("ResourceStream", tap.streams[self._listed])
         known: list[Period] | None = None
-        if listed.missing_entitlement() is None:
+        if listed.unavailable() is None:
             context = self._partition.context or {}
             rooftop = {ROOFTOP: context[ROOFTOP]} if ROOFTOP in context else {}
             known = awaited(lambda: periods.read(tap.client, listed.path, rooftop), tap.stop)

@@ -81,7 +81,7 @@ def test_a_new_stream_is_a_path_and_a_schema_of_the_contract_and_a_line_of_the_t
         "allOf": [{"$ref": "#/components/schemas/RooftopRecord"}],
     }
     table = (*STREAMS, Declaration("key_tags", "/key-tags"))
-    monkeypatch.setattr(contract, "load", lambda: contract.Contract(document))
+    monkeypatch.setattr(contract, "load", lambda _overlay=None: contract.Contract(document))
     monkeypatch.setattr(streams, "STREAMS", table)
     monkeypatch.setattr(resources, "STREAMS", table)
     dms.answer("GET /key-tags?pageSize=1", *[Canned()] * 4)

@@ -21,10 +21,10 @@ class Answering:
 
     def __init__(self, body: object) -> None:
         self.body = body
-        self.asked: list[str] = []
+        self.asked: list[tuple[str, str]] = []
 
-    def get(self, path: str) -> Answer:
-        self.asked.append(path)
+    def get(self, path: str, *, concerning: str) -> Answer:
+        self.asked.append((path, concerning))
         if isinstance(self.body, Exception):
             raise self.body
         return Answer(self.body, NOW, "req_9")
@@ -33,7 +33,7 @@ class Answering:
 def asked(body: object) -> tuple[Kind, str, str | None]:
     client = Answering(body)
     verdict = Operations(t.cast("Client", client)).ask("op_1", DEALS)
-    assert client.asked == ["/operations/op_1"]
+    assert client.asked == [("/operations/op_1", "deals")]
     return verdict.kind, verdict.reason, verdict.dms_id
 
 
