@@ -118,9 +118,9 @@ class Write:
     schema: Schema
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Contract:
-    """The API by its contract.
+    """The API by its contract. Two are equal only when they are the same object.
 
     Attributes:
         document: The OpenAPI 3.1 document, for reading only.

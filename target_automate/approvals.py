@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import threading
 import typing as t
 from collections import Counter
@@ -42,12 +43,12 @@ class Rule:
     Attributes:
         object: Whose records it is about.
         when: The expression; None holds every record.
-        fields: What a record may give, each None unless it does.
+        known: The API; the contract's, unless it is a tenant's.
     """
 
     object: str
     when: str | None
-    fields: Mapping[str, None]
+    known: Contract | None = None
 
     def holds(
         self, payload: Mapping[str, t.Any], rows: int, record: Mapping[str, t.Any] | None = None
@@ -61,7 +62,7 @@ class Rule:
         """
         if self.when is None:
             return "every one of them is to be approved"
-        names = {**self.fields, **payload, ROWS: rows, DMS: record}
+        names = {**_fields(self.object, self.known), **payload, ROWS: rows, DMS: record}
         evaluator = simpleeval.EvalWithCompoundTypes(names=names)
         evaluator.nodes[ast.Constant] = _exact
         try:
@@ -80,10 +81,7 @@ class Approvals:
     """
 
     def __init__(self, rules: Sequence[Mapping[str, t.Any]], known: Contract | None = None) -> None:
-        known = known or contract.load()
-        self._rules = [
-            Rule(rule["object"], rule.get("when"), _fields(rule["object"], known)) for rule in rules
-        ]
+        self._rules = [Rule(rule["object"], rule.get("when"), known) for rule in rules]
         self._rows: Counter[str] = Counter()
         self._counted: set[int] = set()
         self._lock = threading.Lock()
@@ -108,11 +106,12 @@ class Approvals:
         return f"`approvals` holds it: {reason}" if reason else None
 
 
-def _fields(object_name: str, known: Contract) -> Mapping[str, None]:
+@functools.cache
+def _fields(object_name: str, known: Contract | None) -> Mapping[str, None]:
     """Name the fields that a record may give, each None unless it does."""
     sink = by_object(object_name)
     named = (name for found in sink.references for name in (found.field, found.alias))
-    call = known.write(sink.operation_id).schema["properties"]
+    call = (known or contract.load()).write(sink.operation_id).schema["properties"]
     return dict.fromkeys((*call, *named, *sink.local))
 
 

@@ -28,6 +28,7 @@ PAPERS = (
     "docs/auditing.md",
     "docs/batches.md",
     "docs/monitoring.md",
+    "docs/overlay.md",
     "docs/performance.md",
     "docs/pushing.md",
     "docs/queries.md",

@@ -65,10 +65,11 @@ def schema_of(part: Part) -> Schema | None:
     Returns:
         The schema; None, and a problem, when it is none.
     """
-    parts = part.mapping(_KEYS, "keyword")
     before = len(part.problems)
+    parts = part.mapping(_KEYS, "keyword")
     if "type" not in parts:
-        part.refuse(f"expected a `type`, one of {', '.join(KINDS)}; there is none.")
+        if len(part.problems) == before:
+            part.refuse(f"expected a `type`, one of {', '.join(KINDS)}; there is none.")
         return None
     kind = parts["type"].text("a type")
     if kind not in KINDS:
@@ -117,8 +118,13 @@ def _properties(part: Part, kind: str, schema: Schema) -> None:
     if kind != "object":
         part.refuse("fields are within an object.")
         return
-    read = {name: schema_of(each) for name, each in part.mapping(what="field").items()}
-    schema["properties"] = {name: field for name, field in read.items() if field is not None}
+    found: dict[str, Schema] = {}
+    for name, each in part.mapping(what="field").items():
+        if any(mark in name for mark in ".[] "):
+            each.refuse("expected a name without dots, brackets and blanks.")
+        elif (field := schema_of(each)) is not None:
+            found[name] = field
+    schema["properties"] = found
 
 
 def _items(part: Part, kind: str, schema: Schema) -> None:

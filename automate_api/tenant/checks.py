@@ -42,14 +42,16 @@ def check(
         operations: Of the contract.
         parts: Key from the file's top to the part.
     """
+    unfit = set()
     for name, said in overlay.resources.items():
         record = extended(operations.record(name), said.add, {}, ())
         fields = _fields(said.fields, parts, f"resources.{name}")
-        _check_object(record, fields, "", may_be_same=False)
+        if not _check_object(record, fields, "", may_be_same=False):
+            unfit.add(name)
         _check_parameters(operations.lists[name], said.parameters, parts)
     for call in operations.by_id.values():
         resource, own = overlay.resource(call.resource or ""), overlay.call(call.id)
-        if call.is_read or not (resource.fields or own.fields):
+        if call.is_read or call.resource in unfit or not (resource.fields or own.fields):
             continue
         fields = {
             **_fields(resource.fields, parts, f"resources.{call.resource}"),
@@ -102,11 +104,11 @@ def _fields(
 
 def _check_object(
     schema: Schema, fields: Mapping[Place, _Said], where: str, *, may_be_same: bool
-) -> None:
-    """Check the fields of an object, and of the items of its arrays."""
+) -> bool:
+    """Check the fields of an object, and of the items of its arrays; tell whether they fit."""
     known = dict(nodes(schema))
     said = {p.path: each for p, each in fields.items() if not p.arrays and p.path in known}
-    _check_names(known, said, where, may_be_same=may_be_same)
+    fits = _check_names(known, said, where, may_be_same=may_be_same)
     for path, field in known.items():
         if item := item_of(field):
             within = {
@@ -114,7 +116,8 @@ def _check_object(
                 for place, each in fields.items()
                 if place.arrays[:1] == (path,)
             }
-            _check_object(item, within, where, may_be_same=may_be_same)
+            fits &= _check_object(item, within, where, may_be_same=may_be_same)
+    return fits
 
 
 def _check_parameters(
@@ -129,8 +132,9 @@ def _check_parameters(
 
 def _check_names(
     known: Mapping[Path, Schema], said: Mapping[Path, _Said], where: str, *, may_be_same: bool
-) -> None:
-    """Check that each name is of one thing, and that objects alone hold others."""
+) -> bool:
+    """Check that each name is of one thing, and that objects alone hold others; tell whether."""
+    before = sum(len(each.part.problems) for each in said.values())
     moves = {mine: each.path for mine, each in said.items()}
     for mine, theirs in moves.items():
         if mine == theirs and not may_be_same:
@@ -152,6 +156,7 @@ def _check_names(
                     f"`{'.'.join(theirs)}` cannot be within `{'.'.join(theirs[:end])}`{where}, "
                     f"which is the contract's `{'.'.join(holder)}` and no object."
                 )
+    return before == sum(len(each.part.problems) for each in said.values())
 
 
 def _refuse_both(

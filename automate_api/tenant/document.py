@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import typing as t
 
-from automate_api.tenant.operations import Operations
+from automate_api.tenant.operations import operations_of
 from automate_api.tenant.places import Place, find, walk
 
 if t.TYPE_CHECKING:
@@ -28,7 +28,7 @@ def adapted(known: Contract, overlay: Overlay) -> Mapping[str, t.Any]:
     Returns:
         An OpenAPI document that shares with the contract's what is the same.
     """
-    calls = Operations(known)
+    calls = operations_of(known)
     schemas: dict[str, Schema] = dict(known.document["components"]["schemas"])
     for name, said in overlay.resources.items():
         record = t.cast("str", calls.lists[name].answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from automate_api import contract
-from automate_api.tenant.operations import Operations
+from automate_api.tenant.operations import operations_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def problems(overlay: Overlay, endpoints: Mapping[str, str]) -> list[str]:
     Returns:
         A sentence for each.
     """
-    lists = Operations(contract.load()).lists
+    lists = operations_of(contract.load()).lists
     found = []
     for name, path in endpoints.items():
         if name not in lists:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 
@@ -125,6 +126,12 @@ class Operations:
             if parameter["in"] == "query":
                 found[parameter["name"]] = self._known.parameter(path, parameter["name"])
         return found
+
+
+@functools.cache
+def operations_of(known: Contract) -> Operations:
+    """Read the operations of a contract, once for each."""
+    return Operations(known)
 
 
 def _json(part: Mapping[str, t.Any]) -> Mapping[str, t.Any]:

@@ -6,7 +6,7 @@ import typing as t
 
 from automate_api import contract
 from automate_api.tenant.moves import tenant_places
-from automate_api.tenant.operations import Operations
+from automate_api.tenant.operations import operations_of
 from automate_api.tenant.places import Place, find
 
 if t.TYPE_CHECKING:
@@ -24,7 +24,7 @@ def fields(overlay: Overlay) -> frozenset[str]:
         overlay: Of the tenant, checked.
     """
     known = contract.load(overlay)
-    operations = Operations(known)
+    operations = operations_of(known)
     found = set(known.pii_fields)
     for call in operations.by_id.values():
         renamed = overlay.resource(call.resource or "").fields | overlay.call(call.id).fields

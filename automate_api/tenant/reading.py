@@ -20,7 +20,7 @@ import typing as t
 from automate_api import contract
 from automate_api.errors import ConfigError
 from automate_api.tenant import additions, checks
-from automate_api.tenant.operations import RECORD, Operations
+from automate_api.tenant.operations import RECORD, UNTRANSLATED, operations_of
 from automate_api.tenant.overlay import CallOverlay, Overlay, ResourceOverlay
 from automate_api.tenant.places import Place, find, walk
 from automate_api.tenant.source import Part, parse, unknown
@@ -80,7 +80,10 @@ def from_text(text: str, source: Path) -> Overlay:
         parts = sections["resources"].mapping(reader.operations.lists, "resource")
         resources = {name: reader.resource(name, part) for name, part in parts.items()}
     if "calls" in sections:
-        parts = sections["calls"].mapping(reader.operations.by_id, "operation")
+        known_calls = {*reader.operations.by_id, *UNTRANSLATED}
+        parts = sections["calls"].mapping(known_calls, "operation")
+        for name in parts.keys() & UNTRANSLATED:
+            parts.pop(name).refuse("this call is the same at every tenant. Leave it out.")
         calls = {name: reader.call(name, part) for name, part in parts.items()}
     overlay = Overlay(source, resources, calls)
     checks.check(overlay, known, reader.operations, reader.parts)
@@ -98,7 +101,7 @@ class _Reader:
 
     def __init__(self, known: Contract) -> None:
         self._known = known
-        self.operations = Operations(known)
+        self.operations = operations_of(known)
         self.parts: dict[str, Part] = {}
 
     def resource(self, name: str, part: Part) -> ResourceOverlay:

@@ -16,7 +16,7 @@ from automate_api import contract, exact_json
 from automate_api.tenant.checks import path_of
 from automate_api.tenant.document import body_values
 from automate_api.tenant.moves import Translation, compiled, tenant_places
-from automate_api.tenant.operations import RECORD, Operation, Operations
+from automate_api.tenant.operations import RECORD, Operation, operations_of
 from automate_api.tenant.places import Place
 
 if t.TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Wire:
         """
         self._overlay = overlay
         self._known = contract.load(overlay)
-        self._operations = Operations(self._known)
+        self._operations = operations_of(self._known)
         self._routes = {
             call.id: self._route(call, endpoints) for call in self._operations.by_id.values()
         }
