@@ -125,9 +125,26 @@ class UnsettledError(AutomateError):
 
 
 class AuthenticationError(AutomateError):
-    """The DMS refused the platform token, the login or the MFA code."""
+    """The DMS refused the platform token, the login or the MFA code.
+
+    Attributes:
+        code: `error.code` of its answer, None when it gave none.
+    """
 
     exit_code = EXIT_AUTHENTICATION
+
+    def __init__(
+        self, message: str, *, request_id: str | None = None, code: str | None = None
+    ) -> None:
+        """Keep what the DMS said beside the message.
+
+        Args:
+            message: For the user.
+            request_id: The server's id of the request.
+            code: `error.code` of its answer.
+        """
+        super().__init__(message, request_id=request_id)
+        self.code = code
 
 
 class LockedOutError(AuthenticationError):

@@ -282,7 +282,7 @@ class Authenticator:
             f"`username`, `password` and {factor}. {then}"
         )
         kind = LockedOutError if locked else AuthenticationError
-        return kind(msg, request_id=reply.request_id)
+        return kind(msg, request_id=reply.request_id, code=reply.error_code)
 
 
 def _blames_code(reply: Reply) -> bool:
