@@ -98,9 +98,10 @@ class Client:
         stop: Ends every wait early, with `StoppedError`.
         clock: The time.
         chance: Random numbers in [0, 1), for jitter.
+        watch: Shown the headers of every answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         config: ApiConfig,
         session: Session,
@@ -108,6 +109,7 @@ class Client:
         stop: threading.Event | None = None,
         clock: Clock = SYSTEM_CLOCK,
         chance: Callable[[], float] = random.random,
+        watch: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         self._session = session
         self._clock = clock
@@ -118,6 +120,7 @@ class Client:
             stop=stop or threading.Event(),
             clock=clock,
             chance=chance,
+            watch=watch,
         )
 
     @property

@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from automate_api.config import ApiConfig
+    from automate_api.transport import Stats
 
 ADVISORY_SHARE: t.Final = 0.25
 MANDATORY_SHARE: t.Final = 0.08
@@ -116,6 +117,11 @@ class Session:
     def user_id(self) -> str | None:
         """Whose login it is; None before the first token, or when the DMS did not say."""
         return self._state.user_id
+
+    @property
+    def stats(self) -> Stats:
+        """A copy of the counters of logins and refreshes."""
+        return self._transport.stats
 
     def token(self) -> str:
         """Give a token that is valid as far as can be known.

@@ -111,12 +111,13 @@ class Transport:
         stop: Ends every wait early.
         clock: The time.
         chance: Random numbers in [0, 1), for jitter.
+        watch: Shown the headers of every answer.
 
     Attributes:
         cookies: As given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         config: ApiConfig,
         *,
@@ -124,12 +125,14 @@ class Transport:
         stop: threading.Event,
         clock: Clock = SYSTEM_CLOCK,
         chance: Callable[[], float] = random.random,
+        watch: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         self._config = config
         self.cookies = cookies
         self._stop = stop
         self._clock = clock
         self._chance = chance
+        self._watch = watch
         self._pacer = Pacer(config.requests_per_second, clock)
         self._lock = threading.Lock()
         self._stats = Stats()
@@ -252,6 +255,8 @@ class Transport:
             outcome: Reply | Failure = network_errors.failure(error, self._config.host)
         else:
             outcome = replies.read(response.status_code, response.headers, content, request.decode)
+            if self._watch is not None:
+                self._watch(response.headers)
         self._note(outcome, place)
         return outcome
 
