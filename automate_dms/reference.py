@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from automate_api import contract, whole_files
+from automate_api.config import overlay_of
 from automate_api.errors import ConfigError
 from automate_dms.reference_exit_codes import exit_codes_page
 from automate_dms.reference_settings import Program, settings_page
@@ -65,14 +66,21 @@ def _program(plugin: type[Configured]) -> Program:
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Folder to write the pages to, made where there is none; {FOLDER} where that is there.",
 )
-def reference(folder: Path | None) -> None:
+@click.option(
+    "--overlay",
+    "overlay",
+    metavar="FILE",
+    help="What your tenant does otherwise, as `contract_overlay` names it: with its further fields "
+    "and words.",
+)
+def reference(folder: Path | None, overlay: str | None) -> None:
     """Write the pages about streams, sinks, settings and exit codes, in Markdown."""
     if folder is None:
         if not FOLDER.is_dir():
             msg = f"There is no {FOLDER} here to write to. Name a folder with --to."
             raise ConfigError(msg)
         folder = FOLDER
-    written = pages(contract.load())
+    written = pages(contract.load(overlay_of({"contract_overlay": overlay})))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from support.papers import ROOT
 
 from automate_api import contract
 from automate_api.errors import ConfigError
 from automate_api.tenant.operations import operations_of
 from automate_api.tenant.overlay import CallOverlay, ResourceOverlay
-from automate_api.tenant.reading import from_text, read
+from automate_api.tenant.reading import CALL_KEYS, RESOURCE_KEYS, from_text, read
 from tap_automate.streams import STREAMS
 from target_automate.entities import ENTITIES
 
@@ -104,6 +106,15 @@ def test_what_is_written_of_an_overlay_is_read_as_the_same(
     again = read(file)
     assert (again.resources, again.calls) == (overlay.resources, overlay.calls)
     assert again.source == file
+
+
+def test_the_file_that_the_page_shows_is_right() -> None:
+    page = (ROOT / "docs/overlay.md").read_text("utf-8")
+    (shown,) = re.findall(r"^```yaml\n(.+?)^```", page, re.DOTALL | re.MULTILINE)
+    overlay = from_text(shown, Path("docs/overlay.md"))
+    assert overlay.resource("vehicles").values == {"status": {"on_lot": "in_stock", "demo": None}}
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted({*RESOURCE_KEYS, *CALL_KEYS})
 
 
 def test_what_says_nothing_is_no_part_of_what_is_written() -> None:

@@ -49,6 +49,26 @@ def test_the_command_writes_the_pages_into_a_folder(
     assert found == written
 
 
+def test_the_pages_of_a_tenant_have_what_its_overlay_adds(
+    written: dict[str, str], tmp_path: Path
+) -> None:
+    overlay = tmp_path / "tenant.yaml"
+    overlay.write_text(
+        "resources: {vehicles: {add: {tenantTag: {type: string, pii: true}}, pii: [comments]}}\n"
+        "calls: {createDeal: {add: {channel: {type: string}}}}\n"
+    )
+    words = ["--overlay", str(overlay), "--to", str(tmp_path / "pages")]
+    assert CliRunner().invoke(reference, words, catch_exceptions=False).exit_code == 0
+    found = {file.name: file.read_text("utf-8") for file in (tmp_path / "pages").iterdir()}
+    assert found["settings.md"] == written["settings.md"]
+    for name, field in (("streams.md", "tenantTag"), ("sinks.md", "channel")):
+        assert field not in written[name]
+        (row,) = [line for line in found[name].splitlines() if f"`{field}`" in line]
+        assert "inferred" in row
+    (row,) = [line for line in found["streams.md"].splitlines() if "`tenantTag`" in line]
+    assert "ersonal" in row
+
+
 def test_nothing_is_made_where_no_folder_is_named_and_none_is_there(
     written: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
