@@ -14,6 +14,14 @@ GROUPS: t.Final = {
         "automate_dms.audit:audit",
         "Compare a warehouse with the DMS; write what repairs it.",
     ),
+    "doctor": (
+        "automate_dms.doctor.command:doctor",
+        "Find out what a tenant really answers, and what to set for it.",
+    ),
+    "drift": (
+        "automate_dms.drift:drift",
+        "Compare a sample of the DMS's records with the contract.",
+    ),
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),
     "push": ("target_automate.push:push", "Plan, approve and settle what is written to the DMS."),
     "reference": (

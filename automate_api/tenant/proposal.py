@@ -16,7 +16,7 @@ from automate_api import differences
 from automate_api.differences import Kind
 from automate_api.tenant.likeness import words
 from automate_api.tenant.moves import tenant_paths
-from automate_api.tenant.places import Place
+from automate_api.tenant.places import Place, find
 from automate_api.tenant.renames import renames
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,11 @@ def proposed(sample: Sample, said: ResourceOverlay) -> Proposal:
                 add[str(Place(scope.arrays, path))] = schema
     values: dict[str, dict[str, None]] = {}
     for each in sample.differences():
-        if each.kind is Kind.WORD and each.detail != differences.NOT_SHOWN:
+        if (
+            each.kind is Kind.WORD
+            and each.detail != differences.NOT_SHOWN
+            and "enum" in (find(sample.schema, Place.of(each.place)) or {})
+        ):
             values.setdefault(each.place, {})[each.detail] = None
     parts = {"fields": fields, "add": add, "values": values}
     return Proposal({key: part for key, part in parts.items() if part}, found)

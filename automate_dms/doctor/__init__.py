@@ -1,0 +1,1 @@
+"""`automate-dms doctor`: what a tenant really answers, and what to set for it."""

@@ -1,0 +1,80 @@
+"""The other filters that tap and target use: whether they leave out what does not fit."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from automate_api.errors import ProtocolError, RequestRefusedError
+from automate_dms.doctor.findings import Finding, Status
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automate_dms.doctor.findings import Report
+    from automate_dms.doctor.subject import Listed, Subject
+
+FILTERS: t.Final = (
+    ("vehicles", "status", "`vehicle_status`, or have all of it read"),
+    ("vehicles", "vin", "`vehicle_vin`, and writes that name a vehicle by its VIN"),
+    ("customers", "externalId", "the target's look-up of customers"),
+    ("deals", "status", "the reading again of open deals"),
+    ("deals", "referenceId", "the target's look-up of deals"),
+    ("service_appointments", "status", "filters of appointments"),
+    ("repair_orders", "status", "the reading again of open repair orders"),
+)
+"""List, parameter, which is the field's name, too, and what works by it."""
+
+
+def look(report: Report, subject: Subject) -> None:
+    """Ask for records by a value that some of them have.
+
+    Args:
+        report: Is told; values are not shown.
+        subject: Has the lists.
+
+    Raises:
+        AutomateError: When nothing can be asked any more.
+    """
+    for name, parameter, needed in FILTERS:
+        if listed := subject.lists.get(name):
+            report.add(_look(subject, listed, parameter, needed), about=name)
+
+
+def _look(subject: Subject, listed: Listed, parameter: str, needed: str) -> Finding:
+    check = f"filter {parameter}"
+    value = _value(listed, parameter)
+    if value is None:
+        return Finding(check, Status.SKIPPED, "No two values in the sample to tell it by.")
+    try:
+        page = subject.page(listed.name, **{parameter: value})
+    except (RequestRefusedError, ProtocolError) as error:
+        what = f"It is refused: {type(error).__name__}."
+        return Finding(check, Status.WARN, what, _advice(listed.name, parameter, needed))
+    if page.items and all(record.get(parameter) == value for record in page.items):
+        return Finding(check, Status.OK, "It is applied.")
+    got = "other records come, too" if page.items else "no record comes"
+    what = f"It is not applied: {got}."
+    return Finding(check, Status.WARN, what, _advice(listed.name, parameter, needed))
+
+
+def _advice(name: str, parameter: str, needed: str) -> str:
+    return (
+        f"Set `resources.{name}.parameters.{parameter}` to the tenant's name of it, or do without "
+        f"{needed}."
+    )
+
+
+def _value(listed: Listed, parameter: str) -> str | None:
+    """Choose a value that some records have and others not: the rarest."""
+    values = collections.Counter(_texts(listed.records, parameter))
+    if not values or values.total() == len(listed.records) == max(values.values()):
+        return None
+    return min(values, key=lambda value: values[value])
+
+
+def _texts(records: t.Iterable[Mapping[str, t.Any]], field: str) -> t.Iterator[str]:
+    for record in records:
+        value = record.get(field)
+        if isinstance(value, str) and value:
+            yield value

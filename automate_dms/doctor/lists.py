@@ -1,0 +1,175 @@
+"""Each list: whether it answers, and where; the first page of each is the sample of its records."""
+
+from __future__ import annotations
+
+import typing as t
+from http import HTTPStatus
+
+from automate_api.errors import (
+    NotEntitledError,
+    NotOfferedError,
+    ProtocolError,
+    RequestRefusedError,
+)
+from automate_dms.doctor.candidates import MOST_PATHS, PATHS
+from automate_dms.doctor.findings import Finding, Status, counted
+
+if t.TYPE_CHECKING:
+    from automate_api.client import Page
+    from automate_dms.doctor.findings import Report
+    from automate_dms.doctor.subject import Subject
+
+LARGE: t.Final = 1000
+"""Records that are asked for on one page, to see how many there may be."""
+
+MOST_TRIES: t.Final = 30
+"""Requests that may go to likely paths, of all lists together."""
+
+ALIKE: t.Final = 0.5
+"""Share of the contract's fields that records elsewhere must have to be taken for the list's."""
+
+
+def look(report: Report, subject: Subject, entitlements: frozenset[str]) -> None:
+    """Ask for the first page of every list.
+
+    Args:
+        report: Is told of each.
+        subject: Keeps them.
+        entitlements: Of the login; what it may not read is not asked for.
+
+    Raises:
+        AutomateError: When nothing can be asked any more.
+    """
+    survey = _Survey(report, subject)
+    for name, call in subject.calls.items():
+        overlay = subject.api.overlay
+        needed = subject.known.resource(call.path).entitlements
+        if overlay is not None and not overlay.offers(name):
+            what = "The overlay says that this tenant does not offer it."
+            survey.say(name, Status.SKIPPED, what)
+        elif needed and not needed & entitlements:
+            what = f"The login lacks the entitlement {' or '.join(sorted(needed))}."
+            survey.say(name, Status.SKIPPED, what)
+        else:
+            survey.visit(name)
+
+
+class _Survey:
+    def __init__(self, report: Report, subject: Subject) -> None:
+        self._report = report
+        self._subject = subject
+        self._tries = MOST_TRIES
+        self._has_asked_large = False
+
+    def say(self, name: str, status: Status, what: str, advice: str = "") -> None:
+        self._report.add(Finding("path", status, what, advice), about=name)
+
+    def visit(self, name: str) -> None:
+        """Ask for a list's first page, and elsewhere when it is not where it should be."""
+        subject = self._subject
+        at = subject.path(name)
+        size = {} if self._has_asked_large else {"pageSize": LARGE}
+        try:
+            page = subject.page(name, **size)
+        except NotEntitledError:
+            what = f"GET {at}: 403, though the login names the entitlement."
+            advice = "Deselect the stream, or have the dealer's administrator grant it."
+            self.say(name, Status.WARN, what, advice)
+            return
+        except NotOfferedError as error:
+            self._search(name, error.status)
+            return
+        except (ProtocolError, RequestRefusedError) as error:
+            advice = "Give the vendor's support the request id, or deselect the stream."
+            self.say(name, Status.FAIL, str(error), advice)
+            return
+        if not self._has_asked_large:
+            self._has_asked_large = True
+            self._page_size(page)
+        self._keep(name, page)
+        moved = subject.known.resource(subject.calls[name].path).path
+        self.say(name, Status.OK, f"{self._place(name, moved)}: {_records(page)}.")
+
+    def _place(self, name: str, path: str) -> str:
+        overlay = self._subject.api.overlay
+        said = overlay.resource(name).path if overlay else None
+        return said or self._subject.api.endpoints.get(name, path)
+
+    def _keep(self, name: str, page: Page) -> None:
+        self._subject.keep(name, page)
+        held = min(page.total, page.page_size)
+        if not page.items and page.total:
+            what = f"Page 1 is empty although there are {page.total:,} records."
+            advice = "Pages seem to begin at 0, and the tap reads from 1: tell its maintainers."
+            self.say(name, Status.FAIL, what, advice)
+        elif len(page.items) != held:
+            what = f"Page 1 has {len(page.items):,} records where {held:,} were to be expected."
+            advice = "Nothing, if records come and go just now; otherwise tell the vendor."
+            self.say(name, Status.WARN, what, advice)
+
+    def _page_size(self, page: Page) -> None:
+        if page.page_size >= LARGE:
+            what = f"A page may have {LARGE:,} records or more."
+            self._report.add(Finding("page size", Status.OK, what))
+            return
+        what = f"A page has {page.page_size:,} records at most; {LARGE:,} were asked for."
+        advice = f"Nothing; a `page_size` above {page.page_size:,} gains nothing."
+        self._report.add(Finding("page size", Status.NOTE, what, advice))
+
+    def _search(self, name: str, status: int) -> None:
+        """Look for a list at a few likely paths."""
+        subject = self._subject
+        at = self._place(name, subject.calls[name].path)
+        asked = 0
+        for path in [each for each in PATHS.get(name, ()) if each != at][:MOST_PATHS]:
+            if self._tries <= 0:
+                break
+            self._tries -= 1
+            asked += 1
+            if self._is_at(name, path):
+                self._found(name, at, path, status)
+                return
+        self._missing(name, at, status, asked)
+
+    def _is_at(self, name: str, path: str) -> bool:
+        subject = self._subject
+        try:
+            page = subject.client.list_page(path, {"page": 1, "pageSize": 20})
+        except (RequestRefusedError, ProtocolError):
+            return False
+        known = subject.known.resource(subject.calls[name].path).record_schema["properties"]
+        came = {field for record in page.items for field in record}
+        return len(came & set(known)) >= ALIKE * len(known)
+
+    def _found(self, name: str, at: str, path: str, status: int) -> None:
+        subject = self._subject
+        moved = name in subject.api.endpoints
+        problem = subject.propose(name, {"path": path})
+        what = f"GET {at}: {status}; the list is at {path}."
+        where = f"`endpoints.{name}`" if moved else f"`resources.{name}.path` in the overlay"
+        advice = f"Set {where} to {path}." if problem is None else problem
+        self.say(name, Status.WARN, what, advice)
+        if problem is None:
+            self._keep(name, subject.page(name))
+
+    def _missing(self, name: str, at: str, status: int, asked: int) -> None:
+        subject = self._subject
+        what = f"GET {at}: {status}"
+        if asked:
+            what += f", nor is it at {counted(asked, 'other likely path')}"
+        known = subject.known.resource(subject.calls[name].path)
+        is_elsewhere = at != known.path
+        if known.origin == "documented" or (is_elsewhere and status == HTTPStatus.NOT_FOUND):
+            advice = (
+                f"Ask the vendor for its path, and set `resources.{name}.path` in the overlay; "
+                "where there is none, `offered: false`."
+            )
+            self.say(name, Status.FAIL, f"{what}.", advice)
+            return
+        advice = f"Nothing: its streams are skipped. `resources.{name}.offered: false` says so."
+        self.say(name, Status.NOTE, f"{what}: this tenant does not offer it.", advice)
+        subject.propose(name, {"offered": False})
+
+
+def _records(page: Page) -> str:
+    return counted(page.total, "record")
