@@ -130,3 +130,16 @@ def test_what_the_tenant_does_not_offer_is_not_sent_and_all_else_is(
     assert deal["status"] == "pending"
     assert pushing.states("vehicle_prices") == ["PLANNED"]
     assert "PATCH /vehicles/{id}" not in pushing.dealer.stats()["requests"]
+
+
+def test_an_overlay_that_is_wrong_ends_a_push_with_2_and_its_line(
+    pushing: Pushing, tmp_path: Path
+) -> None:
+    wrong = OVERLAY.replace("ifUpdatedAt: ifModified", "ifUpdatedAtt: ifModified")
+    done = push(pushing, wrong, tmp_path)
+    assert done.code == 2, done.err
+    line = wrong.splitlines().index(next(x for x in wrong.splitlines() if "Att" in x)) + 1
+    assert f"line {line}, `calls.changeVehicle.fields.ifUpdatedAtt`" in done.err
+    assert "Is `ifUpdatedAt` meant?" in done.err
+    assert "Traceback" not in done.err
+    assert pushing.history() == []
