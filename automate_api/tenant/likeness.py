@@ -73,6 +73,10 @@ _WEIGHTS: t.Final[Mapping[str, float]] = {
 }
 """Words that tell little about what a field is; all others count 1."""
 
+_HOLDER: t.Final = 0.5
+
+_LAST: t.Final = re.compile(r"last_?(?=(modifi|updat|chang))", re.IGNORECASE)
+
 _STEM: t.Final = 5
 _ALIKE: t.Final = 0.8
 """Letters that two words begin with alike, and what that is worth beside being the same word."""
@@ -97,27 +101,38 @@ def likeness(mine: Path, theirs: Path) -> float:
     shared = 0
     while min(len(mine), len(theirs)) > shared + 1 and mine[shared] == theirs[shared]:
         shared += 1
-    left, right = list(words(mine[shared:])), list(words(theirs[shared:]))
+    left, right = _weighed(mine[shared:]), _weighed(theirs[shared:])
     alike = both = 0.0
-    for word in left:
-        best = max(right, key=lambda other: _same(word, other), default=None)
-        worth = _same(word, best) if best is not None else 0.0
-        if best is None or not worth:
-            both += _weight(word)
+    for word, weight in left:
+        best = max(right, key=lambda other: _rank(word, other[0]), default=("", 0.0))
+        worth = _same(word, best[0])
+        if not worth:
+            both += weight
             continue
         right.remove(best)
-        weight = max(_weight(word), _weight(best))
-        alike += worth * weight
-        both += weight
-    both += sum(map(_weight, right))
+        heavier = max(weight, best[1])
+        alike += worth * heavier
+        both += heavier
+    both += sum(weight for _, weight in right)
     return alike / both if both else 0.0
 
 
 def words(path: Path) -> Iterable[str]:
-    """Take the words out of names: `lastModifiedAt` has three."""
+    """Take the words out of names: `lotName` has two, and the first of `lastModified` is none."""
     for name in path:
-        for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name):
+        for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", _LAST.sub("", name)):
             yield word.lower()
+
+
+def _weighed(path: Path) -> list[tuple[str, float]]:
+    """Give the words of a path; those of what holds a field count half."""
+    *holders, name = path
+    held = [(word, _HOLDER * _weight(word)) for word in words(tuple(holders))]
+    return held + [(word, _weight(word)) for word in words((name,))]
+
+
+def _rank(word: str, other: str) -> tuple[float, bool]:
+    return _same(word, other), word == other
 
 
 def _same(word: str, other: str) -> float:
