@@ -39,6 +39,7 @@ _ADVICE: t.Final = (
     (r"credential|password|username|user_", "Correct `username` or `password`."),
 )
 """Words of the code of a refusal, and what to do; the first that fits counts."""
+_RESET: t.Final = " Then `automate-dms login --reset`."
 
 
 def enter(report: Report, session: Session, api: ApiConfig) -> frozenset[str] | None:
@@ -97,19 +98,22 @@ def _what(error: AutomateError) -> str:
 
 
 def _advice(error: AutomateError, api: ApiConfig) -> str:
-    if isinstance(error, LockedOutError):
-        return (
-            "Correct the login; where the DMS has locked it, have the dealer's administrator "
-            "unlock it. Then `automate-dms login --reset`."
-        )
     if isinstance(error, AuthenticationError):
-        for pattern, advice in _ADVICE:
-            if re.search(pattern, error.code or ""):
-                return advice
-        factor = "`totp_secret`" if api.totp_secret else "`mfa_type`"
-        return f"Check `platform_token`, `username`, `password` and {factor}."
+        is_locked = isinstance(error, LockedOutError)
+        return _correction(error.code or "", api, is_locked=is_locked) + _RESET * is_locked
     if isinstance(error, ConfigError):
         return "Check `integration_id`, `api_url` and `session_path`."
     if isinstance(error, TryLaterError):
         return "Nothing is wrong here: run again later."
     return "Check `api_url` and `integration_id`, and whether a proxy answers in the API's place."
+
+
+def _correction(code: str, api: ApiConfig, *, is_locked: bool) -> str:
+    """Say what to correct, by the code of a refusal."""
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, code):
+            return advice
+    if is_locked and not code:
+        return "Correct the login, or have the dealer's administrator unlock it."
+    factor = "`totp_secret`" if api.totp_secret else "`mfa_type`"
+    return f"Check `platform_token`, `username`, `password` and {factor}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import AutomateError, StoppedError
 from automate_api.session import Session
 from automate_dms.doctor import (
@@ -33,12 +34,15 @@ if t.TYPE_CHECKING:
 HEADER: t.Final = "idempotency_header"
 
 
-def examine(sources: Sequence[str], consent: Consent | None = None) -> Report:
+def examine(
+    sources: Sequence[str], consent: Consent | None = None, *, clock: Clock = SYSTEM_CLOCK
+) -> Report:
     """Make all checks, as far as they can be made.
 
     Args:
         sources: The tap's settings: JSON files, or `ENV`.
         consent: Asked before the one check that writes; without it, nothing is written.
+        clock: The time.
 
     Returns:
         What was found, and the overlay that it makes.
@@ -48,14 +52,14 @@ def examine(sources: Sequence[str], consent: Consent | None = None) -> Report:
     """
     report = Report()
     read = configuration.read(report, sources)
-    if read is None or not network.reach(report, patient(read.api)):
+    if read is None or not network.reach(report, patient(read.api), clock):
         return report
-    with contextlib.closing(Session(patient(read.api))) as session:
+    with contextlib.closing(Session(patient(read.api), clock=clock)) as session:
         entitlements = account.enter(report, session, read.api)
         if entitlements is None:
             report.requests += session.stats.requests
             return report
-        with contextlib.closing(Subject(read.api, session)) as subject:
+        with contextlib.closing(Subject(read.api, session, clock)) as subject:
             try:
                 _ask(report, subject, entitlements, read.values, consent)
             except StoppedError:

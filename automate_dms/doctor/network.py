@@ -20,6 +20,7 @@ from automate_api.transport import NoAuth, Request, Transport
 from automate_dms.doctor.findings import Finding, Status
 
 if t.TYPE_CHECKING:
+    from automate_api.clock import Clock
     from automate_api.config import ApiConfig
     from automate_dms.doctor.findings import Report
 
@@ -39,12 +40,13 @@ _PROXY_STATUSES: t.Final = frozenset(
 )
 
 
-def reach(report: Report, api: ApiConfig) -> bool:
+def reach(report: Report, api: ApiConfig, clock: Clock) -> bool:
     """Go the way to the API step by step.
 
     Args:
         report: Is told of each.
         api: Where it is.
+        clock: The time.
 
     Returns:
         Whether it answers, so that a login may be sent.
@@ -68,7 +70,7 @@ def reach(report: Report, api: ApiConfig) -> bool:
         and (parts.scheme == "http" or _tls(report, api, port))
     ):
         return False
-    return _answers(report, api)
+    return _answers(report, api, clock)
 
 
 def _dns(report: Report, host: str, port: int) -> bool:
@@ -146,8 +148,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, api: ApiConfig) -> tuple[str
     )
 
 
-def _answers(report: Report, api: ApiConfig) -> bool:
-    transport = Transport(api, cookies=RequestsCookieJar(), stop=threading.Event())
+def _answers(report: Report, api: ApiConfig, clock: Clock) -> bool:
+    transport = Transport(api, cookies=RequestsCookieJar(), stop=threading.Event(), clock=clock)
     try:
         outcome = transport.attempt(Request("HEAD", "", NoAuth()))
     except AutomateError as error:

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from automate_api.client import Page
+    from automate_api.clock import Clock
     from automate_api.config import ApiConfig
     from automate_api.contract import Contract
     from automate_api.session import Session
@@ -65,24 +66,26 @@ class Subject:
         rates: Header about rates to its value, as they came.
     """
 
-    def __init__(self, api: ApiConfig, session: Session) -> None:
+    def __init__(self, api: ApiConfig, session: Session, clock: Clock) -> None:
         """Begin with what the settings say.
 
         Args:
             api: The settings.
             session: The login.
+            clock: The time.
         """
         self.api = patient(api)
         self.session = session
         self.lists: dict[str, Listed] = {}
         self.document: dict[str, t.Any] = api.overlay.as_document() if api.overlay else {}
         self.rates: dict[str, str] = {}
+        self._clock = clock
         self._clients: list[Client] = []
 
     @functools.cached_property
     def client(self) -> Client:
         """What sends requests, through the overlay as it is now."""
-        client = Client(self.api, self.session, watch=self._watch)
+        client = Client(self.api, self.session, clock=self._clock, watch=self._watch)
         self._clients.append(client)
         return client
 

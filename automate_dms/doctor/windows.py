@@ -200,10 +200,19 @@ def _undated(report: Report, subject: Subject) -> None:
     }
     looked = sum(len(listed.records) for listed in subject.lists.values())
     if not any(found.values()):
-        what = f"Each of {counted(looked, 'record')} has an `{UPDATED}`."
+        finer = sum(
+            _has_fraction(each) for listed in subject.lists.values() for each in listed.records
+        )
+        what = f"Each of {counted(looked, 'record')} has an `{UPDATED}`"
+        what += f", {finer:,} with a fraction of a second." if finer else ", in whole seconds."
         report.add(Finding(UPDATED, Status.OK, what))
     for name, times in found.items():
         if times:
             what = f"{times:,} of {len(subject.lists[name].records):,} records have none."
             advice = "Nothing: the tap reads such records out of the whole list."
             report.add(Finding(UPDATED, Status.NOTE, what, advice), about=name)
+
+
+def _has_fraction(record: Mapping[str, t.Any]) -> bool:
+    value = record.get(UPDATED)
+    return isinstance(value, str) and "." in value
