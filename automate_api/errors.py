@@ -8,6 +8,7 @@
     │   └── LockedOutError      5   stop logging in; a person unlocks the account
     ├── TryLaterError          75   nothing is wrong here: run again later
     │   └── UnreachableError   75   no answer from the host
+    ├── DriftError              1   all was read, and is not as the contract has it: adapt
     ├── StoppedError          143   a signal asked the program to stop (130 for Ctrl-C)
     ├── ProtocolError           1   the answer is not what the contract promises
     └── RequestRefusedError     1   the DMS answered with an error status
@@ -180,6 +181,10 @@ class StoppedError(AutomateError):
         """
         super().__init__(f"Stopped by a signal; {then}")
         self.exit_code = exit_code
+
+
+class DriftError(AutomateError):
+    """Records are not as the contract has them; all of them were read and written."""
 
 
 class ProtocolError(AutomateError):

@@ -26,6 +26,8 @@ to all; `probability` (default 1) is drawn from the seed; `count` is how many re
 | ignored_bounds | `updatedFrom` and `updatedTo` count for nothing | |
 | unknown_field | records have a field that the contract does not know | |
 | unknown_enum | records have a `status` that the contract does not know | |
+| text_field | a field of records has text, ` USD` behind its value | `field`: listPrice |
+| lost_field | records lack a field | `field`: listPrice |
 | malformed | the answer is broken | `form`: see below |
 | status | the error envelope, nothing is processed | `status`: 404; `code`: the status's own |
 | slow_body | a file comes in pieces, each after a wait | `milliseconds`: 100 |
@@ -77,6 +79,8 @@ FIELDS: t.Final[dict[str, dict[str, t.Any]]] = {
     "ignored_bounds": {},
     "unknown_field": {},
     "unknown_enum": {},
+    "text_field": {"field": "listPrice"},
+    "lost_field": {"field": "listPrice"},
     "malformed": {
         "form": ("no_total", "text_total", "items_object", "truncated", "empty", "array")
     },

@@ -137,6 +137,17 @@ def _add_value(content: Record, _fields: Record) -> None:
             record["status"] = FUTURE_VALUE
 
 
+def _make_text(content: Record, fields: Record) -> None:
+    for record in content.get("items", [content]):
+        if record.get(fields["field"]) is not None:
+            record[fields["field"]] = f"{record[fields['field']]} USD"
+
+
+def _lose_field(content: Record, fields: Record) -> None:
+    for record in content.get("items", [content]):
+        record.pop(fields["field"], None)
+
+
 def _lose_id(content: Record, _fields: Record) -> None:
     for name in IDS:
         content.pop(name, None)
@@ -163,6 +174,8 @@ BREAKS: t.Final[dict[str, t.Callable[[bytes], bytes]]] = {
 CHANGES: t.Final[dict[str, t.Callable[[Record, Record], None]]] = {
     "unknown_field": _add_field,
     "unknown_enum": _add_value,
+    "text_field": _make_text,
+    "lost_field": _lose_field,
     "lost_id": _lose_id,
     "malformed": _break_envelope,
 }

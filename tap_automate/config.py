@@ -126,6 +126,27 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
         "title": "Photos of vehicles",
         "description": "Whether download_to is for the photos of vehicles, too.",
     },
+    "on_drift": {
+        "type": "string",
+        "enum": ["ignore", "warn", "fail"],
+        "default": "warn",
+        "title": "On drift",
+        "description": (
+            "What comes of records that are not as the contract and its overlay have them: `warn` "
+            "says so, a line a stream; `fail` also ends the run with an error once everything is "
+            "written, unless a run with another setting said the same before; `ignore` only counts."
+        ),
+    },
+    "unknown_fields": {
+        "type": "string",
+        "enum": ["keep", "drop"],
+        "default": "keep",
+        "title": "Unknown fields",
+        "description": (
+            "Whether fields that neither contract nor overlay have are passed through, under a "
+            "SCHEMA that follows, or left out; they are counted either way."
+        ),
+    },
     "pii": {
         "type": "object",
         "additionalProperties": {"enum": ["keep", "drop", "hash"]},

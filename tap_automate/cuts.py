@@ -85,8 +85,16 @@ class LineStream(CutStream):
         """Put the parent's key and rooftop before the line's own fields."""
         parent = _parent(tap, self)
         key, fields = line_fields(parent, self.declaration)
-        cutter = Cutter(self.declaration, _inherited(parent), numbered=POSITION in key)
+        self._taken_over = _inherited(parent)
+        cutter = Cutter(self.declaration, self._taken_over, numbered=POSITION in key)
         super().__init__(tap, key=key, fields=fields, cutter=cutter)
+
+    def place_of(self, path: str) -> str | None:
+        """Say where a line has a field of its parent's lines."""
+        for holder in (self.declaration.field, self.declaration.single):
+            if holder and path.startswith(f"{holder}."):
+                return path.removeprefix(f"{holder}.")
+        return path if path in self._taken_over else None
 
 
 class HistoryStream(CutStream):
@@ -98,8 +106,13 @@ class HistoryStream(CutStream):
         """Put the record's key, its time and its rooftop before what may change."""
         parent = _parent(tap, self)
         key, fields = version_fields(parent, self.declaration)
-        cutter = Versions(_version_paths(parent, self.declaration))
+        self._paths = _version_paths(parent, self.declaration)
+        cutter = Versions(self._paths)
         super().__init__(tap, key=key, fields=fields, cutter=cutter)
+
+    def place_of(self, path: str) -> str | None:
+        """Say where a version has a field of its record."""
+        return path.rpartition(".")[2] if path in self._paths else None
 
 
 def line_fields(parent: Resource, declaration: Lines) -> tuple[tuple[str, ...], Schema]:

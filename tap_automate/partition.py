@@ -206,6 +206,7 @@ class Partition:
             fresh: Stream to those rows that it is to have, the parent first.
         """
         for member, records in blocks_of(rows, fresh, self.codec):
+            member.follow(self.codec.drift)
             if self.downloads and member is self.stream:
                 self.downloads.fetch(records)
             self.stream.tap.progress.stream(member.name).emitted(len(records))

@@ -10,6 +10,7 @@ state.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import typing as t
 
@@ -29,8 +30,11 @@ from tap_automate.downloads import fields as download_fields
 from tap_automate.instants import from_seconds
 from tap_automate.load import Load
 from tap_automate.reading.codec import Codec
+from tap_automate.reading.drift import Kind
 from tap_automate.reading.reader import Reader
 from tap_automate.reading.windows import UncertifiableError
+from tap_automate.reporting import drift as reporting
+from tap_automate.reporting.drift import Known
 from tap_automate.reporting.progress import Oddities
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Files, Lines
@@ -87,7 +91,7 @@ class ResourceStream(FamilyStream):
             RequestRefusedError: When a documented path is refused.
             TryLaterError: When an instant cannot be certified; what was yielded stands.
         """
-        codec = Codec(self.resource.record_schema, self.tap.privacy)
+        codec = self._codec
         try:
             if lacks := self.unavailable():
                 self._skip(lacks)
@@ -106,16 +110,58 @@ class ResourceStream(FamilyStream):
         except UncertifiableError as error:
             then = "The bookmark stays before them; run again later."
             raise self.uncertified(error, then) from None
-        finally:
-            for level, line in codec.drift.lines():
-                self.logger.log(level, "Stream '%s': %s", self.name, line)
-            drift = Oddities(
-                unknown_fields=codec.drift.unknown_fields.total(),
-                unknown_values=codec.drift.unknown_values.total(),
-                other_types=codec.drift.other_types.total(),
+
+    def tell(self) -> None:
+        """Say once what in the records was not as the contract has it, and count it."""
+        drift, findings = self._codec.drift, list(self._codec.drift.findings())
+        if dates := reporting.sentinels(drift):
+            self.logger.info("Stream '%s': %s", self.name, dates)
+        if not findings:
+            return
+        kept = self.config["unknown_fields"] == "keep"
+        level = logging.DEBUG if self.config["on_drift"] == "ignore" else logging.WARNING
+        said = reporting.sentence(findings, self._known, unknown_kept=kept)
+        self.logger.log(level, "Stream '%s': %s", self.name, said)
+        self.tap.progress.stream(self.name).met(
+            Oddities(
+                unknown_fields=drift.unknown_fields.total(),
+                unknown_values=drift.unknown_values.total(),
+                other_types=drift.other_types.total(),
+                missing_fields=sum(each.kind is Kind.MISSING_FIELDS for each in findings),
+                drift=len(findings),
+                drift_new=sum(not self._known.has(each) for each in findings),
             )
-            if drift != Oddities():
-                self.tap.progress.stream(self.name).met(drift)
+        )
+
+    def keep_notes(self) -> bool:
+        """Have the next run know of this one's drift, unless that is to fail runs as well."""
+        known, keeper = self._known, self.members()[0]
+        keeps_state = keeper.replication_method == "INCREMENTAL"
+        if not keeps_state or self.config.get("end_date") or self.config["on_drift"] == "fail":
+            return False
+        notes = known.to_state(list(self._codec.drift.findings()))
+        state = keeper.get_context_state(None)
+        if not notes or notes == state.get(reporting.STATE):
+            return False
+        state[reporting.STATE] = notes
+        return True
+
+    @functools.cached_property
+    def _codec(self) -> Codec:
+        """Reads the records of all partitions, so that what it counts is of the whole stream."""
+        singles = [lines.single for lines in self.declaration.lines if lines.single]
+        return Codec(
+            self.resource.record_schema,
+            self.tap.privacy,
+            keep_unknown=self.config["unknown_fields"] == "keep",
+            not_sent=[*singles, download_fields.DOWNLOADED_TO],
+        )
+
+    @functools.cached_property
+    def _known(self) -> Known:
+        """What the runs before have told of."""
+        state: dict[str, t.Any] = self.members()[0].get_context_state(None)
+        return Known.from_state(dict(state), name=self.name)
 
     def wanted_files(self) -> Files | None:
         """Return where records name files that are to be fetched; None where they do not."""

@@ -21,8 +21,9 @@ from singer_sdk.mapper import SameRecordTransform
 
 from automate_singer.sdk_seams import PlainStream
 from tap_automate.reading.codec import plain
-from tap_automate.reading.records import inferred_type
+from tap_automate.reading.drift import inferred_type
 from tap_automate.selection import Selection
+from tap_automate.widened import widened
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
 
     from automate_singer.writer import BlockWriter
     from tap_automate.reading.codec import Codec
+    from tap_automate.reading.drift import Drift
 
 
 Block: t.TypeAlias = "tuple[RowStream, Sequence[t.Any]]"
@@ -53,6 +55,8 @@ class Step:
 
 class RowStream(PlainStream):
     """A stream whose rows come already conformed, from its own loop or its parent's."""
+
+    _types_followed: int = 0
 
     def cut(self, records: Sequence[t.Any], codec: Codec | None = None) -> Sequence[t.Any]:  # noqa: ARG002 - the streams of lines'
         """Return this stream's rows of its family's records: the records themselves.
@@ -104,6 +108,33 @@ class RowStream(PlainStream):
         if "null" not in declared["type"]:
             nullable = {**declared, "type": [*declared["type"], "null"]}
             self._declare({**raw, "properties": {**raw["properties"], field: nullable}})
+            self._write_schema_message()
+
+    def place_of(self, path: str) -> str | None:
+        """Say where this stream's rows have a field of its family's records; None where nowhere.
+
+        Args:
+            path: Of the field in the parent's records, as `Drift` has it.
+        """
+        return path
+
+    def follow(self, drift: Drift) -> None:
+        """Write a SCHEMA with the types that came in fields of another; before rows with them.
+
+        Args:
+            drift: Of the family's records.
+        """
+        known = sum(map(len, drift.types.values()))
+        if known == self._types_followed:
+            return
+        self._types_followed = known
+        raw = self.stream_maps[0].raw_schema
+        wider: Mapping[str, t.Any] = raw
+        for path, kinds in drift.types.items():
+            if (place := self.place_of(path)) is not None:
+                wider = widened(wider, place, kinds)
+        if wider is not raw:
+            self._declare(dict(wider))
             self._write_schema_message()
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
@@ -226,6 +257,17 @@ class FamilyStream(RowStream, abc.ABC):
             context: The partition, or None.
         """
 
+    def keep_notes(self) -> bool:
+        """Put into the state what is known now that every partition has been written.
+
+        Returns:
+            Whether that has changed it.
+        """
+        return False
+
+    def tell(self) -> None:
+        """Say what was noticed of the stream, however its reading has ended."""
+
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield the stream's own records; the SDK asks for this method, the tap writes by steps."""
         for step in self.steps(context):
@@ -253,6 +295,7 @@ class FamilyStream(RowStream, abc.ABC):
         members = self.members()
         with contextlib.ExitStack() as metrics:
             metrics.callback(t.cast("BlockWriter", self._tap.message_writer).finish)
+            metrics.callback(self.tell)
             metrics.enter_context(self.get_sync_timer())
             counters = {
                 stream.name: metrics.enter_context(stream.get_record_counter())
@@ -268,5 +311,10 @@ class FamilyStream(RowStream, abc.ABC):
                             yield from t.cast("Sequence[Record]", records)
                     step.commit()
                     if write_messages:
-                        self.state_manager.is_flushed = False
-                        self._write_state_message()
+                        self._state_changed()
+            if write_messages and self.keep_notes():
+                self._state_changed()
+
+    def _state_changed(self) -> None:
+        self.state_manager.is_flushed = False
+        self._write_state_message()

@@ -11,6 +11,7 @@ from automate_api import contract, program
 from automate_api.client import Client
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.config import REQUIRED, SETTINGS, ApiConfig, overlay_of
+from automate_api.errors import DriftError
 from automate_api.session import Session
 from automate_api.transport import Stats
 from automate_singer import garbage, inputs
@@ -27,6 +28,7 @@ from tap_automate.passes.controls import Kept
 from tap_automate.passes.rereads import Digests
 from tap_automate.privacy import Privacy
 from tap_automate.reporting import measures, summary
+from tap_automate.reporting.drift import Known
 from tap_automate.reporting.progress import Progress
 from tap_automate.resources import stream_types
 from tap_automate.streams import STREAMS, stream_names
@@ -93,6 +95,22 @@ class TapAutomate(CommandTap):
         if self.config.get("download_to"):
             self.file_store.check()
 
+    def finish(self) -> None:
+        """Look, once everything is written, whether there was drift that ends the run.
+
+        Raises:
+            DriftError: When there was any that no run before has told of, and `on_drift` is `fail`.
+        """
+        drifted = [f"'{of.stream}'" for of in self.progress.snapshot() if of.oddities.drift_new]
+        if drifted and self.config["on_drift"] == "fail":
+            msg = (
+                f"`on_drift: fail`: the records of {', '.join(drifted)} are not as the contract "
+                "has them, see above. All of them are written, and STATE. Put it into a "
+                "`contract_overlay` (`automate-dms drift --propose FILE`), or accept it by one run "
+                "with `on_drift: warn`."
+            )
+            raise DriftError(msg)
+
     @functools.cached_property
     def api(self) -> ApiConfig:
         """The settings that say how to reach the API."""
@@ -154,6 +172,7 @@ class TapAutomate(CommandTap):
                 Digests.from_state(bookmark, name=name)
                 Kept.from_state(bookmark, name=name)
                 Unfetched.from_state(bookmark.get(STATE), name=name)
+            Known.from_state(bookmarks[name], name=name)
 
 
 def _leave_out_places(catalog: dict[str, t.Any], values: Mapping[str, t.Any]) -> None:

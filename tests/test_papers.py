@@ -27,6 +27,7 @@ PAPERS = (
     "CHANGELOG.md",
     "docs/auditing.md",
     "docs/batches.md",
+    "docs/drift.md",
     "docs/monitoring.md",
     "docs/overlay.md",
     "docs/performance.md",
@@ -37,6 +38,7 @@ PAPERS = (
     "docs/reference/settings.md",
     "docs/reference/sinks.md",
     "docs/reference/streams.md",
+    "docs/sandbox-tenants.md",
     "docs/watching.md",
 )
 OURS: dict[str, click.Command] = {

@@ -75,7 +75,8 @@ def make_vehicle(rng: random.Random, numbers: Numbers, rooftop: Rooftop, acquire
         "agingDays": (rooftop.calendar.today - today).days,
         "lot": rng.choice(rooftop.lots),
         "photos": [
-            {"url": link(f"/vehicles/{vehicle_id}/{shot}.jpg")} for shot in range(rng.randrange(4))
+            {"url": link(f"/vehicles/{vehicle_id}/{shot}.jpg"), "attachmentId": None}
+            for shot in range(rng.randrange(4))
         ],
         "fuelType": fuel,
         "transmission": transmission,

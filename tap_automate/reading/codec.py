@@ -22,10 +22,10 @@ from tap_automate.reading.records import Normaliser, deviations, unkeyed
 from tap_automate.reading.shapes import Rules, Shape
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tap_automate.privacy import Privacy
-    from tap_automate.reading.records import Drift
+    from tap_automate.reading.drift import Drift
     from tap_automate.reading.shapes import Path
 
 MOST_LOOSE: t.Final = 256
@@ -66,16 +66,25 @@ class Codec:
     A record is a struct, or a dict where the contract errs about it; `plain` makes either a dict.
     """
 
-    def __init__(self, schema: Mapping[str, t.Any], privacy: Privacy) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, t.Any],
+        privacy: Privacy,
+        *,
+        keep_unknown: bool = True,
+        not_sent: Collection[str] = (),
+    ) -> None:
         """Compile a record's schema.
 
         Args:
             schema: From the contract, with its closed lists and its key.
             privacy: What becomes of personal data.
+            keep_unknown: Whether fields that the contract does not have are passed through.
+            not_sent: Fields of the schema that do not count as missing when no record has them.
         """
         self._schema = unkeyed(schema)
         self._privacy = privacy
-        self._normaliser = Normaliser(schema, privacy)
+        self._normaliser = Normaliser(schema, privacy, keep_unknown=keep_unknown, not_sent=not_sent)
         self._learning = threading.Lock()
         self._shapes: dict[type, Shape] = {}
         self._compiled = self._compile(frozenset())
@@ -114,6 +123,7 @@ class Codec:
         Returns:
             The same records in the same order.
         """
+        self.drift.presence.look(records)
         by_type: dict[type, list[t.Any]] = {kind: [] for kind in set(map(type, records))}
         if len(by_type) == 1:
             by_type = {kind: list(records) for kind in by_type}

@@ -2,8 +2,8 @@
 
 - Sentinel dates, which a DMS writes where it has none, become null, except for `updatedAt`.
 - Personal data is dropped or hashed as the `pii` setting says.
-- What the contract does not know passes through, counted: a vendor may add fields and values of
-  closed lists at any time, or send another type, and none of it is worth a failed load.
+- What the contract does not know passes through, counted (`drift`): a vendor may add fields and
+  values of closed lists at any time, or send another type, and none of it is worth a failed load.
 
 Here records are dicts, which hold whatever came. `shapes` does the same to typed records, which
 hold what the contract foresees, and takes the steps for single fields from here.
@@ -11,25 +11,19 @@ hold what the contract foresees, and takes the steps for single fields from here
 
 from __future__ import annotations
 
-import collections
-import logging
-import re
 import typing as t
 from decimal import Decimal
 
+from msgspec import UNSET
+
+from tap_automate.reading.drift import ITEMS, Drift, shown
+from tap_automate.reading.presence import Presence
 from tap_automate.streams import REPLICATION_KEY
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from tap_automate.privacy import Privacy
-
-_JSON_TYPES: t.Final[Mapping[type, str]] = {
-    str: "string",
-    bool: "boolean",
-    dict: "object",
-    list: "array",
-}
 
 _PYTHON_TYPES: t.Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -46,42 +40,8 @@ SENTINEL_DATES: t.Final = ("1000-01-01", "0001-01-01", "1910-01-01")
 BEHIND_SENTINELS: t.Final = "1910-01-02"
 """Compared as text, every sentinel comes before this date, with whatever time."""
 
-_HARMLESS: t.Final = re.compile(r"[A-Za-z0-9_\-]{1,40}")
-
-Step: t.TypeAlias = "collections.abc.Callable[[t.Any], t.Any]"
+Step: t.TypeAlias = "Callable[[t.Any], t.Any]"
 """Takes a value that is not null and returns what is emitted in its place."""
-
-
-class Drift:
-    """What a run saw that the contract does not know, and what it set to null: how often.
-
-    Attributes:
-        unknown_fields: Rows by dotted path of a field that the contract does not have.
-        unknown_values: Rows by `path=value` of a closed list's value that it does not have.
-        other_types: Rows by dotted path of a field whose value is not of the contract's type.
-        sentinels: Rows by dotted path of a date set to null.
-    """
-
-    def __init__(self) -> None:
-        """Start with nothing seen."""
-        self.unknown_fields: collections.Counter[str] = collections.Counter()
-        self.unknown_values: collections.Counter[str] = collections.Counter()
-        self.other_types: collections.Counter[str] = collections.Counter()
-        self.sentinels: collections.Counter[str] = collections.Counter()
-
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Say each kind in one line with its log level; nothing where all was as expected."""
-        unknown = logging.WARNING
-        types = "values of another type than the contract's, passed through"
-        for level, label, counter in (
-            (unknown, "fields the contract does not know, passed through", self.unknown_fields),
-            (unknown, "values its closed lists do not have, passed through", self.unknown_values),
-            (unknown, types, self.other_types),
-            (logging.INFO, "sentinel dates set to null", self.sentinels),
-        ):
-            if counter:
-                seen = ", ".join(f"{name} ({rows} rows)" for name, rows in sorted(counter.items()))
-                yield level, f"{label}: {seen}"
 
 
 class Normaliser:
@@ -91,15 +51,25 @@ class Normaliser:
         drift: What was counted so far.
     """
 
-    def __init__(self, schema: Mapping[str, t.Any], privacy: Privacy) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, t.Any],
+        privacy: Privacy,
+        *,
+        keep_unknown: bool = True,
+        not_sent: Collection[str] = (),
+    ) -> None:
         """Compile the schema.
 
         Args:
             schema: A record's schema from the contract, with its closed lists.
             privacy: What becomes of personal data.
+            keep_unknown: Whether fields that the contract does not have are passed through.
+            not_sent: Fields of the schema that do not count as missing when no record has them.
         """
-        self.drift = Drift()
+        self.drift = Drift(Presence(schema, not_sent))
         self._privacy = privacy
+        self._keep_unknown = keep_unknown
         self._normalise = self._object(unkeyed(schema), "")
 
     def __call__(self, record: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -127,7 +97,8 @@ class Normaliser:
             step = self._object(schema, f"{path}.")
         elif "array" in kinds and "items" in schema:
             step = _each(self.known("", schema["items"], path))
-        return self._of_type(kinds, step, path) if kinds else step or _unchanged
+        place = path if name else f"{path}{ITEMS}"
+        return self._of_type(kinds, step, place) if kinds else step or _unchanged
 
     def unknown(self, name: str, path: str) -> Step:
         """Compile what becomes of the values of a field that the contract does not have.
@@ -135,12 +106,17 @@ class Normaliser:
         Args:
             name: The field; not one that is dropped.
             path: Dotted path of what holds it, with its dot; empty at the top.
+
+        Returns:
+            What counts them; it gives `UNSET` where they are left out.
         """
         treat = self._privacy.hashing(name) or self._privacy.treat
-        unknown_fields, shown = self.drift.unknown_fields, f"{path}{_shown(name)}"
+        meet, named, keep = self.drift.meet_unknown, f"{path}{shown(name)}", self._keep_unknown
 
         def unknown(value: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
-            unknown_fields[shown] += 1
+            meet(named, value)
+            if not keep:
+                return UNSET
             return None if value is None else treat(value)
 
         return unknown
@@ -176,7 +152,9 @@ class Normaliser:
             for name in record.keys() - known:
                 value = record.pop(name)
                 if not privacy.drops(name):
-                    record[name] = self.unknown(name, path)(value)
+                    kept = self.unknown(name, path)(value)
+                    if kept is not UNSET:
+                        record[name] = kept
             for name in dropped:
                 record.pop(name, None)
             for name, step in steps:
@@ -189,13 +167,13 @@ class Normaliser:
 
     def _of_type(self, kinds: frozenset[str], step: Step | None, path: str) -> Step:
         types = {python for kind in kinds for python in _PYTHON_TYPES.get(kind, ())}
-        other_types, treat = self.drift.other_types, self._privacy.treat
+        meet, treat = self.drift.meet_other_type, self._privacy.treat
 
         def of_type(value: t.Any) -> t.Any:  # noqa: ANN401
             if value is None:
                 return None
             if type(value) not in types:
-                other_types[path] += 1
+                meet(path, value)
                 return treat(value)
             return value if step is None else step(value)
 
@@ -207,7 +185,7 @@ class Normaliser:
 
         def closed_list(value: t.Any) -> t.Any:  # noqa: ANN401
             if isinstance(value, str) and value not in known:
-                unknown_values[f"{path}={_shown(value)}"] += 1
+                unknown_values[f"{path}={shown(value)}"] += 1
             return value
 
         return closed_list
@@ -267,15 +245,6 @@ def kinds_of(schema: Mapping[str, t.Any]) -> frozenset[str]:
     """Return the types that a schema allows besides null; none when it does not say."""
     kinds = schema.get("type", ())
     return frozenset([kinds] if isinstance(kinds, str) else kinds) - {"null"}
-
-
-def inferred_type(value: object) -> str:
-    """Return the JSON Schema type of a value that came in a field without a schema."""
-    return _JSON_TYPES.get(type(value), "number")
-
-
-def _shown(text: str) -> str:
-    return text if _HARMLESS.fullmatch(text) else "(not shown)"
 
 
 def _unchanged(value: t.Any) -> t.Any:  # noqa: ANN401

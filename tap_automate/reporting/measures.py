@@ -56,6 +56,14 @@ OF_A_STREAM_WITH_REQUESTS: t.Final[dict[str, tuple[str, Callable[[Figures], floa
         "Values of another type than the contract's, counted in each row.",
         lambda of: of.oddities.other_types,
     ),
+    "missing_fields": (
+        "Fields of the contract that no row has.",
+        lambda of: of.oddities.missing_fields,
+    ),
+    "drift_new": (
+        "Fields and values unlike the contract that no run before has told of, each counted once.",
+        lambda of: of.oddities.drift_new,
+    ),
     "files_fetched": ("Files fetched for `download_to`.", lambda of: of.files.fetched),
     "files_failed": ("Files that were not to be had.", lambda of: of.files.failed),
 }

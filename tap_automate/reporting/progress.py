@@ -63,6 +63,9 @@ class Oddities:
         unknown_fields: Fields that the contract does not have, counted in each row.
         unknown_values: Values that its closed lists do not have, the same.
         other_types: Values of another type than the contract's, the same.
+        missing_fields: Fields of the contract that no row has.
+        drift: How many fields and values differ from the contract, each counted once.
+        drift_new: Those of them that no run before has told of.
     """
 
     late_rows: int = 0
@@ -70,6 +73,9 @@ class Oddities:
     unknown_fields: int = 0
     unknown_values: int = 0
     other_types: int = 0
+    missing_fields: int = 0
+    drift: int = 0
+    drift_new: int = 0
 
     def plus(self, other: Oddities) -> Oddities:
         """Return the sum; of what is late, the latest."""
@@ -79,6 +85,9 @@ class Oddities:
             self.unknown_fields + other.unknown_fields,
             self.unknown_values + other.unknown_values,
             self.other_types + other.other_types,
+            self.missing_fields + other.missing_fields,
+            self.drift + other.drift,
+            self.drift_new + other.drift_new,
         )
 
 

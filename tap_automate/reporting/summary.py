@@ -101,8 +101,17 @@ def _total(progress: Progress, streams: t.Sequence[Figures]) -> str:
         f"retried: {stats.retries:,}\n"
         f"waited, all threads together: {waited_for_dms(stats):,.1f} s for the DMS, "
         f"{stats.paced_seconds:,.1f} s for `requests_per_second`"
-        f"{_files_text(files)}"
+        f"{_files_text(files)}{_drift_text(streams)}"
     )
+
+
+def _drift_text(streams: t.Sequence[Figures]) -> str:
+    said = [
+        f"{each.stream} {each.oddities.drift:,} ({each.oddities.drift_new:,} new)"
+        for each in streams
+        if each.oddities.drift
+    ]
+    return f"\nnot as the contract has it: {', '.join(said)}" if said else ""
 
 
 def _files_text(files: FileCounts) -> str:

@@ -131,6 +131,16 @@ def test_a_web_page_instead_of_json(shop: Shop, visitor: Visitor) -> None:
     assert "<html>" in answer.text
 
 
+def test_a_field_of_records_becomes_text_or_is_gone(shop: Shop, visitor: Visitor) -> None:
+    before = visitor.get("/vehicles").json()["items"]
+    shop.faults({"kind": "text_field"}, {"kind": "lost_field", "field": "vin"})
+    after = visitor.get("/vehicles").json()["items"]
+    assert [vehicle["vehicleId"] for vehicle in before] == [v["vehicleId"] for v in after]
+    assert all(vehicle["listPrice"].endswith(" USD") for vehicle in after)
+    assert not any("vin" in vehicle for vehicle in after)
+    assert "vin" in shop.records("vehicles")[0]
+
+
 def test_unknown_fields_and_values_in_lists_and_details(shop: Shop, visitor: Visitor) -> None:
     key = visitor.get("/vehicles", pageSize=1).json()["items"][0]["vehicleId"]
     shop.faults({"kind": "unknown_field"}, {"kind": "unknown_enum"})

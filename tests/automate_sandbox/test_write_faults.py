@@ -258,6 +258,8 @@ def test_a_refusal_by_fault_processes_nothing_and_says_why(
         ({"kind": "latency", "milliseconds": 5}, 1),
         ({"kind": "unknown_field"}, 1),
         ({"kind": "unknown_enum"}, 1),
+        ({"kind": "text_field", "field": "firstName"}, 1),
+        ({"kind": "lost_field", "field": "firstName"}, 1),
         ({"kind": "expired_token"}, 0),
         ({"kind": "killed_session"}, 0),
     ],

@@ -63,8 +63,8 @@ def test_an_unknown_field_and_value_pass_through_are_said_once_and_land_in_the_w
     done = pipe(dealer.config(page_size=7), warehouse, tmp_path / "state.json")
     assert done.code == 0, done.err
     rows = len(dealer.records("vehicles"))
-    warned(done, "fields the contract does not know", f"fieldOfTomorrow ({rows} rows)")
-    warned(done, "values its closed lists do not have", f"status=beamed_up ({rows} rows)")
+    warned(done, "fields the contract does not know", f"fieldOfTomorrow ({rows} rows, new)")
+    warned(done, "values its closed lists do not have", f"status=beamed_up ({rows} rows, new)")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         loaded = connection.execute(
             "SELECT count(*) FROM vehicles "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import typing as t
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ from automate_api import contract
 from automate_api.errors import ConfigError, ProtocolError
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
+from tap_automate.reading.drift import Finding, Kind
 from tap_automate.reading.records import Normaliser
 from tap_automate.streams import Lines
 
@@ -43,8 +43,8 @@ def test_sentinel_dates_become_null_and_are_counted(sentinel: str) -> None:
     normalise = normaliser("/vehicles")
     record = normalise({"vehicleId": "v", "acquisitionDate": sentinel})
     assert record["acquisitionDate"] is None
-    said = "sentinel dates set to null: acquisitionDate (1 rows)"
-    assert list(normalise.drift.lines()) == [(logging.INFO, said)]
+    assert normalise.drift.sentinels == {"acquisitionDate": 1}
+    assert list(normalise.drift.findings()) == []
 
 
 def test_a_sentinel_with_a_time_counts_as_one_too_and_a_real_date_does_not() -> None:
@@ -137,19 +137,17 @@ def test_unknown_fields_and_values_pass_through_and_are_counted_without_values()
         )
     assert record["status"] == "on_loan"
     assert record["windowSticker"] == "private text"
-    said = "\n".join(line for _, line in normalise.drift.lines())
-    assert "windowSticker (2 rows)" in said
-    assert "odometer.read (2 rows)" in said
-    assert "status=on_loan (2 rows)" in said
-    assert "private" not in said
+    assert list(normalise.drift.findings()) == [
+        Finding(Kind.UNKNOWN_FIELDS, "odometer.read", 2),
+        Finding(Kind.UNKNOWN_FIELDS, "windowSticker", 2),
+        Finding(Kind.UNKNOWN_VALUES, "status=on_loan", 2),
+    ]
 
 
 def test_the_name_of_an_unknown_field_is_shown_only_when_it_can_be_no_data() -> None:
     normalise = normaliser("/vehicles")
     normalise({"vehicleId": "v", "ito@example.com": 1})
-    assert [line for _, line in normalise.drift.lines()] == [
-        "fields the contract does not know, passed through: (not shown) (1 rows)"
-    ]
+    assert [each.name for each in normalise.drift.findings()] == ["(not shown)"]
 
 
 def test_lines_carry_key_rooftop_and_the_parents_change() -> None:

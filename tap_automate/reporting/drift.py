@@ -1,0 +1,127 @@
+"""What a run says of drift: one line a stream, with a mark at what the run before did not have.
+
+What was said stays in the stream's state as `STATE`: kind to names, never a value but words of
+closed lists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from automate_api.errors import ConfigError
+from tap_automate.reading.drift import Kind
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_automate.reading.drift import Drift, Finding
+
+STATE: t.Final = "drift"
+"""Where a stream's state has what was known."""
+
+MOST_NAMED: t.Final = 20
+"""Names of one kind in a line."""
+
+MOST_KEPT: t.Final = 200
+"""Names of one kind in the state; where names are data themselves there is no end of them."""
+
+LABELS: t.Final[Mapping[Kind, str]] = {
+    Kind.UNKNOWN_FIELDS: "fields the contract does not know, {unknown}",
+    Kind.UNKNOWN_VALUES: "values its closed lists do not have, passed through",
+    Kind.OTHER_TYPES: "values of another type than the contract's, passed through",
+    Kind.MISSING_FIELDS: "fields of the contract that no row has",
+}
+
+ADVICE: t.Final = "`automate-dms drift` compares, and proposes a `contract_overlay`."
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What was found before.
+
+    Attributes:
+        names: Kind to the names of its findings.
+    """
+
+    names: Mapping[Kind, frozenset[str]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, t.Any], *, name: str) -> Known:
+        """Read it from a stream's state.
+
+        Args:
+            state: What Singer state holds for it.
+            name: The stream, for the message.
+
+        Raises:
+            ConfigError: When a person edited it into another form.
+        """
+        kept = state.get(STATE, {})
+        if isinstance(kept, dict) and all(
+            kind in LABELS and isinstance(names, list) and all(isinstance(n, str) for n in names)
+            for kind, names in kept.items()
+        ):
+            return cls({Kind(kind): frozenset(names) for kind, names in kept.items()})
+        msg = (
+            f"State of stream '{name}': `{STATE}` must be names by kind, as tap-automate writes "
+            f"them. Remove `{STATE}`: then the next run takes all drift for new."
+        )
+        raise ConfigError(msg)
+
+    def has(self, finding: Finding) -> bool:
+        """Tell whether something was found before."""
+        return finding.name in self.names.get(finding.kind, ())
+
+    def to_state(self, findings: Sequence[Finding]) -> dict[str, list[str]]:
+        """Give what the next run is to know.
+
+        Args:
+            findings: Of this run.
+
+        Returns:
+            Kind to names, sorted; of each kind the first `MOST_KEPT`.
+        """
+        found: dict[Kind, set[str]] = {kind: set(names) for kind, names in self.names.items()}
+        for finding in findings:
+            found.setdefault(finding.kind, set()).add(finding.name)
+        return {kind.value: sorted(found[kind])[:MOST_KEPT] for kind in Kind if kind in found}
+
+
+def sentence(findings: Sequence[Finding], known: Known, *, unknown_kept: bool = True) -> str:
+    """Say what is not as the contract has it.
+
+    Args:
+        findings: At least one.
+        known: What is not new.
+        unknown_kept: Whether unknown fields are passed through.
+    """
+    parts = []
+    for kind, label in LABELS.items():
+        if mine := [each for each in findings if each.kind is kind]:
+            named = [_said(each, known) for each in mine[:MOST_NAMED]]
+            if more := len(mine) - len(named):
+                named.append(f"{more:,} more")
+            said = label.format(unknown="passed through" if unknown_kept else "left out")
+            parts.append(f"{said}: {', '.join(named)}")
+    return f"{'; '.join(parts)}. {ADVICE}"
+
+
+def sentinels(drift: Drift) -> str:
+    """Say which dates were set to null; nothing where none was."""
+    counted = sorted(drift.sentinels.items())
+    seen = ", ".join(f"{name} ({rows} rows)" for name, rows in counted)
+    return f"sentinel dates set to null: {seen}" if seen else ""
+
+
+def _said(finding: Finding, known: Known) -> str:
+    match finding.kind:
+        case Kind.MISSING_FIELDS:
+            facts = [f"perhaps now {finding.detail}"] if finding.detail else []
+        case Kind.OTHER_TYPES:
+            facts = [f"{finding.rows} rows", finding.detail]
+        case _:
+            facts = [f"{finding.rows} rows"]
+    if not known.has(finding):
+        facts.append("new")
+    return f"{finding.name} ({', '.join(facts)})" if facts else finding.name
