@@ -17,7 +17,7 @@ from automate_api import redaction
 from automate_api.tenant.places import ITEMS, Place
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from automate_api.contract import Schema
     from automate_api.tenant.places import Path
@@ -44,7 +44,8 @@ _KINDS: t.Final[Mapping[type, str]] = {
     list: "array",
 }
 _NAME: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,39}")
-_WORD: t.Final = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,29}")
+_CODE: t.Final = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*|[a-z]+([A-Z][a-z0-9]+)+|[A-Z0-9]{1,3}")
+LONGEST_WORD: t.Final = 30
 _INSTANT: t.Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 
 
@@ -80,7 +81,7 @@ class Node:
         times: How often there was anything, null included.
         kinds: JSON type to how often; `integer` and `number` apart.
         formats: Of texts: `DATE`, `INSTANT` or `TEXT` to how often.
-        words: Of texts that look like words of a closed list: how often, of the first of them.
+        words: Of texts: how often, of the first of them; of long ones together. Not to be shown.
         is_personal: Whether a text looked like an email address or a telephone number.
         fields: Of objects: what is within.
     """
@@ -122,7 +123,7 @@ class Node:
         if redaction.PERSONAL in redaction.redact(text):
             self.is_personal = True
         if text in self.words or len(self.words) < MOST_WORDS:
-            self.words[text if _WORD.fullmatch(text) else NOT_SHOWN] += 1
+            self.words[text if len(text) <= LONGEST_WORD else NOT_SHOWN] += 1
 
 
 class Scope(t.NamedTuple):
@@ -195,6 +196,17 @@ def shown(name: str) -> str:
     return name if _NAME.fullmatch(name) else NOT_SHOWN
 
 
+def spelled(word: str, known: Sequence[str | None]) -> str | None:
+    """Find the word of a closed list that a tenant spells otherwise: `In Stock` is `in_stock`.
+
+    Args:
+        word: The tenant's.
+        known: The list.
+    """
+    letters = _letters(word)
+    return next((each for each in known if each and letters and _letters(each) == letters), None)
+
+
 def missing(scope: Scope) -> Iterator[tuple[Path, Schema, int]]:
     """List the fields that no object of a scope had, the outermost of each.
 
@@ -217,6 +229,10 @@ def unknown(scope: Scope) -> Iterator[tuple[Path, Node]]:
         Path, and what came.
     """
     yield from _unknown((), scope.schema, scope.seen)
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _node(node: Node | None, path: Path) -> Node | None:
@@ -282,9 +298,16 @@ def _of_value(place: str, field: Schema, seen: Node) -> Iterator[Difference]:
         times = seen.formats.total() - seen.formats[form]
         yield Difference(Kind.TYPE, place, times, f"text that is no {form}")
     if "enum" in field:
+        hidden = 0
         for word, times in seen.words.items():
-            if word not in field["enum"]:
+            if word in field["enum"]:
+                continue
+            if _CODE.fullmatch(word) or spelled(word, field["enum"]):
                 yield Difference(Kind.WORD, place, times, word)
+            else:
+                hidden += times
+        if hidden:
+            yield Difference(Kind.WORD, place, hidden, NOT_SHOWN)
 
 
 def _format(text: str) -> str:

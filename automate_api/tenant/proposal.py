@@ -66,14 +66,17 @@ def proposed(sample: Sample, said: ResourceOverlay) -> Proposal:
             schema = _schema(path, node, taken)
             if schema is not None:
                 add[str(Place(scope.arrays, path))] = schema
-    values: dict[str, dict[str, None]] = {}
+    values: dict[str, Document] = {}
     for each in sample.differences():
-        if (
-            each.kind is Kind.WORD
-            and each.detail != differences.NOT_SHOWN
-            and "enum" in (find(sample.schema, Place.of(each.place)) or {})
-        ):
-            values.setdefault(each.place, {})[each.detail] = None
+        if each.kind is not Kind.WORD or each.detail == differences.NOT_SHOWN:
+            continue
+        listed = (find(sample.schema, Place.of(each.place)) or {}).get("enum")
+        seen = sample.at(each.place)
+        if listed and seen:
+            said_here = values.setdefault(each.place, {})
+            mine = differences.spelled(each.detail, listed)
+            is_taken = mine in seen.words or mine in said_here.values()
+            said_here[each.detail] = None if is_taken else mine
     parts = {"fields": fields, "add": add, "values": values}
     return Proposal({key: part for key, part in parts.items() if part}, found)
 

@@ -83,6 +83,8 @@ def test_records_as_the_contract_has_them_show_no_difference() -> None:
     [
         ({"status": "demo"}, (Kind.WORD, "status", "demo")),
         ({"status": "J. Doe, 12"}, (Kind.WORD, "status", differences.NOT_SHOWN)),
+        ({"status": "Jane"}, (Kind.WORD, "status", differences.NOT_SHOWN)),
+        ({"status": "OPEN"}, (Kind.WORD, "status", "OPEN")),
         ({"total": "1.50"}, (Kind.TYPE, "total", "string")),
         ({"visits": Decimal("1.5")}, (Kind.TYPE, "visits", "number")),
         ({"visits": True}, (Kind.TYPE, "visits", "boolean")),
@@ -238,6 +240,14 @@ def test_further_fields_are_described_and_what_may_be_personal_is_marked() -> No
 def test_words_that_look_like_codes_are_proposed_and_others_are_not() -> None:
     words = [record(status="demo"), record(status="Jane Doe"), record(status="closed")]
     assert made(*words).part == {"values": {"status": {"demo": None}}}
+
+
+def test_a_word_that_is_spelled_otherwise_is_taken_for_the_contracts() -> None:
+    assert made(record(status="Open"), record(status="closed")).part == {
+        "values": {"status": {"Open": "open"}}
+    }
+    both = made(record(status="Open"), record(status="open")).part
+    assert both == {"values": {"status": {"Open": None}}}
 
 
 def test_a_field_within_one_that_has_moved_is_proposed_by_the_tenants_path() -> None:

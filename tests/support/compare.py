@@ -17,7 +17,7 @@ import duckdb
 from support.links import settled
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from support.dealership import Dealership
@@ -133,9 +133,17 @@ def expected(dealership: Dealership) -> dict[str, Rows]:
     return tables
 
 
-def differences(dealership: Dealership, warehouse: Path) -> list[str]:
-    """Say what differs; an empty list means that the two are equal."""
-    wanted = expected(dealership)
+def differences(
+    dealership: Dealership, warehouse: Path, *, without: Collection[str] = ()
+) -> list[str]:
+    """Say what differs; an empty list means that the two are equal.
+
+    Args:
+        dealership: What the DMS holds.
+        warehouse: What was loaded.
+        without: Streams that the tenant does not offer.
+    """
+    wanted = {name: rows for name, rows in expected(dealership).items() if name not in without}
     found: list[str] = []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for stream, rows in wanted.items():
