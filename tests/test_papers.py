@@ -27,6 +27,7 @@ PAPERS = (
     "CHANGELOG.md",
     "docs/auditing.md",
     "docs/batches.md",
+    "docs/doctor.md",
     "docs/drift.md",
     "docs/monitoring.md",
     "docs/overlay.md",

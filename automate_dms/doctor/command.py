@@ -71,7 +71,7 @@ def doctor(
     if propose is not None and propose.exists():
         msg = f"{propose} is there already. Name another file by --propose."
         raise ConfigError(msg)
-    report = examine(sources or (settings.ENVIRONMENT,), _consent if write_tests else None)
+    report = examine(sources or (settings.ENVIRONMENT,), consents if write_tests else None)
     if propose is not None and report.proposal is not None:
         _write(propose, report)
     if as_json:
@@ -81,7 +81,12 @@ def doctor(
     return report.exit_code
 
 
-def _consent(api: ApiConfig) -> bool:
+def consents(api: ApiConfig) -> bool:
+    """Ask a person whether a test customer may be written; on loopback, nobody needs to be.
+
+    Args:
+        api: Where to.
+    """
     if api.is_loopback:
         return True
     question = f"{idempotency.CONSENT} {api.host}. Type `{api.integration_id}` to allow it"

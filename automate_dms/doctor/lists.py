@@ -103,7 +103,7 @@ class _Survey:
             advice = "Pages seem to begin at 0, and the tap reads from 1: tell its maintainers."
             self.say(name, Status.FAIL, what, advice)
         elif len(page.items) != held:
-            what = f"Page 1 has {len(page.items):,} records where {held:,} were to be expected."
+            what = f"Page 1 has {counted(len(page.items), 'record')}; {held:,} were to be expected."
             advice = "Nothing, if records come and go just now; otherwise tell the vendor."
             self.say(name, Status.WARN, what, advice)
 

@@ -17,7 +17,7 @@ from requests.cookies import RequestsCookieJar
 from automate_api.errors import EXIT_TRY_LATER, EXIT_USAGE, AutomateError
 from automate_api.replies import Reply
 from automate_api.transport import NoAuth, Request, Transport
-from automate_dms.doctor.findings import Finding, Status
+from automate_dms.doctor.findings import Finding, Status, counted
 
 if t.TYPE_CHECKING:
     from automate_api.clock import Clock
@@ -82,7 +82,9 @@ def _dns(report: Report, host: str, port: int) -> bool:
         report.add(Finding("DNS", Status.FAIL, what, advice), code=EXIT_TRY_LATER)
         return False
     addresses = len({address[4][0] for address in found})
-    report.add(Finding("DNS", Status.OK, f"{host} has {addresses} address(es)."))
+    report.add(
+        Finding("DNS", Status.OK, f"{host} has {counted(addresses, 'address', 'addresses')}.")
+    )
     return True
 
 
@@ -160,7 +162,7 @@ def _answers(report: Report, api: ApiConfig, clock: Clock) -> bool:
         transport.close()
     if not isinstance(outcome, Reply):
         what = f"{api.host} gave no answer ({outcome.reason})."
-        advice = "Check `api_url` and the network, then run again."
+        advice = "Check `api_url`, the network and HTTPS_PROXY, then run again."
         report.add(Finding("HTTP", Status.FAIL, what, advice), code=EXIT_TRY_LATER)
         return False
     html = "html" in outcome.content_type

@@ -6,6 +6,7 @@ The servers are real, on loopback; time that doctor would wait passes at once.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import json
 import socket
@@ -15,10 +16,13 @@ import typing as t
 
 import pytest
 import trustme
+from click.testing import CliRunner
 from support.clock import FakeClock
 from support.dms import PASSWORD, PLATFORM_TOKEN, TOTP_SECRET, USERNAME, Canned, FakeDms
 
 from automate_api import redaction
+from automate_api.config import ApiConfig
+from automate_dms.doctor import command
 from automate_dms.doctor.examination import examine
 from automate_dms.doctor.findings import Finding, Report, Status
 
@@ -517,3 +521,51 @@ def test_nothing_but_logins_is_posted(dms: FakeDms, doctor: Examine, tmp_path: P
     doctor(dms.settings(tmp_path))
     written = {(seen.method, seen.path) for seen in dms.seen if seen.method not in {"GET", "HEAD"}}
     assert written == {("POST", "/sessions")}
+
+
+def test_a_proxy_that_nobody_runs_is_thought_of(
+    dms: FakeDms, doctor: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    report = doctor(dms.settings(tmp_path, api_url="https://dms.example.invalid"))
+    assert [each.check for each in report.of(Status.SKIPPED)] == ["DNS"]
+    check, _, told, code = failed(report)
+    assert (check, code, "HTTPS_PROXY" in told) == ("HTTP", 75, True)
+
+
+def page(*keys: str, total: int = 3) -> Canned:
+    items = [{"lotId": key, "updatedAt": None} for key in keys]
+    return Canned(200, {"items": items, "page": 1, "pageSize": 2, "total": total})
+
+
+def test_pages_that_begin_at_0_and_records_without_a_time_are_told(
+    dms: FakeDms, doctor: Examine, tmp_path: Path
+) -> None:
+    dms.answer("GET /lots", page("b", "c"))
+    dms.answer("GET /lots?page=0", page("a", "b"))
+    report = doctor(dms.settings(tmp_path))
+    found = {each.check: each for each in report.findings if each.list in {"", "lots"}}
+    assert found["first page"].status is Status.WARN
+    assert found["first page"].what.startswith("Page 0 has other records than page 1")
+    assert found["updatedAt"].what == "2 of 2 records have none."
+
+
+def test_a_page_that_is_not_full_is_told(dms: FakeDms, doctor: Examine, tmp_path: Path) -> None:
+    dms.answer("GET /lots", page("b"))
+    report = doctor(dms.settings(tmp_path))
+    told = [each.what for each in report.of(Status.WARN) if each.list == "lots"]
+    assert told[0] == "Page 1 has 1 record; 2 were to be expected."
+
+
+@pytest.mark.parametrize(("typed", "allowed"), [("int_1\n", True), ("yes\n", False), ("\n", False)])
+def test_a_write_is_allowed_by_the_integrations_id_alone_but_on_loopback(
+    dms: FakeDms, tmp_path: Path, typed: str, *, allowed: bool
+) -> None:
+    here = ApiConfig.from_settings(dms.settings(tmp_path))
+    assert command.consents(here)
+    with CliRunner().isolation(input=typed):
+        assert command.consents(dataclasses.replace(here, api_url="https://x.example")) is allowed

@@ -242,10 +242,13 @@ OWN: t.Final[dict[str, t.Any]] = {
         "repair_orders": {"status": "phase"},
         "users": {"updatedFrom": "modifiedFrom"},
     },
-    "words": {"repair_orders": {"department": {"service": "Service", "body": "BODY"}}},
+    "words": {
+        "repair_orders": {"department": {"service": "Service"}, "status": {"closed": "CLOSED"}}
+    },
     "fields": {"receipts": {"updatedAt": "lastModified"}},
 }
 """A tenant of whose differences some cannot be guessed."""
+OWN_WORDS: t.Final = {"department": {"Service": "service"}, "status": {"CLOSED": "closed"}}
 
 
 @pytest.fixture(scope="module")
@@ -276,8 +279,7 @@ def test_what_cannot_be_guessed_fails_with_what_to_ask_for(own: Examined) -> Non
 def test_half_a_filter_a_filter_of_another_name_and_spelled_words_are_told(own: Examined) -> None:
     assert own.proposed["users"] == {"parameters": {"updatedFrom": "modifiedFrom"}}
     assert "It is not applied" in own.said("filter status", "repair_orders")
-    words = own.proposed["repair_orders"]["values"]["department"]
-    assert words == {"Service": "service", "BODY": "body"}
+    assert own.proposed["repair_orders"]["values"] == OWN_WORDS
     assert own.proposed["receipts"]["fields"] == {"updatedAt": "lastModified"}
 
 
