@@ -118,9 +118,8 @@ class ResourceStream(FamilyStream):
             self.logger.info("Stream '%s': %s", self.name, dates)
         if not findings:
             return
-        kept = self.config["unknown_fields"] == "keep"
         level = logging.DEBUG if self.config["on_drift"] == "ignore" else logging.WARNING
-        said = reporting.sentence(findings, self._known, unknown_kept=kept)
+        said = reporting.sentence(findings, self._known, unknown_kept=self.keeps_unknown)
         self.logger.log(level, "Stream '%s': %s", self.name, said)
         self.tap.progress.stream(self.name).met(
             Oddities(
@@ -132,6 +131,11 @@ class ResourceStream(FamilyStream):
                 drift_new=sum(not self._known.has(each) for each in findings),
             )
         )
+
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether fields that the contract does not have are passed through."""
+        return bool(self.config["unknown_fields"] == "keep")
 
     def keep_notes(self) -> bool:
         """Have the next run know of this one's drift, unless that is to fail runs as well."""
@@ -153,7 +157,7 @@ class ResourceStream(FamilyStream):
         return Codec(
             self.resource.record_schema,
             self.tap.privacy,
-            keep_unknown=self.config["unknown_fields"] == "keep",
+            keep_unknown=self.keeps_unknown,
             not_sent=[*singles, download_fields.DOWNLOADED_TO],
         )
 

@@ -134,8 +134,9 @@ class StreamFixes:
             write: Takes a line.
             now: The time of the audit.
         """
-        self._normalise = Normaliser(stream.resource.record_schema, stream.tap.privacy)
-        codec = Codec(stream.resource.record_schema, stream.tap.privacy)
+        schema, keep = stream.resource.record_schema, stream.keeps_unknown
+        self._normalise = Normaliser(schema, stream.tap.privacy, keep_unknown=keep)
+        codec = Codec(schema, stream.tap.privacy)
         files = self._wanted_files(stream, layouts[stream.name])
         partition = Partition(stream, None, codec)
         self._downloads = Downloads(partition, files, is_audit=True) if files else None

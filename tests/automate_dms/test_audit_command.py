@@ -254,6 +254,25 @@ def test_the_messages_hold_no_more_than_the_warehouse_and_the_logs_nothing_perso
         assert customer["customerId"] not in said
 
 
+@pytest.mark.parametrize(("setting", "value"), [("keep", "unknown"), ("drop", None)])
+def test_a_repaired_row_has_what_the_contract_does_not_know_as_a_run_would_load_it(
+    audited: Audited, setting: str, value: str | None
+) -> None:
+    warehouse = audited.warehouse(f"receipts-{setting}")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("ALTER TABLE receipts ADD COLUMN fieldOfTomorrow VARCHAR")
+        connection.execute("DELETE FROM receipts WHERE rowid = (SELECT max(rowid) FROM receipts)")
+    audited.dealer.faults({"kind": "unknown_field", "match": {"path": "/accounting/receipts*"}})
+    try:
+        done = audited.audit(
+            warehouse, "--stream", "receipts", "--output", "-", unknown_fields=setting
+        )
+    finally:
+        audited.dealer.control("reset-faults", {})
+    [record] = [m["record"] for m in messages(done.out) if m["type"] == "RECORD"]
+    assert record.get("fieldOfTomorrow") == value
+
+
 def test_many_that_vanish_at_once_are_no_deletes(audited: Audited, tmp_path: Path) -> None:
     dealer, warehouse = audited.dealer, audited.warehouse("mass")
     keys = [record["vehicleId"] for record in dealer.records("vehicles")]
