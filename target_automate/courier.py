@@ -164,26 +164,30 @@ class Courier:
     def _reconcile(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
         """Settle an unknown outcome."""
         by_key = self.keys.settles(intent, self.desk.clock.time()) and not effort.read_back
-        if by_key:
-            if pause := self.breaker.pause(intent.object):
-                return Later(pause)
-            if effort.attempts < RESENDS:
-                return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
+        if by_key and (pause := self.breaker.pause(intent.object)):
+            return Later(pause)
+        again = by_key and effort.attempts < RESENDS
+        # A key does not tell whether the first time was carried out. If it was not, a second would
+        # replace what somebody else has written since: a change is read back all the same.
+        if again and sink.change is None:
+            return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
         found = self._read_back(intent, sink)
         self.probe("read back")
         if isinstance(found, Settled):
             self.breaker.succeeded(intent.object)
             return found
-        sent_at = intent.sent_at or intent.created_at
+        if not again and (left := self._left(intent, sink, effort)) > 0:
+            return Later(left)
+        if again or (sink.unknown == "resend" and effort.attempts < RESENDS):
+            return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
+        return self._give_up(intent, found, by_key=by_key)
+
+    def _left(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> float:
+        """Tell how many seconds are left until what was carried out is visible to every read."""
         delay = self.policy.visible_after
         if _is_safe_again(intent, sink):
             delay = min(delay, SAFE_AGAIN_SECONDS * 2.0**effort.attempts)
-        left = sent_at + delay - self.desk.clock.time()
-        if left > 0:
-            return Later(left)
-        if sink.unknown == "resend" and effort.attempts < RESENDS:
-            return self._send(intent, sink, effort, Ready(intent.resolved, intent.guard))
-        return self._give_up(intent, found, by_key=by_key)
+        return (intent.sent_at or intent.created_at) + delay - self.desk.clock.time()
 
     def _read_back(self, intent: Intent, sink: SinkDeclaration) -> Settled | str:
         if sink.change is not None:

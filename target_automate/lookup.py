@@ -11,8 +11,13 @@ import datetime as dt
 import typing as t
 import urllib.parse
 
-from automate_api.errors import NotEntitledError, NotOfferedError, TryLaterError
-from target_automate.identity import comparable
+from automate_api.errors import (
+    NotEntitledError,
+    NotOfferedError,
+    ProtocolError,
+    TryLaterError,
+)
+from target_automate.identity import FORMS, comparable
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,9 +101,11 @@ class Lookup:
             msg = f"the API finds no {entity.noun} by {entity.own_id}"
             raise CannotLookUpError(msg)
         wanted = comparable(entity.own_id, own_id)
+        # Text is asked for as its writer spells it; a VIN has one spelling.
+        asked = wanted if entity.own_id in FORMS else own_id
         found = [
             record
-            for record in self.read(entity, {entity.own_id: own_id})
+            for record in self.read(entity, {entity.own_id: asked})
             if comparable(entity.own_id, record.get(entity.own_id)) == wanted
         ]
         return [record for record in found if record.get("status") not in DEAD] or found
@@ -133,13 +140,20 @@ class Lookup:
         """Read one record by its id; None when the DMS has none.
 
         Raises:
+            ProtocolError: When what comes is no record with this id; that does not say it is gone.
             AutomateError: When it cannot be read.
         """
+        path = self.paths[entity.name]
         try:
-            answer = self.client.get(f"{self.paths[entity.name]}/{urllib.parse.quote(dms_id, '')}")
+            answer = self.client.get(f"{path}/{urllib.parse.quote(dms_id, '')}")
         except NotOfferedError:
             return None
-        return answer.body if isinstance(answer.body, dict) else None
+        if not isinstance(answer.body, dict) or answer.body.get(entity.id_field) != dms_id:
+            msg = (
+                f"GET {path}/...: expected a record with the {entity.id_field} that was asked for."
+            )
+            raise ProtocolError(msg, request_id=answer.request_id)
+        return answer.body
 
     def _pages(
         self, path: str, params: Mapping[str, t.Any], key: str

@@ -24,14 +24,33 @@ STANDING: t.Final = frozenset({"status", "failed_operation"})
 LYING: t.Final[Rule] = {"kind": "conflict", "form": "duplicate"}
 """Says that there is such a record already, and there is none."""
 
-CHAOS_PATHS: t.Final = ("/[cdo]*", "/service/*")
-"""Customers, deals, operations; appointments. Not the logins: they are another issue's."""
+CHAOS_PATHS: t.Final = ("/[acdov]*", "/service/*")
+"""Attachments, customers, deals, operations, vehicles; appointments and repair orders.
+
+Not the logins: they are another issue's.
+"""
+UPLOADS: t.Final = "/files/incoming/*"
+"""Where files are sent: no JSON, and no session."""
+OF_UPLOADS: t.Final = frozenset({"expired_url", "server_error", "rate_limit", "cut", "latency"})
+"""Kinds of faults that a file on its way can meet, beside a refusal that stands."""
+
+OF_FILES: t.Final = frozenset({"expired_url", "slow_body", "wrong_bytes"})
+"""Kinds of faults of files, which the calls of the API do not meet."""
 RATE_LIMITS: t.Final = 0.0002
 """Share of requests that are told to wait a whole second, which holds all workers."""
 
 
 def forms() -> Iterator[Rule]:
     """List each kind and form of a fault that a write can meet, from the sandbox's own table."""
+    return (rule for rule in _all() if rule["kind"] not in OF_FILES)
+
+
+def upload_forms() -> Iterator[Rule]:
+    """List each kind and form of a fault that a file on its way can meet."""
+    return (rule for rule in _all() if rule["kind"] in OF_UPLOADS)
+
+
+def _all() -> Iterator[Rule]:
     for kind, fields in FIELDS.items():
         choices = {name: value for name, value in fields.items() if isinstance(value, tuple)}
         for values in itertools.product(*choices.values()):
@@ -53,15 +72,19 @@ def chaos(share: float) -> list[Rule]:
     Args:
         share: Of the requests, 0 to 1.
     """
-    arriving = (rule for rule in forms() if rule["kind"] not in STANDING and rule != LYING)
-    chosen = [rule | _times(rule) for rule in arriving]
-    waits = [rule for rule in chosen if rule["kind"] == "rate_limit"]
-    each = (share - RATE_LIMITS * len(waits)) / (len(chosen) - len(waits))
+    arriving = [rule for rule in forms() if rule["kind"] not in STANDING and rule != LYING]
     return [
-        {**rule, "match": {"path": path}, "probability": RATE_LIMITS if rule in waits else each}
-        for rule in chosen
-        for path in CHAOS_PATHS
+        *(rule for path in CHAOS_PATHS for rule in _shared(arriving, path, share)),
+        *_shared(list(upload_forms()), UPLOADS, share),
     ]
+
+
+def _shared(rules: list[Rule], path: str, share: float) -> Iterator[Rule]:
+    waits = sum(rule["kind"] == "rate_limit" for rule in rules)
+    each = (share - RATE_LIMITS * waits) / (len(rules) - waits)
+    for rule in rules:
+        probability = RATE_LIMITS if rule["kind"] == "rate_limit" else each
+        yield rule | _times(rule) | {"match": {"path": path}, "probability": probability}
 
 
 def _times(rule: Rule) -> Rule:
