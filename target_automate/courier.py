@@ -14,7 +14,7 @@ import dataclasses
 import typing as t
 
 from automate_api.errors import AutomateError, ConfigError
-from target_automate.intents import OPEN, Cause, Intent, State
+from target_automate.intents import OPEN, Intent, State
 from target_automate.lookup import CannotLookUpError
 from target_automate.outcomes import Kind
 from target_automate.settlement import Attempt, Settlement
@@ -212,12 +212,8 @@ class Courier:
                 return self.desk.move(intent, State.UNKNOWN, reason=verdict.reason)
             effort.waited += delay
             return Later(delay)
-        if verdict.kind is Kind.ACKED:
-            return self.settlement.acknowledge(intent, verdict)
-        if verdict.kind is Kind.REJECTED:
-            return self.settlement.reject(intent, Cause.REFUSED, verdict)
-        if verdict.kind is Kind.CONFLICT:
-            return self.settlement.judge_again(intent, sink, effort, verdict)
+        if (step := self.settlement.ended(intent, sink, effort, verdict)) is not None:
+            return step
         effort.read_back = True
         return self.desk.again(intent, State.UNKNOWN, 0.0, operation_id=None, reason=verdict.reason)
 

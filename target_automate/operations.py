@@ -13,6 +13,8 @@ if t.TYPE_CHECKING:
     from automate_api.client import Client
     from target_automate.declarations import SinkDeclaration
 
+APPROVAL_PENDING: t.Final = "approval_pending"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operations:
@@ -44,8 +46,9 @@ class Operations:
             sink: What was written.
 
         Returns:
-            Acknowledged, rejected, accepted while it runs, or unknown: also when the DMS has
-            forgotten the operation, since what it was about may have been carried out.
+            Acknowledged, rejected, wanting an approval, in conflict, accepted while it runs, or
+            unknown: also when the DMS has forgotten the operation, since what it was about may have
+            been carried out.
 
         Raises:
             AutomateError: When the DMS cannot be asked.
@@ -62,10 +65,8 @@ class Operations:
             case "failed":
                 body = {"error": facts.get("error")}
                 reply = Reply(200, body, True, "", None, None, answer.request_id)  # noqa: FBT003 - is JSON
-                code = reply.error_code or ""
-                is_conflict = sink.change is not None and code.endswith("conflict")
                 return Verdict(
-                    Kind.CONFLICT if is_conflict else Kind.REJECTED,
+                    _refusal(reply.error_code or "", sink),
                     ", ".join(("its operation failed", *explained(reply))),
                     current=reply.error_current,
                     request_id=reply.request_id,
@@ -73,3 +74,11 @@ class Operations:
             case "queued" | "running":
                 return Verdict(Kind.ACCEPTED, "queued by the DMS", operation_id=operation_id)
         return Verdict(Kind.UNKNOWN, "its operation has no status that the contract knows")
+
+
+def _refusal(code: str, sink: SinkDeclaration) -> Kind:
+    """Tell by its code why an operation failed: there is no status to tell it by."""
+    if code == APPROVAL_PENDING:
+        return Kind.APPROVAL
+    is_conflict = sink.change is not None and code.endswith("conflict")
+    return Kind.CONFLICT if is_conflict else Kind.REJECTED

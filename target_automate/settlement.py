@@ -206,13 +206,36 @@ class Settlement:
                 )
         return self.reject(intent, Cause.PARENT, attempt.verdict)
 
+    def ended(
+        self, intent: Intent, sink: SinkDeclaration, effort: Effort, verdict: Verdict
+    ) -> Step | None:
+        """Keep how an operation of the DMS has ended; None where nobody knows."""
+        match verdict.kind:
+            case Kind.ACKED:
+                return self.acknowledge(intent, verdict)
+            case Kind.REJECTED:
+                return self.reject(intent, Cause.REFUSED, verdict)
+            case Kind.CONFLICT:
+                return self.judge_again(intent, sink, effort, verdict)
+            case Kind.APPROVAL:
+                # A new key: the server may answer the old one with the operation that has failed.
+                generation = intent.generation + 1
+                return self._wait_for_approval(
+                    intent, verdict, generation=generation, first_sent_at=None, operation_id=None
+                )
+        return None
+
     def _ask_for_approval(self, attempt: Attempt) -> Step:
+        return self._wait_for_approval(attempt.intent, attempt.verdict)
+
+    def _wait_for_approval(self, intent: Intent, verdict: Verdict, **columns: t.Any) -> Step:  # noqa: ANN401 - as the journal's
         return self.desk.wait(
-            attempt.intent,
+            intent,
             State.WAITING_APPROVAL,
-            reason=f"the DMS wants an approval first ({attempt.verdict.reason})",
-            http_status=attempt.verdict.status,
-            request_id=attempt.verdict.request_id,
+            reason=f"the DMS wants an approval first ({verdict.reason})",
+            http_status=verdict.status,
+            request_id=verdict.request_id,
+            **columns,
         )
 
     def _close_object(self, attempt: Attempt) -> Step:
