@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import json
 import typing as t
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 
 from automate_api import contract
 from automate_api.errors import ConfigError
+from automate_api.exact_json import encode
 from automate_api.tables import console, table
 from target_automate import plan_file
 from target_automate.intents import OPEN, Brief, State
@@ -203,6 +203,6 @@ def _shown(forecast: Forecast) -> str | None:
     parts = []
     for name, (old, new) in forecast.changes.items():
         hidden = name in personal or isinstance(new, (dict, list))
-        texts = [MASK if hidden else json.dumps(value, default=str) for value in (old, new)]
+        texts = [MASK if hidden else encode(value).decode() for value in (old, new)]
         parts.append(f"{name}: {' -> '.join(texts)}")
     return "\n".join(parts) or None
