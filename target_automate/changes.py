@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from automate_api.errors import NotEntitledError
+from automate_api.errors import NotEntitledError, RequestRefusedError
 from target_automate import identity
 from target_automate.comparing import (
     STATUS,
@@ -26,6 +26,8 @@ from target_automate.comparing import (
 )
 from target_automate.intents import Cause, Intent, State
 from target_automate.lookup import CannotLookUpError
+from target_automate.outcomes import GONE as GONE_STATUSES
+from target_automate.outcomes import INVALID
 from target_automate.readback import MATCHED_BY
 from target_automate.steps import Ready, Settled, body_of
 
@@ -41,6 +43,8 @@ GONE: t.Final = "the DMS has no such record"
 NO_LINE: t.Final = "the DMS's record has no such line"
 UNSEEN: t.Final = "the DMS does not show yet what was written before"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
+NO_SUCH: t.Final = GONE_STATUSES | INVALID
+"""Statuses with which a DMS says that it has no record with an id."""
 PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
 
 
@@ -115,6 +119,8 @@ class Changes:
         if says(there, wanted):
             return self._settle(intent, sink, record)
         guard = intent.guard or {}
+        if _is_older(sink, body, record, guard):
+            return UNSEEN
         machine = sink.change.machine if sink.change else None
         reason = None
         if (
@@ -150,7 +156,13 @@ class Changes:
             return self._done(intent)
         if machine.is_backwards(current, wanted):
             reason = f"it is further on; the DMS holds {STATUS} {current}"
-            return self.desk.move(intent, State.REJECTED, cause=Cause.SUPERSEDED, reason=reason)
+            return self.desk.move(
+                intent,
+                State.REJECTED,
+                cause=Cause.SUPERSEDED,
+                reason=reason,
+                operation_id=None,
+            )
         return None
 
     def read(self, sink: SinkDeclaration, dms_id: str) -> Record | None:
@@ -164,6 +176,11 @@ class Changes:
             return self.lookup.detail(sink.entity, dms_id)
         except NotEntitledError as error:
             raise CannotLookUpError(str(error)) from None
+        except RequestRefusedError as error:
+            if error.status not in NO_SUCH:
+                raise
+            # To end the run for one record would keep every later run from all others.
+            return None
 
     def _was_there(
         self, intent: Intent, sink: SinkDeclaration, record: Record, wanted: Mapping[str, t.Any]
@@ -262,6 +279,21 @@ def _is_backwards(change: Change, status: object, wanted: Mapping[str, t.Any]) -
     if change.machine is None or STATUS not in wanted:
         return False
     return change.machine.is_backwards(status, wanted[STATUS])
+
+
+def _is_older(
+    sink: SinkDeclaration,
+    body: Mapping[str, t.Any],
+    record: Record,
+    guard: Mapping[str, t.Any],
+) -> bool:
+    """Tell whether what is read now lies behind what was read before the change was sent."""
+    held, seen = record.get(UPDATED), guard.get(UPDATED)
+    given = body.get(sink.change.version) if sink.change and sink.change.version else None
+    # The guard may also be what the payload says, which nobody has read.
+    if not isinstance(held, str) or not isinstance(seen, str) or seen == given:
+        return False
+    return in_time(held) < in_time(seen)
 
 
 def _version(sink: SinkDeclaration, body: Mapping[str, t.Any], record: Record) -> str | None:

@@ -14,6 +14,7 @@ import dataclasses
 import typing as t
 
 from automate_api.errors import AutomateError, ConfigError
+from target_automate.comparing import STATUS
 from target_automate.intents import OPEN, Intent, State
 from target_automate.lookup import CannotLookUpError
 from target_automate.outcomes import Kind
@@ -221,8 +222,10 @@ class Courier:
 def _is_safe_again(intent: Intent, sink: SinkDeclaration) -> bool:
     """Tell whether a second time does no harm whenever it comes.
 
-    A status is not as it was, so that the DMS refuses; to complete an upload again is the same.
+    A status is not as it was, so that the DMS refuses, where the change is one of the status and
+    says which it was; to complete an upload again is the same.
     """
-    change = sink.change
-    is_step = change is not None and change.expected and "status" in intent.payload
-    return bool(is_step) or sink.operation == "upload"
+    if sink.change is None or sink.change.expected is None:
+        return sink.operation == "upload"
+    held = (intent.guard or {}).get(STATUS)
+    return held is not None and intent.payload.get(STATUS) not in {None, held}

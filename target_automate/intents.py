@@ -150,13 +150,13 @@ class Work(t.NamedTuple):
 
     Attributes:
         id: Of its intent.
-        version: `updatedAt` of the record after it.
+        version: `updatedAt` of the record after it; None where the DMS did not say.
         before: The same before it.
         settled_at: When it was known to be carried out, seconds since 1970.
     """
 
     id: int
-    version: str
+    version: str | None
     before: object
     settled_at: float
 

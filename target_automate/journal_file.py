@@ -72,7 +72,7 @@ _TABLES: t.Final = (
     "CREATE INDEX intent_parent ON intent (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX intent_dms_id ON intent (object, dms_id) WHERE dms_id IS NOT NULL",
     "CREATE INDEX intent_revision ON intent (revision)",
-    "CREATE INDEX intent_version ON intent (lane, id) WHERE version IS NOT NULL",
+    "CREATE INDEX intent_update ON intent (lane, id) WHERE operation = 'update'",
 )
 
 _RENEWAL: t.Final = (
@@ -80,7 +80,7 @@ _RENEWAL: t.Final = (
     "ALTER TABLE intent ADD COLUMN guard TEXT",
     "ALTER TABLE intent ADD COLUMN version TEXT",
     "UPDATE intent SET lane = digest",
-    "CREATE INDEX intent_version ON intent (lane, id) WHERE version IS NOT NULL",
+    "CREATE INDEX intent_update ON intent (lane, id) WHERE operation = 'update'",
 )
 """From the first format to this one: until then the lane of a write was its business key."""
 

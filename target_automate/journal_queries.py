@@ -135,19 +135,18 @@ class JournalQueries:
         """
         with self._reading():
             rows = self._connection.execute(
-                "SELECT version, guard FROM intent WHERE lane = ? AND version IS NOT NULL "
-                "ORDER BY id DESC LIMIT ?",
+                "SELECT version, guard FROM intent WHERE lane = ? AND operation = 'update' "
+                "AND version IS NOT NULL ORDER BY id DESC LIMIT ?",
                 (lane, VERSIONS),
             ).fetchall()
         return {version: decode(guard) for version, guard in rows if guard is not None}
 
     def latest_work(self, lane: bytes) -> Work | None:
-        """Find the last change of a lane whose version is known; None when there is none."""
+        """Find the last change of a lane that the DMS has carried out; None when there is none."""
         with self._reading():
             row = self._connection.execute(
                 "SELECT id, version, guard, settled_at FROM intent WHERE lane = ? "
-                "AND version IS NOT NULL AND state = ? AND operation = 'update' "
-                "ORDER BY id DESC LIMIT 1",
+                "AND operation = 'update' AND state = ? ORDER BY id DESC LIMIT 1",
                 (lane, State.ACKED.value),
             ).fetchone()
         if row is None:

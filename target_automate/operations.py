@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from http import HTTPStatus
 
-from automate_api.errors import NotOfferedError
+from automate_api.errors import NotOfferedError, RequestRefusedError
 from automate_api.replies import Reply
 from target_automate.outcomes import Kind, Verdict, explained, read_success
 
@@ -47,8 +48,8 @@ class Operations:
 
         Returns:
             Acknowledged, rejected, wanting an approval, in conflict, accepted while it runs, or
-            unknown: also when the DMS has forgotten the operation, since what it was about may have
-            been carried out.
+            unknown: also when the DMS has forgotten the operation or does not tell of it, since
+            what it was about may have been carried out.
 
         Raises:
             AutomateError: When the DMS cannot be asked.
@@ -57,6 +58,12 @@ class Operations:
             answer = self.client.get(f"/operations/{operation_id}")
         except NotOfferedError:
             return Verdict(Kind.UNKNOWN, "the DMS does not know its operation")
+        except RequestRefusedError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            # To end the run for one operation would keep every later run from all others.
+            reason = f"its operation is not told of (status {error.status})"
+            return Verdict(Kind.UNKNOWN, reason, status=error.status, request_id=error.request_id)
         facts = answer.body if isinstance(answer.body, dict) else {}
         match facts.get("status"):
             case "succeeded":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from automate_api.errors import NotEntitledError
 from target_automate import identity
 from target_automate.intents import OPEN, State
 from target_automate.lookup import CannotLookUpError
@@ -117,17 +118,20 @@ class References:
         """
         entity = reference.entity
         if reference.field in intent.payload:
-            record = self._lookup.detail(entity, intent.payload[reference.field])
-            survivor = self._survivor(entity, record)
+            try:
+                record = self._lookup.detail(entity, intent.payload[reference.field])
+                survivor = self._survivor(entity, record)
+            except NotEntitledError:
+                return _missing(entity)
             return Found(survivor) if survivor else _missing(entity)
         return self._ask(entity, str(intent.payload[reference.alias]))
 
     def _ask(self, entity: Entity, own_id: str) -> Resolution:
         try:
             found = self._lookup.named(entity, own_id)
-        except CannotLookUpError as error:
+            survivors = {self._survivor(entity, record) for record in found} - {None}
+        except (CannotLookUpError, NotEntitledError) as error:
             return Pending(f"its {entity.noun} cannot be looked up: {error}")
-        survivors = {self._survivor(entity, record) for record in found} - {None}
         if len(survivors) > 1:
             return Refused(f"the DMS has {len(survivors)} records of its {entity.noun}")
         for survivor in survivors:

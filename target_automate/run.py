@@ -151,14 +151,18 @@ class Run:
         self._delivery.rest(while_waiting)
         for item, behind in self._delivery.stuck():
             state = self.journal.get(item.id).state
-            for follower in behind:
+            # What may have been carried out stays so: it is not to be sent as if it had not been.
+            held = [
+                found for found in behind if self.journal.get(found.id).state is not State.UNKNOWN
+            ]
+            for follower in held:
                 self.journal.change(
                     follower.id,
                     state,
                     self._clock.time(),
                     reason="an earlier record of its key waits",
                 )
-            for waiting in (item, *behind):
+            for waiting in (item, *held):
                 if state is State.WAITING_PARENT or waiting is not item:
                     self.tally.settled(waiting.brief.object, state, waiting.id)
                 self.intake.let_pass(waiting.id)

@@ -124,7 +124,15 @@ class Settlement:
         )
 
     def _reject(self, attempt: Attempt) -> Step:
-        return self.reject(attempt.intent, Cause.REFUSED, attempt.verdict)
+        intent = dataclasses.replace(attempt.intent, resolved=attempt.ready.resolved)
+        return self._refuse(intent, attempt.sink, attempt.verdict)
+
+    def _refuse(self, intent: Intent, sink: SinkDeclaration, verdict: Verdict) -> Settled:
+        """Keep a refusal, unless it is for a status that the DMS holds, or is beyond, already."""
+        if settled := self.changes.conflicts(intent, sink, verdict.current):
+            self.breaker.succeeded(intent.object)
+            return settled
+        return self.reject(intent, Cause.REFUSED, verdict)
 
     def reject(self, intent: Intent, cause: Cause, verdict: Verdict) -> Settled:
         """Keep that the DMS does not take it."""
@@ -214,7 +222,7 @@ class Settlement:
             case Kind.ACKED:
                 return self.acknowledge(intent, verdict)
             case Kind.REJECTED:
-                return self.reject(intent, Cause.REFUSED, verdict)
+                return self._refuse(intent, sink, verdict)
             case Kind.CONFLICT:
                 return self.judge_again(intent, sink, effort, verdict)
             case Kind.APPROVAL:

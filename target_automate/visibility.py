@@ -64,14 +64,13 @@ class Visibility:
 
     def _is_shown(self, work: Work, record: Record) -> bool:
         held, before = record.get(UPDATED), work.before
-        if not isinstance(held, str):
-            return True
-        at, made = in_time(held), in_time(work.version)
-        if at != made:
-            return at > made
-        if isinstance(before, str) and in_time(before) < made:
-            return True
-        # Several writes in one second: only what the last of them has set tells it apart.
+        if isinstance(held, str) and work.version is not None:
+            at, made = in_time(held), in_time(work.version)
+            if at != made:
+                return at > made
+            if isinstance(before, str) and in_time(before) < made:
+                return True
+        # Writes of one second, or without times: only what the last of them has set tells.
         intent = self.journal.get(work.id)
         sink = by_object(intent.object)
         body = body_of(intent, sink, intent.resolved)
