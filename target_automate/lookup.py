@@ -6,8 +6,10 @@ certificate: as many distinct keys as the first page's total.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import typing as t
 import urllib.parse
 
@@ -20,7 +22,7 @@ from automate_api.errors import (
 from target_automate.identity import FORMS, comparable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from automate_api.client import Client
     from target_automate.declarations import LookupRule, SinkDeclaration
@@ -28,11 +30,15 @@ if t.TYPE_CHECKING:
 
     Record: t.TypeAlias = dict[str, t.Any]
 
+T = t.TypeVar("T")
+
 PAGE_SIZE: t.Final = 200
 LONGEST_PAGES: t.Final = 50
 """Of an answer to a question about one record; more, and the filter does not work."""
 READS: t.Final = 4
 """How often a list is read for its certificate."""
+NONSENSE: t.Final = 2
+"""Answers to one question that are no JSON, or not what was asked for, before it counts."""
 MARGIN_SECONDS: t.Final = 120
 """Taken off the time of an intent where only later changes are asked for: both clocks are rough."""
 DEAD: t.Final = frozenset({"cancelled", "voided", "lost"})
@@ -144,16 +150,18 @@ class Lookup:
             AutomateError: When it cannot be read.
         """
         path = self.paths[entity.name]
-        try:
+
+        def ask() -> Record:
             answer = self.client.get(f"{path}/{urllib.parse.quote(dms_id, '')}")
+            if not isinstance(answer.body, dict) or answer.body.get(entity.id_field) != dms_id:
+                msg = f"GET {path}/...: expected a record with the {entity.id_field} asked for."
+                raise ProtocolError(msg, request_id=answer.request_id)
+            return answer.body
+
+        try:
+            return _insistently(ask)
         except NotOfferedError:
             return None
-        if not isinstance(answer.body, dict) or answer.body.get(entity.id_field) != dms_id:
-            msg = (
-                f"GET {path}/...: expected a record with the {entity.id_field} that was asked for."
-            )
-            raise ProtocolError(msg, request_id=answer.request_id)
-        return answer.body
 
     def _pages(
         self, path: str, params: Mapping[str, t.Any], key: str
@@ -163,7 +171,8 @@ class Lookup:
         total, number = 0, 0
         while True:
             number += 1
-            page = self.client.list_page(path, {**params, "page": number, "pageSize": PAGE_SIZE})
+            query = {**params, "page": number, "pageSize": PAGE_SIZE}
+            page = _insistently(functools.partial(self.client.list_page, path, query))
             total = page.total if number == 1 else total
             records |= {str(record.get(key)): record for record in page.items}
             if number * page.page_size >= page.total or not page.items:
@@ -174,6 +183,18 @@ class Lookup:
                     f"({', '.join(params)}): this tenant does not filter it"
                 )
                 raise CannotLookUpError(msg)
+
+
+def _insistently(ask: Callable[[], T]) -> T:
+    """Ask again where the answer is nonsense: one page of a proxy's is no reason to end a run.
+
+    Raises:
+        ProtocolError: When it is each time.
+    """
+    for _ in range(NONSENSE):
+        with contextlib.suppress(ProtocolError):
+            return ask()
+    return ask()
 
 
 def holds(record: object, body: object) -> bool:
