@@ -376,6 +376,16 @@ def test_whatever_a_dms_holds_in_a_field_no_text_of_it_is_told(name: str, held: 
     assert CANARY not in told({name: held}, {name: 1}, {})
 
 
+@pytest.mark.parametrize("name", ["dateOfBirth", "driversLicense", "customer.phones"])
+def test_what_is_personal_is_not_told_as_a_number_either(name: str) -> None:
+    *above, leaf = name.split(".")
+    held: dict[str, t.Any] = {leaf: 19610507}
+    wanted: dict[str, t.Any] = {leaf: 1}
+    for outer in above:
+        held, wanted = {outer: held}, {outer: wanted}
+    assert told(held, wanted, {}) == f"{name} another"
+
+
 def test_long_lists_of_differences_are_cut() -> None:
     wanted = {f"field{number}": 0 for number in range(20)}
     assert told(dict.fromkeys(wanted, 1), wanted, {}).count("field") == 5
@@ -404,6 +414,17 @@ def test_a_change_of_others_between_own_writes_is_a_conflict(office: Office) -> 
     assert "it was changed after the ifUpdatedAt" in office.refused(intent)
     seen = office.intent("vehicle_prices", listPrice=29000, ifUpdatedAt="2026-09-21T12:00:07Z")
     assert isinstance(office.prepare(seen), Ready)
+
+
+def test_an_own_write_of_which_nobody_knows_what_was_there_before_it_proves_nothing(
+    office: Office,
+) -> None:
+    first = office.intent("vehicle_prices", salePrice=27000)
+    guard = {"status": None, "updatedAt": None, "seen": ""}
+    office.journal.change(first.id, State.ACKED, AT, guard=guard, version=LATER)
+    office.hold("vehicles", VEHICLE, salePrice=Decimal(27000), updatedAt=LATER)
+    intent = office.intent("vehicle_prices", listPrice=29000, ifUpdatedAt=NOON)
+    assert "it was changed after" in office.refused(intent)
 
 
 def test_own_writes_of_another_record_count_for_nothing(office: Office) -> None:
@@ -620,6 +641,25 @@ def test_a_version_after_the_own_one_is_not_waited_for(office: Office) -> None:
     assert office.prepare(office.intent("vehicle_prices", salePrice=28000)) == Settled(
         State.DROPPED
     )
+
+
+def test_what_the_dms_has_made_of_an_own_write_is_told_by_its_version(office: Office) -> None:
+    """It rounds a price, or trims a text: what it shows is not what was sent, and not old."""
+    office.acked(office.intent("vehicle_prices", salePrice=27000), LATER, office.clock.time())
+    office.hold("vehicles", VEHICLE, salePrice=Decimal(26999), updatedAt=LATER)
+    assert isinstance(office.prepare(office.intent("vehicle_prices", salePrice=26500)), Ready)
+
+
+def test_an_own_write_that_brought_no_version_is_told_by_what_it_set(office: Office) -> None:
+    now = office.clock.time()
+    office.acked(office.intent("vehicle_prices", salePrice=27000), LATER, now)
+    office.hold("vehicles", VEHICLE, salePrice=Decimal(27000), updatedAt=LATER)
+    other = office.intent("vehicle_photos", photos=[])
+    office.journal.change(other.id, State.ACKED, now, guard=office.ready(other).guard)
+    intent = office.intent("vehicle_prices", salePrice=26500)
+    assert office.prepare(intent) == Later(0.2)
+    office.hold("vehicles", VEHICLE, salePrice=Decimal(27000), photos=[], updatedAt=LATER)
+    assert isinstance(office.prepare(intent), Ready)
 
 
 def test_several_own_writes_in_one_second_are_told_apart_by_what_they_set(office: Office) -> None:

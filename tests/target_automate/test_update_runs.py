@@ -38,7 +38,7 @@ class Holding(FakeDms):
     Attributes:
         deal: The deal.
         vehicle: The vehicle.
-        visible: Whether reads are answered with what is held.
+        lags_until: Until then reads show the deal as it was at first.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -55,19 +55,24 @@ class Holding(FakeDms):
             "comments": "as new",
             "updatedAt": NOON,
         }
+        self.lags_until = 0.0
+        self._first = dict(self.deal)
         super().__init__(totp=False, clock=clock.time)
 
     def handle(self, seen: Seen) -> Canned:
         """Answer with the records, and change them, where the script says nothing else."""
         call = f"{seen.method} {seen.path}"
         if not self.script.get(call):
-            for path, record in (("/deals", self.deal), ("/vehicles", self.vehicle)):
+            deal = self._first if self.clock() < self.lags_until else self.deal
+            for path, record in (("/deals", deal), ("/vehicles", self.vehicle)):
                 if seen.method == "GET" and seen.path.startswith(f"{path}/"):
                     self.answer(call, Canned(200, record))
                 elif call == f"GET {path}":
                     items = {"items": [record], "page": 1, "pageSize": 50, "total": 1}
                     self.answer(call, Canned(200, items))
-            if call == STEP:
+            if call == STEP and seen.body["expectedStatus"] != self.deal["status"]:
+                self.answer(call, conflict(self.deal["status"]))
+            elif call == STEP:
                 self.deal |= {"status": seen.body["status"], "updatedAt": LATER}
                 self.answer(call, Canned(200, self.deal))
             elif call == PRICE:
@@ -224,14 +229,13 @@ def test_what_is_read_late_is_waited_for_as_long_as_writes_take_to_be_seen(
     dms: Holding, clock: FakeClock, tmp_path: Path
 ) -> None:
     """The DMS judges by what it holds, and its reads show what it held a while ago."""
-    stale = dict(dms.deal)
-    dms.answer("GET /deals/deal_1", *[Canned(200, stale)] * (CONFLICTS - 1))
     dms.deal |= {"status": "pending"}
-    dms.answer(STEP, *[conflict("pending")] * (CONFLICTS - 1))
+    dms.lags_until = clock.time() + 50
     with running(dms, clock, tmp_path, cooldown_seconds=60) as run:
         run.take(STATUSES, step())
         finish(run)
         assert states(run) == [State.ACKED]
+    assert dms.deal["status"] == "contracted"
 
 
 @pytest.mark.parametrize(
@@ -280,15 +284,16 @@ def test_an_unknown_price_that_has_arrived_is_found_and_not_sent_again(
     assert len(dms.sent(PRICE)) == 1
 
 
+@pytest.mark.parametrize("keys", ["ignored", "honoured"])
 def test_an_unknown_price_over_which_somebody_wrote_another_is_left_alone(
-    dms: Holding, clock: FakeClock, tmp_path: Path
+    dms: Holding, clock: FakeClock, tmp_path: Path, keys: str
 ) -> None:
     def overwrite() -> None:
         dms.vehicle |= {"salePrice": 26000, "updatedAt": LATER}
 
     dms.answer(PRICE, Canned(500, before=overwrite))
-    ignored = {"idempotency_honoured": "ignored", "max_reject_percent": 100}
-    with running(dms, clock, tmp_path, **ignored) as run:
+    settings = {"idempotency_honoured": keys, "max_reject_percent": 100}
+    with running(dms, clock, tmp_path, **settings) as run:
         run.take(PRICES, price())
         finish(run)
         assert the_one(run).cause is Cause.SUPERSEDED
@@ -457,6 +462,27 @@ def test_a_change_of_what_was_rejected_is_rejected_with_it(
         assert step_kept.reason == "its deal is rejected (refused)"
         assert deal_kept.cause is Cause.REFUSED
     assert dms.sent(STEP) == []
+
+
+def test_all_changes_of_what_was_rejected_go_when_it_is_corrected(
+    dms: Holding, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.deal["referenceId"] = "another"
+    refusal = Canned(422, {"error": {"code": "invalid", "message": "no"}})
+    dms.answer("POST /deals", refusal, Canned(201, {"dealId": "deal_1"}))
+    deal = {"referenceId": "web-1", "customerId": "cust_1", "vehicle": {"vin": "1HG"}}
+    named = {"dealId": None, "dealReferenceId": "web-1"}
+    with running(dms, clock, tmp_path, max_reject_percent=100) as run:
+        run.take(DEALS, deal)
+        run.take(STATUSES, step("contracted", **named))
+        run.take(STATUSES, step("delivered", **named))
+        finish(run)
+        assert {*states(run)} == {State.REJECTED}
+    with running(dms, clock, tmp_path) as run:
+        run.take(DEALS, deal | {"status": "penciled"})
+        finish(run)
+        assert states(run) == [State.DROPPED, State.ACKED, State.ACKED, State.ACKED]
+    assert [body["status"] for body in dms.sent(STEP)] == ["contracted", "delivered"]
 
 
 def test_an_unknown_change_that_is_never_seen_to_arrive_is_parked_for_a_person(
