@@ -12,7 +12,7 @@ from support.intents import AT, new
 
 from automate_api.errors import NotEntitledError
 from target_automate import identity
-from target_automate.changes import GONE, NO_LINE, PASSED, UNCHANGED, Changes
+from target_automate.changes import GONE, NO_LINE, PASSED, UNCHANGED, UNSEEN, Changes
 from target_automate.comparing import differences, lasting, says, told
 from target_automate.intents import Cause, State
 from target_automate.lookup import CannotLookUpError
@@ -522,6 +522,17 @@ def test_an_unknown_outcome_under_what_somebody_did_since_is_superseded_and_neve
     kept = office.journal.get(intent.id)
     assert kept.cause is Cause.SUPERSEDED
     assert reason in (kept.reason or "")
+
+
+def test_an_unknown_outcome_is_not_judged_by_what_was_held_before_it_was_sent(
+    office: Office,
+) -> None:
+    office.hold("vehicles", VEHICLE, salePrice=Decimal(27500), updatedAt=LATER)
+    intent = office.sent(office.intent("vehicle_prices", salePrice=27000))
+    office.hold("vehicles", VEHICLE)
+    assert office.settle(intent) == UNSEEN
+    ours = office.sent(office.intent("vehicle_prices", salePrice=26000, ifUpdatedAt=LATEST))
+    assert office.settle(ours) == "unchanged", "a time of the record's own was never read"
 
 
 def test_an_unknown_step_from_a_status_that_others_changed_on_the_same_rung_is_left_to_the_dms(

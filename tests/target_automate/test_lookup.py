@@ -5,9 +5,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.listing import Lists
+from support.listing import NOW, Lists
 
-from automate_api.errors import NotEntitledError, NotOfferedError, TryLaterError
+from automate_api.client import Answer
+from automate_api.errors import NotEntitledError, NotOfferedError, ProtocolError, TryLaterError
 from target_automate.lookup import LONGEST_PAGES, READS, CannotLookUpError, holds
 from target_automate.sinks import by_object
 
@@ -148,6 +149,21 @@ def test_a_detail_that_is_not_there_is_none() -> None:
     lists = Lists(customers=[{"customerId": "cust_1"}])
     assert lists.lookup().detail(CUSTOMERS.entity, "cust_1") == {"customerId": "cust_1"}
     assert lists.lookup().detail(CUSTOMERS.entity, "cust_2") is None
+
+
+@pytest.mark.parametrize(
+    "body", [[], None, "gone", {}, {"customerId": None}, {"customerId": "cust_2"}], ids=str
+)
+def test_what_is_not_the_record_that_was_asked_for_does_not_say_that_it_is_gone(
+    body: object,
+) -> None:
+    class Odd(Lists):
+        def get(self, path: str) -> Answer:
+            self.asked.append((path, {}))
+            return Answer(body, NOW, None)
+
+    with pytest.raises(ProtocolError, match="expected a record with the customerId asked for"):
+        Odd().lookup().detail(CUSTOMERS.entity, "cust_1")
 
 
 @pytest.mark.parametrize(

@@ -447,6 +447,26 @@ def test_writes_of_one_deal_go_in_the_order_in_which_they_came_behind_its_create
     ]
 
 
+def test_a_step_that_was_refused_stays_so_when_the_next_one_is_taken_and_a_price_gives_way(
+    dms: Holding, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Steps are told one by one; of a price only the last word counts."""
+    no = Canned(422, {"error": {"code": "invalid", "message": "no"}})
+    dms.answer(STEP, no)
+    dms.answer(PRICE, no)
+    with running(dms, clock, tmp_path, max_reject_percent=100) as run:
+        for sink, record in (
+            (STATUSES, step("pending")),
+            (PRICES, price(27000)),
+            (STATUSES, step("contracted")),
+            (PRICES, price(26000)),
+        ):
+            run.take(sink, record)
+            run.work_off(run.look)
+        finish(run)
+        assert states(run) == [State.REJECTED, State.DROPPED, State.ACKED, State.ACKED]
+
+
 def test_a_change_of_what_was_rejected_is_rejected_with_it(
     dms: Holding, clock: FakeClock, tmp_path: Path
 ) -> None:
