@@ -121,15 +121,12 @@ class Changes:
         guard = intent.guard or {}
         if _is_older(sink, body, record, guard):
             return UNSEEN
-        machine = sink.change.machine if sink.change else None
         reason = None
-        if (
-            machine
-            and STATUS in wanted
-            and machine.is_backwards(record.get(STATUS), wanted[STATUS])
-        ):
+        if _is_backwards(t.cast("Change", sink.change), record.get(STATUS), wanted):
             reason = "it is further on"
-        elif guard.get("seen") != self._seen(there, wanted):
+        elif guard.get("seen") != self._seen(there, wanted) or _is_aside(
+            sink, record, wanted, guard
+        ):
             reason = "somebody has changed it meanwhile"
         if reason is not None:
             return self._supersede(intent, reason, there, wanted, record)
@@ -279,6 +276,19 @@ def _is_backwards(change: Change, status: object, wanted: Mapping[str, t.Any]) -
     if change.machine is None or STATUS not in wanted:
         return False
     return change.machine.is_backwards(status, wanted[STATUS])
+
+
+def _is_aside(
+    sink: SinkDeclaration,
+    record: Record,
+    wanted: Mapping[str, t.Any],
+    guard: Mapping[str, t.Any],
+) -> bool:
+    """Tell whether others have set a status that may come before or after the one that was sent."""
+    machine = sink.change.machine if sink.change else None
+    if machine is None or STATUS not in wanted or record.get(STATUS) == guard.get(STATUS):
+        return False
+    return machine.is_beside(record.get(STATUS), wanted[STATUS])
 
 
 def _is_older(

@@ -36,6 +36,16 @@ class Machine:
         at, to = self._rung(now), self._rung(wanted)
         return at is not None and to is not None and to < at
 
+    def is_beside(self, now: object, wanted: object) -> bool:
+        """Tell whether a status is another one on the rung of the one that the DMS holds.
+
+        Such a one may have come before or after: it does not tell whether a step was taken.
+        """
+        if now == wanted or not isinstance(now, str) or not isinstance(wanted, str):
+            return False
+        rung = self._rung(now)
+        return rung is not None and rung == self._rung(wanted)
+
     def _rung(self, status: str) -> int | None:
         return next((rung for rung, names in enumerate(self.order) if status in names), None)
 

@@ -535,13 +535,27 @@ def test_an_unknown_outcome_is_not_judged_by_what_was_held_before_it_was_sent(
     assert office.settle(ours) == "unchanged", "a time of the record's own was never read"
 
 
-def test_an_unknown_step_from_a_status_that_others_changed_on_the_same_rung_is_left_to_the_dms(
+def test_an_unknown_step_is_not_taken_again_where_others_may_have_gone_on_from_it(
     office: Office,
 ) -> None:
+    """Work that was taken up and is paused again looks as if it had never been taken up."""
     office.hold("repair_orders", ORDER, status="on_hold")
     intent = office.sent(office.intent("repair_order_statuses", status="in_progress"))
+    assert office.settle(intent) == "unchanged"
     office.hold("repair_orders", ORDER, status="waiting_parts")
-    assert office.settle(intent) == "unchanged", "expectedStatus on_hold refuses it by itself"
+    assert office.settle(intent) == Settled(State.REJECTED)
+    assert office.journal.get(intent.id).reason == (
+        f"somebody has changed it meanwhile; the DMS holds status waiting_parts, changed at {NOON}"
+    )
+
+
+def test_an_unknown_step_is_taken_again_from_a_status_that_can_only_come_before_it(
+    office: Office,
+) -> None:
+    office.hold("deals", DEAL, status="penciled")
+    intent = office.sent(office.intent("deal_statuses", status="contracted"))
+    office.hold("deals", DEAL, status="pending")
+    assert office.settle(intent) == "unchanged", "the DMS refuses it for expectedStatus penciled"
 
 
 @pytest.mark.parametrize(

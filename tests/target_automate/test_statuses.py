@@ -76,6 +76,16 @@ def test_a_step_is_backwards_when_the_dms_refuses_it_and_it_was_there_before(
         assert machine.is_backwards(now, wanted)
 
 
+@pytest.mark.parametrize(("name", "now", "wanted"), PAIRS)
+def test_statuses_are_beside_each_other_when_each_may_follow_the_other(
+    name: str, now: str, wanted: str
+) -> None:
+    machine, steps, _ = MACHINES[name]
+    both_ways = wanted in onwards(steps, now) and now in onwards(steps, wanted)
+
+    assert machine.is_beside(now, wanted) is (now != wanted and both_ways)
+
+
 def test_reopening_a_closed_order_is_backwards_though_the_dms_would_do_it() -> None:
     now, wanted = REOPENED
     assert wanted in order_writes.STEPS[now]
