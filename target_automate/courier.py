@@ -13,14 +13,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from automate_api.errors import AutomateError, ConfigError
+from automate_api.errors import AutomateError, ConfigError, ProtocolError
 from target_automate.comparing import STATUS
 from target_automate.intents import OPEN, Intent, State
 from target_automate.lookup import CannotLookUpError
 from target_automate.outcomes import Kind
 from target_automate.settlement import Attempt, Settlement
 from target_automate.sinks import by_object
-from target_automate.steps import Effort, Later, Ready, Settled, Step, body_of
+from target_automate.steps import CLOCK_SECONDS, Effort, Later, Ready, Settled, Step, body_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,6 +110,10 @@ class Courier:
             return self._prepare(intent, sink, effort)
         except CannotLookUpError as error:
             return self.settlement.leave_unread(intent, sink, error)
+        except ProtocolError as error:
+            if sink.change is None:
+                raise
+            return self.settlement.leave(intent, error)
 
     def _prepare(self, intent: Intent, sink: SinkDeclaration, effort: Effort) -> Step:
         """Send an intent, if it may be sent."""
@@ -188,7 +192,9 @@ class Courier:
         delay = self.policy.visible_after
         if _is_safe_again(intent, sink):
             delay = min(delay, SAFE_AGAIN_SECONDS * 2.0**effort.attempts)
-        return (intent.sent_at or intent.created_at) + delay - self.desk.clock.time()
+        left = (intent.sent_at or intent.created_at) + delay - self.desk.clock.time()
+        # A clock that was set back since is no measure: nobody waits until it is as late again.
+        return left if left <= delay + CLOCK_SECONDS else 0.0
 
     def _read_back(self, intent: Intent, sink: SinkDeclaration) -> Settled | str:
         if sink.change is not None:
@@ -223,9 +229,13 @@ def _is_safe_again(intent: Intent, sink: SinkDeclaration) -> bool:
     """Tell whether a second time does no harm whenever it comes.
 
     A status is not as it was, so that the DMS refuses, where the change is one of the status and
-    says which it was; to complete an upload again is the same.
+    says which it was; but from one beside it a record may go on and come back. To complete an
+    upload again is the same.
     """
-    if sink.change is None or sink.change.expected is None:
+    change = sink.change
+    if change is None or change.expected is None:
         return sink.operation == "upload"
-    held = (intent.guard or {}).get(STATUS)
-    return held is not None and intent.payload.get(STATUS) not in {None, held}
+    held, wanted = (intent.guard or {}).get(STATUS), intent.payload.get(STATUS)
+    if change.machine is not None and change.machine.is_beside(held, wanted):
+        return False
+    return held is not None and wanted not in {None, held}

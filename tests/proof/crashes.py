@@ -93,7 +93,7 @@ class Yard:
         """
         with dealership(folder, *WORLD, "--idempotency", keys) as dealer:
             yard = cls.at(dealer, folder, idempotency_honoured=keys, request_timeout_seconds=1)
-            yard.warm_up(Feed(20, 1, yard.showroom, "warm", folder).records)
+            yard.warm_up(Feed(10, 1, yard.showroom, "warm", folder).records)
             yield yard
 
     def warm_up(self, fed: Sequence[Fed]) -> None:

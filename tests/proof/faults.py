@@ -36,6 +36,12 @@ OF_UPLOADS: t.Final = frozenset({"expired_url", "server_error", "rate_limit", "c
 
 OF_FILES: t.Final = frozenset({"expired_url", "slow_body", "wrong_bytes"})
 """Kinds of faults of files, which the calls of the API do not meet."""
+WRITES: t.Final = ("POST", "PATCH", "PUT")
+OF_WRITES: t.Final = frozenset(
+    {"accepted", "delayed", "conflict", "locked", "lost_id", "unknown_enum"}
+)
+"""Kinds of faults that are about a write, or would have it decided by what is not so."""
+
 RATE_LIMITS: t.Final = 0.0002
 """Share of requests that are told to wait a whole second, which holds all workers."""
 
@@ -84,11 +90,12 @@ def _shared(rules: list[Rule], path: str, share: float) -> Iterator[Rule]:
     each = (share - RATE_LIMITS * waits) / (len(rules) - waits)
     for rule in rules:
         probability = RATE_LIMITS if rule["kind"] == "rate_limit" else each
-        yield rule | _times(rule) | {"match": {"path": path}, "probability": probability}
+        for method in WRITES if rule["kind"] in OF_WRITES else ("*",):
+            match = {"method": method, "path": path}
+            yield rule | times(rule) | {"match": match, "probability": probability}
 
 
-def _times(rule: Rule) -> Rule:
+def times(rule: Rule) -> Rule:
     """Choose times that end well before an unknown write has to be visible."""
-    return {"delayed": {"milliseconds": 300}, "accepted": {"milliseconds": 100}}.get(
-        rule["kind"], {}
-    )
+    milliseconds = {"delayed": 300, "accepted": 100, "latency": 1}.get(rule["kind"])
+    return {} if milliseconds is None else {"milliseconds": milliseconds}

@@ -28,6 +28,8 @@ EARLY: t.Final = 3
 """Customers that a child may be ahead of its own."""
 RECENT: t.Final = 40
 """Customers that get children, and records that come again."""
+EACH_CHANGED: t.Final = 50
+"""Creates for each vehicle whose prices, comments and photos change."""
 TOLD_AT_ONCE: t.Final = 12
 """Stories that go on beside each other."""
 
@@ -77,6 +79,8 @@ class Feed:
         self._showroom = showroom
         self._name = f"{name}{seed}"
         self._teller = Teller(self._rng, self._name, folder)
+        # Of its own: what another feed has said of them stands in no history of this one's.
+        self._changed = [showroom.take() for _ in range(2 + creates // EACH_CHANGED)]
         self._left = creates
         self._numbers = 0
         self._customers: list[Record] = []
@@ -201,7 +205,7 @@ class Feed:
                 yield teller.order(number, (who, vehicle.vin))
                 yield from teller.work(number)
             case _:
-                yield from teller.vehicle(vehicle.vin, number)
+                yield from teller.vehicle(rng.choice(self._changed).vin, number)
 
     @property
     def _missing(self) -> int:

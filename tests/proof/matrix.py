@@ -22,13 +22,17 @@ if t.TYPE_CHECKING:
 LATE_SECONDS: t.Final = 5
 """Later than an unknown write has to be visible in these trials."""
 
+SLOW_MILLISECONDS: t.Final = 900
+"""Just before it has to be."""
+
 FAULTS: t.Final[dict[str, Rule]] = {
     "none": {},
     **{
-        faults.name_of(rule): rule | {"latency": {"milliseconds": 1}}.get(rule["kind"], {})
+        faults.name_of(rule): rule | faults.times(rule)
         for rule in faults.forms()
         if rule["kind"] != "status"
     },
+    "cut-slow": {"kind": "delayed", "answer": "cut", "milliseconds": SLOW_MILLISECONDS},
     "cut-late": {"kind": "delayed", "answer": "cut", "milliseconds": LATE_SECONDS * 1000},
     "accepted-late": {"kind": "accepted", "milliseconds": LATE_SECONDS * 1000},
     "unavailable-for-a-while": {"kind": "server_error", "status": 503, "retry_after": 30},
@@ -83,18 +87,12 @@ OTHERS: t.Final = tuple(name for name in SUBJECTS if name not in {*CREATES, *CHA
 """Subjects that share their way with one of those, and meet a few faults."""
 
 FEW_FAULTS: t.Final = frozenset(
-    {
-        *("none", "cut-unanswered", "cut-late", "server_error-503-before", "rate_limit-seconds"),
-        *("accepted", "locked", "delayed-gateway", "status-422"),
-    }
+    {"none", "cut-unanswered", "cut-slow", "rate_limit-seconds", "accepted", "locked"}
 )
 """What `OTHERS` meet: for each kind of outcome one that leads to it."""
 
 ON_THE_WAY: t.Final[dict[str, Rule]] = {
-    **{
-        faults.name_of(rule): rule | {"latency": {"milliseconds": 1}}.get(rule["kind"], {})
-        for rule in faults.upload_forms()
-    },
+    **{faults.name_of(rule): rule | faults.times(rule) for rule in faults.upload_forms()},
     "status-400": {"kind": "status", "status": 400},
     "status-403": {"kind": "status", "status": 403},
 }
@@ -151,7 +149,7 @@ def wrong(trial: Trial, fault: str) -> list[str]:
         trial: Carried out.
         fault: That struck.
     """
-    if any(word in fault for word in ("late", "delayed", "accepted")):
+    if any(word in fault for word in ("late", "slow", "delayed", "accepted")):
         for _ in ("queued", "running"):  # each lasts half of an operation's time
             trial.yard.clock.skip(LATE_SECONDS)
     verdict = trial.verdict()

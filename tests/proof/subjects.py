@@ -193,6 +193,14 @@ def work(number: int, yard: Yard) -> Writing:
     return Writing([teller.progress(number, step) for step in steps], order(number, yard).fed[:1])
 
 
+def pause(number: int, yard: Yard) -> Writing:
+    """Let a repair order wait, and go on with it: its status is again what it was."""
+    teller = _teller(number, yard)
+    begun = [*order(number, yard).fed[:1], teller.progress(number, "in_progress")]
+    steps = ("waiting_parts", "in_progress")
+    return Writing([teller.progress(number, step) for step in steps], begun)
+
+
 def inspection(number: int, yard: Yard) -> Writing:
     """Say what was found, then something else."""
     teller = _teller(number, yard)
@@ -227,6 +235,7 @@ SUBJECTS: t.Final[dict[str, Subject]] = {
     "photos that somebody else sets": Subject(contested_photos, "/vehicles/*/photos", "PUT"),
     "change of an appointment": Subject(changed_visit, "/service/appointments/*", "PATCH"),
     "status of a repair order": Subject(work, "/service/repair-orders/*/status"),
+    "pause of a repair order": Subject(pause, "/service/repair-orders/*/status"),
     "inspection": Subject(inspection, "/service/repair-orders/*", "PUT"),
     "file, announced": Subject(file, "/attachments"),
     "file, sent": Subject(file, UPLOADS, "PUT"),
