@@ -160,6 +160,12 @@ def _unannounced(announced: Sent) -> Sent:
 
 def _untaken(announced: Sent, put: PutOutcome) -> Sent:
     """Say why a file was not taken; nothing of it is in the DMS."""
-    kinds = {PutKind.REFUSED: Kind.REJECTED, PutKind.CHANGED: Kind.CHANGED}
+    kinds = {
+        PutKind.REFUSED: Kind.REJECTED,
+        PutKind.EXPIRED: Kind.REJECTED,
+        PutKind.CHANGED: Kind.CHANGED,
+    }
     kind = kinds.get(put.kind, Kind.UNREACHABLE)
-    return Sent(announced.outcome, Verdict(kind, put.reason, status=put.status))
+    # An address that has just been given has not ended: it is this file that is not taken there.
+    times = f", at {ATTEMPTS} addresses" if put.kind is PutKind.EXPIRED else ""
+    return Sent(announced.outcome, Verdict(kind, put.reason + times, status=put.status))

@@ -13,6 +13,8 @@ if t.TYPE_CHECKING:
 FAILURES: t.Final = 10
 """Unknown outcomes in a row after which an object pauses."""
 LONGEST_PAUSE_SECONDS: t.Final = 60.0
+LEFT: t.Final = 3
+"""Records in a row that were left to the next run after which an object is written no more."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -20,6 +22,8 @@ class _Circuit:
     failures: int = 0
     pauses: int = 0
     open_until: float = 0.0
+    left: int = 0
+    left_for: AutomateError | None = None
     closed_for: AutomateError | None = None
 
 
@@ -56,7 +60,24 @@ class Breaker:
         with self._lock:
             circuit = self._circuits.get(object_name)
             if circuit is not None:
-                circuit.failures = circuit.pauses = 0
+                circuit.failures = circuit.pauses = circuit.left = 0
+
+    def leave(self, object_name: str, error: AutomateError) -> None:
+        """Take note of a record that is left to the next run.
+
+        That may lie in the record, so that others are tried before the object is closed: else one
+        that never goes would keep all behind it from going, run after run.
+
+        Args:
+            object_name: Whose.
+            error: Why; what the run ends with.
+        """
+        with self._lock:
+            circuit = self._circuits.setdefault(object_name, _Circuit())
+            circuit.left += 1
+            circuit.left_for = circuit.left_for or error
+            if circuit.left >= LEFT:
+                circuit.closed_for = circuit.closed_for or error
 
     def close(self, object_name: str, error: AutomateError) -> None:
         """Write an object no more in this run.
@@ -76,7 +97,8 @@ class Breaker:
             return circuit.closed_for if circuit else None
 
     def errors(self) -> list[AutomateError]:
-        """List why objects are written no more."""
+        """List why objects are written no more, or some of their records were left."""
         with self._lock:
-            errors = [circuit.closed_for for circuit in self._circuits.values()]
+            circuits = self._circuits.values()
+            errors = [circuit.closed_for or circuit.left_for for circuit in circuits]
         return [error for error in errors if error is not None]

@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from target_automate.visibility import Visibility
 
 GONE: t.Final = "the DMS has no such record"
-NO_LINE: t.Final = "the DMS's record has no such line"
+NO_LINE: t.Final = "the DMS's record has no such line, or several"
 UNSEEN: t.Final = "the DMS does not show yet what was written before"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
 NO_SUCH: t.Final = GONE_STATUSES | INVALID

@@ -34,16 +34,21 @@ def wanted_of(sink: SinkDeclaration, body: Mapping[str, t.Any]) -> dict[str, t.A
 def part_of(
     sink: SinkDeclaration, record: Record, body: Mapping[str, t.Any]
 ) -> Mapping[str, t.Any]:
-    """Find the part of a record that a body is about: the whole of it, or one of its lines."""
+    """Find the part of a record that a body is about: the whole of it, or one of its lines.
+
+    Nothing where it has no such line, or several: which of them is meant nobody knows.
+    """
     line = sink.change.line if sink.change else None
     if line is None:
         return record
     name = line.field if line.field in body else line.alias
     items = record.get(line.array)
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and item.get(name) == body[name]:
-            return item
-    return {}
+    found = [
+        item
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict) and item.get(name) == body[name]
+    ]
+    return found[0] if len(found) == 1 else {}
 
 
 def says(there: Mapping[str, t.Any], wanted: Mapping[str, t.Any]) -> bool:

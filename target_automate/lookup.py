@@ -39,6 +39,8 @@ READS: t.Final = 4
 """How often a list is read for its certificate."""
 NONSENSE: t.Final = 2
 """Answers to one question that are no JSON, or not what was asked for, before it counts."""
+DOTS: t.Final = frozenset({".", ".."})
+"""What names another address in a path, quoted or not (RFC 3986, 6.2.2.3)."""
 MARGIN_SECONDS: t.Final = 120
 """Taken off the time of an intent where only later changes are asked for: both clocks are rough."""
 DEAD: t.Final = frozenset({"cancelled", "voided", "lost"})
@@ -149,6 +151,8 @@ class Lookup:
             ProtocolError: When what comes is no record with this id; that does not say it is gone.
             AutomateError: When it cannot be read.
         """
+        if dms_id in DOTS:
+            return None
         path = self.paths[entity.name]
 
         def ask() -> Record:

@@ -145,9 +145,8 @@ class Records:
         if what is Meaning.UNCHANGED:
             return Kept(Brief(0, sink.object, digest, reading.lane, State.DROPPED), is_new=False)
         if what is Meaning.SAME and newest is not None:
-            return Kept(
-                Brief(newest.id, sink.object, digest, reading.lane, newest.state), is_new=False
-            )
+            state = self._there_again(newest, reading, at)
+            return Kept(Brief(newest.id, sink.object, digest, reading.lane, state), is_new=False)
         state, cause, reason = _start(what, reading, acked)
         new = NewIntent(
             object=sink.object,
@@ -164,6 +163,21 @@ class Records:
         )
         intent_id = add_behind(journal, newest, new, at)
         return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
+
+    def _there_again(self, newest: Head, reading: Reading, at: float) -> State:
+        """Plan anew what was rejected for its file, which is there now, if elsewhere."""
+        if newest.cause is not Cause.CHANGED or newest.state is not State.REJECTED:
+            return newest.state
+        self._journal.change(
+            newest.id,
+            State.PLANNED,
+            at,
+            payload=reading.payload,
+            guard=None,
+            cause=None,
+            reason=None,
+        )
+        return State.PLANNED
 
 
 def _describe_file(body: dict[str, t.Any]) -> str | None:
@@ -202,7 +216,10 @@ def add_behind(journal: Journal, newest: Head | None, new: NewIntent, at: float)
     is_step = by_object(new.object).is_step
     if newest is not None and newest.state is State.REJECTED and not is_step:
         reason = "a later record of its key has taken its place"
+        # Behind it, so that a crash between the two leaves what was said last in the journal.
+        number = journal.add(new, at)
         journal.change(newest.id, State.DROPPED, at, reason=reason)
+        return number
     return journal.add(new, at)
 
 

@@ -80,6 +80,7 @@ def replay(journal: Journal, records: Records, ids: Sequence[int], at: float) ->
                 generation=intent.generation + 1,
                 resolved=None,
                 guard=None,
+                operation_id=None,
                 first_sent_at=None,
                 attempts=0,
                 cause=None,

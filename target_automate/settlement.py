@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from automate_api.client import Client
+    from automate_api.errors import AutomateError
     from automate_api.replies import Failure, Reply
     from target_automate.breaker import Breaker
     from target_automate.changes import Changes
@@ -294,24 +295,29 @@ class Settlement:
         )
 
     def _leave_unreached(self, attempt: Attempt) -> Settled:
-        """Leave files to the next run: where the DMS wants them sent there is no answer."""
+        """Leave a file to the next run: where the DMS wants it sent it is not taken."""
         name = attempt.intent.object
         msg = (
-            f"{name}: the place that the DMS names for files does not take them "
-            f"({attempt.verdict.reason}). They stay planned; run again later."
+            f"{name}: the place that the DMS names for files does not take write "
+            f"{attempt.intent.id} ({attempt.verdict.reason}). It stays planned; run again later."
         )
-        self.breaker.close(name, UnreachableError(msg))
+        self.breaker.leave(name, UnreachableError(msg))
         return Settled(before(attempt.intent))
+
+    def leave(self, intent: Intent, error: AutomateError) -> Settled:
+        """Leave a change to the next run: what the DMS answers for its record is no such record."""
+        self.breaker.leave(intent.object, error)
+        return Settled(intent.state)
 
     def leave_unread(
         self, intent: Intent, sink: SinkDeclaration, error: CannotLookUpError
     ) -> Settled:
-        """Stop writing an object whose records this login may not read: nothing would be safe."""
+        """Leave a change of a record that this login may not read: nothing would be safe."""
         msg = (
             f"{sink.method} {self.paths[sink.object]}: a change is not sent unread, and the "
             f"{sink.entity.noun} cannot be read. {error}"
         )
-        self.breaker.close(sink.object, NotEntitledError(msg, status=HTTPStatus.FORBIDDEN))
+        self.breaker.leave(sink.object, NotEntitledError(msg, status=HTTPStatus.FORBIDDEN))
         return Settled(intent.state)
 
     def unprocessed(self, intent: Intent, reason: str) -> None:

@@ -14,6 +14,10 @@ if t.TYPE_CHECKING:
     from target_automate.journal import Journal
 
 
+CLOCK_SECONDS: t.Final = 5.0
+"""By which a clock may be set back without its times being doubted."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settled:
     """The intent needs no more work in this run.

@@ -11,7 +11,7 @@ import typing as t
 
 from target_automate.comparing import UPDATED, in_time, part_of, says, wanted_of
 from target_automate.sinks import by_object
-from target_automate.steps import body_of
+from target_automate.steps import CLOCK_SECONDS, body_of
 
 if t.TYPE_CHECKING:
     from automate_api.clock import Clock
@@ -59,6 +59,9 @@ class Visibility:
     def _left(self, settled_at: float | None) -> float:
         """Tell how long to wait after a write: half as long again each time, until it is seen."""
         passed = self.clock.time() - (settled_at or 0.0)
+        if passed < -CLOCK_SECONDS:
+            # A clock that was set back is no measure: nobody waits until it is as late again.
+            return 0.0
         left = self.seconds - passed
         return max(0.0, min(left, max(FIRST_WAIT_SECONDS, passed / 2)))
 

@@ -10,8 +10,8 @@ from support.dms import Canned, FakeDms
 from support.intents import new
 from support.running import finish, running, states
 
-from automate_api.errors import UnsettledError
-from target_automate.changes import GONE
+from automate_api.errors import ProtocolError, UnsettledError
+from target_automate.changes import GONE, NO_LINE
 from target_automate.intents import Cause, State
 from target_automate.sinks import by_object
 
@@ -24,8 +24,9 @@ if t.TYPE_CHECKING:
     from target_automate.intents import Intent
     from target_automate.run import Run
 
-STATUSES, PRICES, APPOINTMENTS = map(
-    by_object, ("deal_statuses", "vehicle_prices", "appointment_changes")
+STATUSES, PRICES, APPOINTMENTS, INSPECTIONS = map(
+    by_object,
+    ("deal_statuses", "vehicle_prices", "appointment_changes", "repair_order_inspections"),
 )
 STEP: t.Final = "POST /deals/deal_1/status"
 PRICE: t.Final = "PATCH /vehicles/veh_1"
@@ -249,3 +250,58 @@ def test_a_refused_operation_is_not_asked_for_again_when_its_change_is_replayed(
         finish(run)
         (step,) = kept(run)
         assert (step.cause, step.operation_id) == (Cause.SUPERSEDED, None)
+
+
+def test_an_id_that_is_a_step_in_a_path_names_no_record(
+    dms: Tenant, clock: FakeClock, tmp_path: Path
+) -> None:
+    with running(dms, clock, tmp_path, max_reject_percent=100) as run:
+        for name in (".", ".."):
+            run.take(PRICES, {**CHEAPER, "vehicleId": name})
+        finish(run)
+        assert [price.reason for price in kept(run)] == [GONE, GONE]
+    assert [seen.path for seen in dms.seen if seen.path != "/sessions"] == []
+
+
+def test_a_record_that_is_another_than_was_asked_for_keeps_nothing_else_from_going(
+    dms: Tenant, clock: FakeClock, tmp_path: Path
+) -> None:
+    dms.held[DEAL] = {"dealId": "deal_2", "status": "penciled"}
+    dms.answer(PRICE, Canned(200, {"vehicleId": "veh_1"}))
+    with running(dms, clock, tmp_path) as run:
+        run.take(STATUSES, CONTRACTED)
+        run.take(PRICES, CHEAPER)
+        with pytest.raises(ProtocolError, match="expected a record with the dealId asked for"):
+            finish(run)
+        assert states(run) == [State.PLANNED, State.ACKED]
+    assert dms.sent(STEP) == []
+
+
+def test_a_line_code_that_an_order_has_twice_names_no_line(
+    dms: Tenant, clock: FakeClock, tmp_path: Path
+) -> None:
+    lines = [{"lineId": name, "lineCode": "A"} for name in ("l_1", "l_2")]
+    dms.held["/service/repair-orders/ro_1"] = {"repairOrderId": "ro_1", "lines": lines}
+    green = [{"item": "Brakes", "result": "green"}]
+    with running(dms, clock, tmp_path, max_reject_percent=100) as run:
+        run.take(INSPECTIONS, {"repairOrderId": "ro_1", "lineCode": "A", "inspection": green})
+        finish(run)
+        (found,) = kept(run)
+        assert (found.state, found.reason) == (State.REJECTED, NO_LINE)
+
+
+def test_a_clock_that_is_set_back_a_day_is_not_waited_for(
+    dms: Tenant, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What the first price has done is never shown: the second waits, and no longer than that."""
+    done = Canned(200, {"vehicleId": "veh_1", "updatedAt": LATER})
+    dms.answer(PRICE, done, Canned(500), done)
+    clock.pass_by(86_400)
+    ignored: dict[str, t.Any] = {"idempotency_honoured": "ignored", "cooldown_seconds": 60}
+    with running(dms, clock, tmp_path, **ignored) as run:
+        run.take(PRICES, CHEAPER)
+        run.take(PRICES, {**CHEAPER, "salePrice": 26000})
+        clock.pass_by(-86_400)
+        finish(run)
+        assert states(run) == [State.ACKED, State.ACKED]
+    assert sum(clock.waits) < 3_600
