@@ -43,6 +43,8 @@ GONE: t.Final = "the DMS has no such record"
 NO_LINE: t.Final = "the DMS's record has no such line, or several"
 UNSEEN: t.Final = "the DMS does not show yet what was written before"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
+SEEN: t.Final = "seen"
+"""What a guard calls the hash of the fields to be changed, as they were before."""
 NO_SUCH: t.Final = GONE_STATUSES | INVALID
 """Statuses with which a DMS says that it has no record with an id."""
 PASSED: t.Final = "unchanged: it was there before, and the DMS is further on"
@@ -91,14 +93,14 @@ class Changes:
             return self.desk.move(intent, State.DROPPED, reason=PASSED, cause=None)
         refusal = self._refusal(intent, sink, record, wanted)
         seen = self._seen(there, wanted)
-        if refusal is None and intent.guard is not None and intent.guard.get("seen") != seen:
+        if refusal is None and intent.guard is not None and intent.guard.get(SEEN) != seen:
             refusal = "somebody has changed it since it was read first"
         if refusal is not None:
             return self._supersede(intent, refusal, there, wanted, record)
         version = _version(sink, body, record)
         line = sink.change.line if sink.change else None
         named = {line.field: there.get(line.field)} if line else {}
-        guard = {STATUS: record.get(STATUS), UPDATED: version, "seen": seen, **named}
+        guard = {STATUS: record.get(STATUS), UPDATED: version, SEEN: seen, **named}
         return Ready(dms_id, guard, record)
 
     def after_sending(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Settled | str:
@@ -124,9 +126,7 @@ class Changes:
         reason = None
         if _is_backwards(t.cast("Change", sink.change), record.get(STATUS), wanted):
             reason = "it is further on"
-        elif guard.get("seen") != self._seen(there, wanted) or _is_aside(
-            sink, record, wanted, guard
-        ):
+        elif guard.get(SEEN) != self._seen(there, wanted) or _is_aside(sink, record, wanted, guard):
             reason = "somebody has changed it meanwhile"
         if reason is not None:
             return self._supersede(intent, reason, there, wanted, record)

@@ -22,13 +22,19 @@ MODE: t.Final = 0o600
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedWrite:
-    """A write that is planned; the attributes are those of `Intent`."""
+    """A write that is planned; the attributes are those of `Intent`.
+
+    Attributes:
+        seen: Of the guard: a hash of what the DMS held of the fields that would change. None where
+            nothing is changed, or an earlier write of the plan changes the record.
+    """
 
     object: str
     business_key: str = dataclasses.field(repr=False)
     content_hash: str
     sequence: int
     payload: dict[str, t.Any] = dataclasses.field(repr=False)
+    seen: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

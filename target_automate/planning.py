@@ -17,7 +17,7 @@ from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.errors import TryLaterError
 from target_automate.approvals import Approvals
-from target_automate.changes import PASSED, UNCHANGED, UNSEEN
+from target_automate.changes import PASSED, SEEN, UNCHANGED, UNSEEN
 from target_automate.comparing import differences, part_of, wanted_of
 from target_automate.intents import OPEN, Intent, State
 from target_automate.journal_file import lock_journal, open_journal
@@ -26,6 +26,7 @@ from target_automate.parts import Parts, connected, tenant_of
 from target_automate.paths import journal_path
 from target_automate.plan_file import Plan, PlannedWrite
 from target_automate.records import Records
+from target_automate.sealing import NoSeal
 from target_automate.sinks import by_object
 from target_automate.steps import Effort, Later, Ready, body_of
 
@@ -108,7 +109,7 @@ class Planner:
             key=lambda intent: (by_object(intent.object).rank, intent.id),
         )
         forecasts, writes = self._unchanged, dict[int, PlannedWrite]()
-        planned_parents = set[bytes]()
+        planned_parents, lanes = set[bytes](), set[bytes]()
         last = dict(self._newest)
         for intent in intents:
             note = self._behind(intent, writes)
@@ -128,7 +129,9 @@ class Planner:
                 content_hash=intent.content_hash,
                 sequence=sequence,
                 payload=dict(intent.payload),
+                seen=None if intent.lane in lanes else self._seen(found),
             )
+            lanes.add(intent.lane)
         plan = Plan(
             tenant=self._tenant,
             journal_id=None if self._is_new else self._journal.journal_id,
@@ -136,6 +139,13 @@ class Planner:
             writes=[writes[key] for key in sorted(writes)],
         )
         return plan, forecasts
+
+    def _seen(self, ready: Ready) -> str | None:
+        """Give the hash of what would be changed; None where the journal could not compare it."""
+        # A journal that is made only when the plan is applied hashes under a salt of its own.
+        if ready.guard is None or (self._is_new and not isinstance(self._journal.seal, NoSeal)):
+            return None
+        return t.cast("str | None", ready.guard.get(SEEN))
 
     def _behind(self, intent: Intent, writes: Collection[int]) -> str | None:
         """Tell why an intent would not go before an earlier one of its key; None when it may."""

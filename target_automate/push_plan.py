@@ -13,6 +13,7 @@ from automate_api.errors import ConfigError
 from automate_api.exact_json import encode
 from automate_api.tables import console, table
 from target_automate import plan_file
+from target_automate.changes import SEEN
 from target_automate.intents import OPEN, Brief, State
 from target_automate.journal import NewIntent
 from target_automate.parts import tenant_of
@@ -113,11 +114,18 @@ def apply(sources: tuple[str, ...], journal: str | None, file: Path) -> None:
     if made.tenant != tenant:
         msg = f"The plan is for {made.tenant}, and the settings are for {tenant}."
         raise ConfigError(msg)
-    deliver(values, lambda run: run.deliver(_take_up(run, made)), alone=True)
+    deliver(values, lambda run: run.deliver(take_up(run, made)), alone=True)
 
 
-def _take_up(run: Run, made: Plan) -> list[Brief]:
+def take_up(run: Run, made: Plan) -> list[Brief]:
     """Make intents of a plan's writes, or find them; all of them or none.
+
+    Args:
+        run: That is to deliver them.
+        made: The plan, of this tenant.
+
+    Returns:
+        What is to be delivered: what an earlier run has settled is left out.
 
     Raises:
         ConfigError: When the journal has moved on since the plan was made.
@@ -161,9 +169,9 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         state = State.PLANNED if unsent else here.state
         if state is State.SENT:
             state = State.UNKNOWN
-        journal.change(here.id, state, at, approved=True)
-        lane = journal.get(here.id).lane
-        return Brief(here.id, write.object, digest, lane, state)
+        known = journal.get(here.id)
+        journal.change(here.id, state, at, approved=True, guard=known.guard or _guard(write))
+        return Brief(here.id, write.object, digest, known.lane, state)
     newest = heads[max(heads)] if heads else None
     sink = by_object(write.object)
     lane = lane_of(journal, sink, write.business_key, write.payload)
@@ -178,7 +186,14 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         parent=parent_of(journal, sink, write.payload),
         approved=True,
     )
-    return Brief(add_behind(journal, newest, new, at), write.object, digest, lane, State.PLANNED)
+    number = add_behind(journal, newest, new, at)
+    journal.change(number, State.PLANNED, at, guard=_guard(write))
+    return Brief(number, write.object, digest, lane, State.PLANNED)
+
+
+def _guard(write: PlannedWrite) -> dict[str, str] | None:
+    """Hold a write to what the person who approved it has seen."""
+    return None if write.seen is None else {SEEN: write.seen}
 
 
 def _print(forecasts: list[Forecast], show: int) -> None:
