@@ -25,7 +25,7 @@ from target_automate.comparing import (
     wanted_of,
 )
 from target_automate.intents import Cause, Intent, State
-from target_automate.lookup import CannotLookUpError
+from target_automate.lookup import CannotLookUpError, holds
 from target_automate.outcomes import GONE as GONE_STATUSES
 from target_automate.outcomes import INVALID
 from target_automate.readback import MATCHED_BY
@@ -87,7 +87,7 @@ class Changes:
         if record is None or not there:
             reason = GONE if record is None else NO_LINE
             return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=reason)
-        if says(there, wanted):
+        if says(there, wanted) and not self._takes_away(intent, sink, there, wanted):
             return self._settle(intent, sink, record)
         if self._was_there(intent, sink, record, wanted):
             return self.desk.move(intent, State.DROPPED, reason=PASSED, cause=None)
@@ -118,7 +118,7 @@ class Changes:
             return GONE
         body = body_of(intent, sink, dms_id)
         wanted, there = wanted_of(sink, body), part_of(sink, record, body)
-        if says(there, wanted):
+        if says(there, wanted) and not self._takes_away(intent, sink, there, wanted):
             return self._settle(intent, sink, record)
         guard = intent.guard or {}
         if _is_older(sink, body, record, guard):
@@ -193,6 +193,31 @@ class Changes:
         return any(
             head.state is State.ACKED and head.content_hash == intent.content_hash
             for head in self.desk.journal.heads(intent.object, intent.digest)
+        )
+
+    def _takes_away(
+        self,
+        intent: Intent,
+        sink: SinkDeclaration,
+        there: Mapping[str, t.Any],
+        wanted: Mapping[str, t.Any],
+    ) -> bool:
+        """Tell whether the DMS holds in a list what an own write has put there, and this one not.
+
+        What else an item holds is the DMS's affair: that it is not said does not mean to clear it.
+        """
+        lists = [name for name, value in wanted.items() if isinstance(value, list)]
+        if not lists:
+            return False
+        heads = self.desk.journal.heads(intent.object, intent.digest)
+        acked = [head.id for head in heads if head.state is State.ACKED and head.id != intent.id]
+        if not acked:
+            return False
+        own = self.desk.journal.get(acked[-1])
+        said = wanted_of(sink, body_of(own, sink, own.resolved))
+        return any(
+            holds(there.get(name), said.get(name)) and not holds(wanted[name], said.get(name))
+            for name in lists
         )
 
     def _refusal(

@@ -300,8 +300,36 @@ def test_a_clock_that_is_set_back_a_day_is_not_waited_for(
     ignored: dict[str, t.Any] = {"idempotency_honoured": "ignored", "cooldown_seconds": 60}
     with running(dms, clock, tmp_path, **ignored) as run:
         run.take(PRICES, CHEAPER)
+        finish(run)
+    clock.pass_by(-86_400)
+    with running(dms, clock, tmp_path, **ignored) as run:
         run.take(PRICES, {**CHEAPER, "salePrice": 26000})
-        clock.pass_by(-86_400)
         finish(run)
         assert states(run) == [State.ACKED, State.ACKED]
     assert sum(clock.waits) < 3_600
+
+
+@pytest.mark.parametrize("is_unknown", [False, True])
+def test_a_note_of_an_inspection_that_is_said_no_more_is_taken_away(
+    dms: Tenant, clock: FakeClock, tmp_path: Path, *, is_unknown: bool
+) -> None:
+    line: dict[str, t.Any] = {"lineId": "l_1", "inspection": []}
+    order = {"repairOrderId": "ro_1", "updatedAt": NOON, "lines": [line]}
+    dms.held["/service/repair-orders/ro_1"] = order
+    results = {"item": "Brakes", "result": "red"}
+
+    def rule(seen: Seen) -> Canned | None:
+        if seen.method != "PUT":
+            return None
+        if is_unknown and len(dms.calls("PUT", seen.path)) == 2:
+            return Canned(500)
+        line["inspection"] = [{"note": None, **item} for item in seen.body["inspection"]]
+        return Canned(200, order)
+
+    dms.rule = rule
+    with running(dms, clock, tmp_path, idempotency_honoured="ignored") as run:
+        for item in ({**results, "note": "worn"}, results):
+            run.take(INSPECTIONS, {"repairOrderId": "ro_1", "lineId": "l_1", "inspection": [item]})
+        finish(run)
+        assert states(run) == [State.ACKED, State.ACKED]
+    assert line["inspection"] == [{**results, "note": None}]
