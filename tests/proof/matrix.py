@@ -149,7 +149,7 @@ def wrong(trial: Trial, fault: str) -> list[str]:
         trial: Carried out.
         fault: That struck.
     """
-    if any(word in fault for word in ("late", "slow", "delayed", "accepted")):
+    if _is_deferred(fault):
         for _ in ("queued", "running"):  # each lasts half of an operation's time
             trial.yard.clock.skip(LATE_SECONDS)
     verdict = trial.verdict()
@@ -172,15 +172,23 @@ def wrong(trial: Trial, fault: str) -> list[str]:
 def _is_excused(name: str, thing: Key | Said, fault: str) -> bool:
     """Tell whether something that should not be is the fault's own doing.
 
-    What is carried out later than the DMS has promised, and with no guard to refuse it, comes on
-    top of what was said since. What was refused and is fed again after a crash comes behind what
-    was fed after it.
+    What is carried out later than it was asked for, and with no guard to refuse it, comes on top of
+    what somebody else has said meanwhile; what comes later than the DMS has promised, on top of
+    what was said since. What was refused and is fed again after a crash comes behind what was fed
+    after it.
     """
     if fault in REFUSALS:
         return name == "misordered"
     stream = thing[0][0] if isinstance(thing[0], tuple) else thing[0]
-    late = fault.endswith("late") and name in {"stale", "duplicated", "overwritten"}
-    return late and stream in UNGUARDED
+    if stream not in UNGUARDED:
+        return False
+    late = fault.endswith("late") and name in {"stale", "duplicated"}
+    return late or (_is_deferred(fault) and name == "overwritten")
+
+
+def _is_deferred(fault: str) -> bool:
+    """Tell whether a fault has a write carried out later than it was answered."""
+    return any(word in fault for word in ("late", "slow", "delayed", "accepted"))
 
 
 def _wrongly_parked(verdict: Verdict, trial: Trial, fault: str) -> Iterator[object]:
