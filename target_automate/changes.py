@@ -132,6 +132,22 @@ class Changes:
             return self._supersede(intent, reason, there, wanted, record)
         return "unchanged"
 
+    def reached(self, intent: Intent, sink: SinkDeclaration, dms_id: str) -> Settled | None:
+        """Settle a change that the DMS holds; None where it does not hold it.
+
+        Raises:
+            CannotLookUpError: When this login may not read it.
+            AutomateError: When it cannot be read.
+        """
+        record = self.read(sink, dms_id)
+        if record is None:
+            return None
+        body = body_of(intent, sink, dms_id)
+        wanted, there = wanted_of(sink, body), part_of(sink, record, body)
+        if says(there, wanted) and not self._takes_away(intent, sink, there, wanted):
+            return self._settle(intent, sink, record)
+        return None
+
     def conflicts(
         self, intent: Intent, sink: SinkDeclaration, current: str | None
     ) -> Settled | None:

@@ -10,6 +10,7 @@ it holds something else than was read is read and judged anew.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -202,6 +203,15 @@ class Courier:
         body = body_of(intent, sink, intent.resolved)
         return self.read_back.after_sending(intent, sink, body)
 
+    def _is_there(self, intent: Intent, sink: SinkDeclaration) -> Settled | None:
+        """Settle an intent whose operation does not end, where the DMS shows that it has."""
+        with contextlib.suppress(CannotLookUpError):
+            if sink.change is not None:
+                return self.changes.reached(intent, sink, t.cast("str", intent.resolved))
+            found = self._read_back(intent, sink)
+            return found if isinstance(found, Settled) else None
+        return None
+
     def _give_up(self, intent: Intent, found: str, *, by_key: bool) -> Step:
         """Leave an unknown outcome to the next run where its key settles it, else to a person."""
         if by_key:
@@ -216,7 +226,9 @@ class Courier:
         if verdict.kind is Kind.ACCEPTED:
             delay = self.operations.next_delay(effort.waited)
             if effort.waited + delay > self.policy.patience:
-                return self.desk.move(intent, State.UNKNOWN, reason=verdict.reason)
+                return self._is_there(intent, sink) or self.desk.move(
+                    intent, State.UNKNOWN, reason=verdict.reason
+                )
             effort.waited += delay
             return Later(delay)
         if (step := self.settlement.ended(intent, sink, effort, verdict)) is not None:

@@ -147,5 +147,8 @@ def _looked_up(journal: Journal, policy: str) -> frozenset[str]:
     return frozenset(
         sink.object
         for sink in SINKS
-        if policy == "always" or journal.fact(DELIVERED + sink.object) is None
+        # The same file may come under another name of what it belongs to, which is another key.
+        if policy == "always"
+        or sink.operation == "upload"
+        or journal.fact(DELIVERED + sink.object) is None
     )

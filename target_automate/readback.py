@@ -93,9 +93,11 @@ class ReadBack:
         )
 
     def _unclaimed(self, sink: SinkDeclaration, found: list[Record]) -> list[Record]:
-        """Leave out what another intent has become; an upsert may be the same record again."""
+        """Leave out what another intent has become; a customer or a file may be the same again."""
         known = [record for record in found if isinstance(record.get(sink.id_field), str)]
         if sink.operation == "upsert":
             return known
+        if sink.operation == "upload":
+            return known[:1]
         claimed = self.desk.journal.claimed
         return [record for record in known if not claimed(sink.object, record[sink.id_field])]

@@ -47,7 +47,7 @@ class Desk(FakeDms):
         super().__init__(totp=False, clock=clock.time)
 
     def handle(self, seen: Seen) -> Canned:
-        """Announce and complete."""
+        """Announce, complete and list."""
         call = f"{seen.method} {seen.path}"
         if call == "POST /attachments":
             number = f"att_{len(self.announced) + 1}"
@@ -56,6 +56,18 @@ class Desk(FakeDms):
                 self.store.script += [Answer(status)] * (TRIES if status == BROKEN else 1)
             facts = {"attachmentId": number, "uploadUrl": self.store.url}
             self.answer(call, Canned(201, facts))
+        elif call == "GET /attachments":
+            done = [
+                {"attachmentId": number} | facts
+                for number, facts in self.announced.items()
+                if facts["fileName"] in self.completed
+                and facts["entityId"] == seen.query.get("entityId")
+            ]
+            page = {"items": done, "page": 1, "pageSize": 200, "total": len(done)}
+            self.answer(call, Canned(200, page))
+        elif call == "GET /deals":
+            deal = {"dealId": "deal_1", "referenceId": "web-1"}
+            self.answer(call, Canned(200, {"items": [deal], "page": 1, "pageSize": 50, "total": 1}))
         elif call.endswith("/complete"):
             number = seen.path.split("/")[2]
             self.completed.append(self.announced[number]["fileName"])
@@ -154,4 +166,17 @@ def test_a_file_that_was_missing_goes_once_its_record_says_where_it_is_now(
         run.take(FILES, record | {"path": str(elsewhere)})
         finish(run)
         assert states(run) == [State.ACKED]
+    assert dms.completed == ["contract.pdf"]
+
+
+def test_the_same_file_of_a_deal_that_is_named_in_two_ways_is_attached_once(
+    dms: Desk, clock: FakeClock, tmp_path: Path
+) -> None:
+    by_id = file(tmp_path, "contract.pdf")
+    for record in (by_id, {"dealReferenceId": "web-1", "path": by_id["path"]}):
+        with running(dms, clock, tmp_path) as run:
+            run.take(FILES, record)
+            finish(run)
+            ids = {kept.dms_id for kept in run.journal.having({State.ACKED})}
+    assert ids == {"att_1"}
     assert dms.completed == ["contract.pdf"]

@@ -333,3 +333,22 @@ def test_a_note_of_an_inspection_that_is_said_no_more_is_taken_away(
         finish(run)
         assert states(run) == [State.ACKED, State.ACKED]
     assert line["inspection"] == [{**results, "note": None}]
+
+
+@pytest.mark.parametrize("becomes", ["contracted", "penciled"])
+def test_an_operation_without_end_is_settled_by_the_record_where_that_shows_its_end(
+    dms: Tenant, clock: FakeClock, tmp_path: Path, becomes: str
+) -> None:
+    def runs_on(seen: Seen) -> Canned | None:
+        if seen.path != "/operations/op_1":
+            return None
+        dms.held[DEAL]["status"] = becomes
+        return Canned(200, {"operationId": "op_1", "status": "running"})
+
+    dms.rule = runs_on
+    dms.answer(STEP, Canned(202, {"operationId": "op_1"}))
+    with running(dms, clock, tmp_path) as run:
+        run.take(STATUSES, CONTRACTED)
+        run.work_off(run.look)
+        assert states(run) == [State.ACKED if becomes == "contracted" else State.UNKNOWN]
+    assert len(dms.sent(STEP)) == 1
