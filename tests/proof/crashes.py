@@ -43,6 +43,8 @@ if t.TYPE_CHECKING:
     from target_automate.run import Run
 
 WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
+COOLDOWN_SECONDS: t.Final = 2
+"""The sandbox's clock moves by whole seconds: of these, one at least has passed there."""
 RUNS: t.Final = 12
 """Runs after which a trial that has not come to its end is given up."""
 
@@ -77,7 +79,10 @@ class Yard:
         """Make one at a sandbox, with these settings beside the defaults."""
         defaults = {name: facts.get("default") for name, facts in TARGET_SETTINGS.items()}
         own = dealer.settings(
-            overlap_seconds=None, requests_per_second=1_000_000, cooldown_seconds=1, **settings
+            overlap_seconds=None,
+            requests_per_second=1_000_000,
+            cooldown_seconds=COOLDOWN_SECONDS,
+            **settings,
         )
         clock = LinkedClock(lambda seconds: dealer.control("clock", {"advance": seconds}))
         return cls(dealer, folder, defaults | own, clock, Showroom(dealer))
