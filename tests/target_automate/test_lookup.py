@@ -9,7 +9,7 @@ from support.listing import NOW, Lists
 
 from automate_api.client import Answer
 from automate_api.errors import NotEntitledError, NotOfferedError, ProtocolError, TryLaterError
-from target_automate.lookup import LONGEST_PAGES, READS, CannotLookUpError, holds
+from target_automate.lookup import LONGEST_PAGES, NONSENSE, READS, CannotLookUpError, holds
 from target_automate.sinks import by_object
 
 CUSTOMERS, DEALS, APPOINTMENTS = map(by_object, ("customers", "deals", "service_appointments"))
@@ -182,3 +182,28 @@ def test_a_record_holds_a_payload_when_it_says_at_least_that(
     record: object, body: object, *, same: bool
 ) -> None:
     assert holds(record, body) is same
+
+
+def nonsense(lists: Lists, times: int) -> None:
+    """Have a proxy answer so many questions in the DMS's place."""
+    get, left = lists.get, iter(range(times))
+
+    def faulty(path: str) -> Answer:
+        answer = get(path)
+        return Answer([answer.body], NOW, None) if next(left, None) is not None else answer
+
+    lists.get = faulty  # type: ignore[method-assign]  # a fault
+
+
+def test_a_record_is_asked_for_again_when_what_comes_is_none() -> None:
+    lists = Lists(deals=[deal(1)])
+    nonsense(lists, NONSENSE)
+    assert lists.lookup().detail(DEALS.entity, "deal_1") == deal(1)
+
+
+def test_an_answer_that_is_no_record_does_not_say_that_there_is_none() -> None:
+    lists = Lists(deals=[deal(1)])
+    nonsense(lists, NONSENSE + 1)
+    with pytest.raises(ProtocolError, match="dealId"):
+        lists.lookup().detail(DEALS.entity, "deal_1")
+    assert lists.lookup().detail(DEALS.entity, "deal_9") is None
