@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from target_automate import approvals
+from target_automate.checks import approvals
 from target_automate.paths import JOURNAL_SETTINGS
-from target_automate.sinks import SINKS
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

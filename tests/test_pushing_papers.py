@@ -12,11 +12,11 @@ from support.papers import ROOT, code, readme_section, table
 
 from automate_api import contract
 from target_automate import config
-from target_automate.approvals import Rule
+from target_automate.checks.approvals import Rule
 from target_automate.config import TARGET_SETTINGS
-from target_automate.intents import Cause
-from target_automate.payloads import Conformer
-from target_automate.sinks import SINKS, find
+from target_automate.journal.intents import Cause
+from target_automate.records.payloads import Conformer
+from target_automate.sinks.table import SINKS, find
 
 PUSHING = "docs/pushing.md"
 PAPERS = ("README.md", PUSHING)

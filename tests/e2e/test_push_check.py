@@ -8,9 +8,9 @@ import pytest
 from support.dealership import dealership
 from support.pushing import Pushing, journal_files, push
 
-from target_automate.journal_file import change_journal
-from target_automate.keys import PROOF
-from target_automate.sinks import SINKS
+from target_automate.journal.file import change_journal
+from target_automate.sending.keys import PROOF
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from proof.checker import Verdict, judge
 from proof.fates import unfinished
 from proof.kinds import DEALS
 from proof.pusher import Pusher
-from target_automate.intents import State
-from target_automate.journal_file import read_journal
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import State
 
 if t.TYPE_CHECKING:
     import random

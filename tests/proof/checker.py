@@ -15,7 +15,7 @@ from proof.fates import read_fates
 from proof.kinds import APPOINTMENTS, CUSTOMERS, FILES, MADE, Key, Record, says, thing_of
 from proof.order import backwards, misordered
 from proof.words import Said, judge_words
-from target_automate.intents import OPEN, State
+from target_automate.journal.intents import OPEN, State
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -23,12 +23,12 @@ from proof.locks import refused_for_approval, strikes
 from proof.points import Crash, Points
 from proof.showroom import Showroom
 from target_automate.config import TARGET_SETTINGS
-from target_automate.courier import Courier
-from target_automate.intents import OPEN, State
-from target_automate.journal_file import read_journal
-from target_automate.run import open_run
-from target_automate.sinks import by_object
-from target_automate.watermark import NOTHING
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import OPEN, State
+from target_automate.running.run import open_run
+from target_automate.running.watermark import NOTHING
+from target_automate.sending.courier import Courier
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from proof.faults import Rule
     from proof.kinds import Key
     from proof.stories import Fed
-    from target_automate.run import Run
+    from target_automate.running.run import Run
 
 WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
 COOLDOWN_SECONDS: t.Final = 2

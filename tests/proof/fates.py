@@ -5,13 +5,13 @@ from __future__ import annotations
 import typing as t
 
 from proof.kinds import CHANGES, Key, text_of, thing_of, word_of
-from target_automate.intents import OPEN, State
-from target_automate.journal_file import read_journal
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import OPEN, State
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 WAITING: t.Final = frozenset({State.PLANNED, State.WAITING_PARENT})
 """States of what waits for another record, and of what comes behind that."""

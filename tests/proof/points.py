@@ -14,9 +14,9 @@ import typing as t
 from unittest import mock
 
 from automate_api.client import Client
-from target_automate.intents import State
-from target_automate.journal import Journal
-from target_automate.uploading import Uploads
+from target_automate.journal.intents import State
+from target_automate.journal.journal import Journal
+from target_automate.sending.uploading import Uploads
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

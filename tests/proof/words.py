@@ -20,7 +20,7 @@ from proof.kinds import (
     word_of,
 )
 from proof.order import is_behind
-from target_automate.intents import OPEN, State
+from target_automate.journal.intents import OPEN, State
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

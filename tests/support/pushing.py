@@ -8,10 +8,10 @@ import typing as t
 
 from support.dealership import run
 from support.singer import lines_of, schema, state
-from target_automate.entities import ENTITIES
-from target_automate.intents import State
-from target_automate.journal_file import read_journal
-from target_automate.sinks import SINKS
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import State
+from target_automate.sinks.entities import ENTITIES
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
     from support.dealership import Dealership, Run
     from support.singer import Message
-    from target_automate.journal_queries import JournalQueries
+    from target_automate.journal.queries import JournalQueries
 
 _names: t.Final = itertools.count(1)
 

@@ -9,8 +9,8 @@ import typing as t
 from automate_api import settings
 from automate_api.config import ApiConfig
 from target_automate import config
-from target_automate.intents import State
-from target_automate.run import Run, open_run
+from target_automate.journal.intents import State
+from target_automate.running.run import Run, open_run
 from target_automate.target import TargetAutomate
 
 if t.TYPE_CHECKING:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from support.intents import intent
 
-from target_automate.approvals import Approvals, problem
+from target_automate.checks.approvals import Approvals, problem
 
 DEAL: t.Final = {
     "referenceId": "web-1",

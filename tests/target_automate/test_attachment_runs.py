@@ -12,10 +12,10 @@ from support.upload_host import Answer, UploadHost
 
 from automate_api import retry
 from automate_api.errors import TryLaterError, UnreachableError
-from target_automate.attachments import ATTEMPTS
-from target_automate.breaker import LEFT
-from target_automate.intents import Cause, State
-from target_automate.sinks import by_object
+from target_automate.journal.intents import Cause, State
+from target_automate.sending.attachments import ATTEMPTS
+from target_automate.sending.breaker import LEFT
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,21 +11,21 @@ from support.clock import START, FakeClock
 from support.intents import AT, new
 
 from automate_api.errors import NotEntitledError
-from target_automate import identity
-from target_automate.changes import GONE, NO_LINE, PASSED, UNCHANGED, UNSEEN, Changes
-from target_automate.comparing import differences, lasting, says, told
-from target_automate.intents import Cause, State
-from target_automate.lookup import CannotLookUpError
-from target_automate.references import lane_of
-from target_automate.sinks import by_object
-from target_automate.steps import Desk, Later, Ready, Settled, body_of, guarded
-from target_automate.visibility import Visibility
+from target_automate.checks.changes import GONE, NO_LINE, PASSED, UNCHANGED, UNSEEN, Changes
+from target_automate.checks.comparing import differences, lasting, says, told
+from target_automate.checks.lookup import CannotLookUpError
+from target_automate.checks.references import lane_of
+from target_automate.checks.visibility import Visibility
+from target_automate.journal import identity
+from target_automate.journal.intents import Cause, State
+from target_automate.sending.steps import Desk, Later, Ready, Settled, body_of, guarded
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from support.listing import Lists, Record
 
-    from target_automate.intents import Intent
-    from target_automate.journal import Journal
+    from target_automate.journal.intents import Intent
+    from target_automate.journal.journal import Journal
 
 CANARY: t.Final = "Plantania Quorndon"
 NOON: t.Final = "2026-09-21T12:00:00Z"

@@ -9,8 +9,8 @@ import pytest
 from proof.checker import Verdict, judge
 from support.intents import journal_at
 
-from target_automate.intents import Cause, State
-from target_automate.journal import NewIntent
+from target_automate.journal.intents import Cause, State
+from target_automate.journal.journal import NewIntent
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from target_automate import identity, sinks
+from target_automate.journal import identity
+from target_automate.sinks import table as sinks
 
 if t.TYPE_CHECKING:
-    from target_automate.declarations import SinkDeclaration
+    from target_automate.sinks.declarations import SinkDeclaration
 
 CUSTOMERS, DEALS, APPOINTMENTS = sinks.SINKS[:3]
 APPOINTMENT = {

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from target_automate.intents import OPEN, PASSING, Cause, Head, Meaning, State, meaning
+from target_automate.journal.intents import OPEN, PASSING, Cause, Head, Meaning, State, meaning
 
 
 def head(state: State, content: str, sequence: int = 1) -> Head:

@@ -10,9 +10,8 @@ import typing as t
 import pytest
 from support.intents import AT, TENANT, new
 
-from target_automate import journal_file
-from target_automate.intents import State
-from target_automate.journal_file import (
+from target_automate.journal import file as journal_file
+from target_automate.journal.file import (
     APPLICATION_ID,
     CHECK,
     FORMAT,
@@ -21,14 +20,15 @@ from target_automate.journal_file import (
     open_journal,
     read_journal,
 )
-from target_automate.journal_queries import JournalError
-from target_automate.sealing import SALT_BYTES, KeySeal, NoSeal
+from target_automate.journal.intents import State
+from target_automate.journal.queries import JournalError
+from target_automate.journal.sealing import SALT_BYTES, KeySeal, NoSeal
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from target_automate.journal_queries import JournalQueries
-    from target_automate.sealing import Seal
+    from target_automate.journal.queries import JournalQueries
+    from target_automate.journal.sealing import Seal
 
 KEY: t.Final = "a long enough key"
 JOURNAL_ID: t.Final = "6f1f4b6e-0d6c-4d1c-9a53-0d0f3f4a8f10"

@@ -7,13 +7,13 @@ import typing as t
 import pytest
 from support.intents import AT, new
 
-from target_automate import identity
-from target_automate.intents import State
-from target_automate.references import lane_of
-from target_automate.sinks import by_object
+from target_automate.checks.references import lane_of
+from target_automate.journal import identity
+from target_automate.journal.intents import State
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 Named: t.TypeAlias = tuple[str, dict[str, t.Any]]
 

@@ -9,8 +9,8 @@ from support.listing import NOW, Lists
 
 from automate_api.client import Answer
 from automate_api.errors import NotEntitledError, NotOfferedError, ProtocolError, TryLaterError
-from target_automate.lookup import LONGEST_PAGES, NONSENSE, READS, CannotLookUpError, holds
-from target_automate.sinks import by_object
+from target_automate.checks.lookup import LONGEST_PAGES, NONSENSE, READS, CannotLookUpError, holds
+from target_automate.sinks.table import by_object
 
 CUSTOMERS, DEALS, APPOINTMENTS = map(by_object, ("customers", "deals", "service_appointments"))
 VIN: t.Final = "1HGCM82633A004352"

@@ -11,9 +11,9 @@ from support.intents import new
 from support.running import finish, running, states
 
 from automate_api.errors import ProtocolError, UnsettledError
-from target_automate.changes import GONE, NO_LINE
-from target_automate.intents import Cause, State
-from target_automate.sinks import by_object
+from target_automate.checks.changes import GONE, NO_LINE
+from target_automate.journal.intents import Cause, State
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
 
     from support.dms import Seen
 
-    from target_automate.intents import Intent
-    from target_automate.run import Run
+    from target_automate.journal.intents import Intent
+    from target_automate.running.run import Run
 
 STATUSES, PRICES, APPOINTMENTS, INSPECTIONS = map(
     by_object,

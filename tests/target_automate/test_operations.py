@@ -9,9 +9,9 @@ from support.listing import NOW
 
 from automate_api.client import Answer, Client
 from automate_api.errors import NotOfferedError
-from target_automate.operations import Operations
-from target_automate.outcomes import Kind
-from target_automate.sinks import by_object
+from target_automate.sending.operations import Operations
+from target_automate.sending.outcomes import Kind
+from target_automate.sinks.table import by_object
 
 DEALS = by_object("deals")
 

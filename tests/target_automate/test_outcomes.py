@@ -9,11 +9,11 @@ import pytest
 
 from automate_api import replies
 from automate_api.retry import Trouble
-from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
-from target_automate.sinks import SINKS, by_object
+from target_automate.sending.outcomes import UNPROCESSED, Kind, Verdict, judge
+from target_automate.sinks.table import SINKS, by_object
 
 if t.TYPE_CHECKING:
-    from target_automate.declarations import SinkDeclaration
+    from target_automate.sinks.declarations import SinkDeclaration
 
 CUSTOMERS, DEALS, APPOINTMENTS = SINKS[:3]
 JSON: t.Final = "application/json"

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api import contract
-from target_automate import identity, sinks
-from target_automate.declarations import ABOUT
-from target_automate.payloads import Conformer, Invalid, Problem
+from target_automate.journal import identity
+from target_automate.records.payloads import Conformer, Invalid, Problem
+from target_automate.sinks import table as sinks
+from target_automate.sinks.declarations import ABOUT
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,12 @@ from support.dms import Canned, FakeDms
 from support.running import finish, running, states, target_values
 
 from automate_api.config import ApiConfig
-from target_automate import config, plan_file
-from target_automate.intents import Cause, State
-from target_automate.planning import open_planner
-from target_automate.push_plan import take_up
-from target_automate.sinks import by_object
+from target_automate import config
+from target_automate.journal.intents import Cause, State
+from target_automate.push import plan_file
+from target_automate.push.plan import take_up
+from target_automate.push.planning import open_planner
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if t.TYPE_CHECKING:
 
     from support.dms import Seen
 
-    from target_automate.plan_file import Plan
+    from target_automate.push.plan_file import Plan
 
 PRICES: t.Final = by_object("vehicle_prices")
 KEY: t.Final = "a key of sixteen characters"

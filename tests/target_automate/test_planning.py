@@ -12,19 +12,20 @@ from support.intents import new
 from support.running import target_values
 
 from automate_api.config import ApiConfig
-from target_automate import config, identity
-from target_automate.intents import State
-from target_automate.journal_file import open_journal
-from target_automate.parts import tenant_of
-from target_automate.planning import Forecast, open_planner
-from target_automate.references import lane_of
-from target_automate.sinks import by_object
+from target_automate import config
+from target_automate.checks.references import lane_of
+from target_automate.journal import identity
+from target_automate.journal.file import open_journal
+from target_automate.journal.intents import State
+from target_automate.push.planning import Forecast, open_planner
+from target_automate.running.parts import tenant_of
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_automate.plan_file import Plan
+    from target_automate.push.plan_file import Plan
 
 NOON: t.Final = "2026-09-21T12:00:00Z"
 DEAL: t.Final = {"dealId": "deal_1", "status": "contracted", "updatedAt": NOON}

@@ -8,8 +8,7 @@ import pytest
 from support.intents import AT, intent, new
 
 from automate_api.errors import NotEntitledError
-from target_automate.intents import OPEN, Cause, State
-from target_automate.references import (
+from target_automate.checks.references import (
     MERGES,
     Found,
     Pending,
@@ -18,12 +17,13 @@ from target_automate.references import (
     Resolution,
     parent_of,
 )
-from target_automate.sinks import by_object
+from target_automate.journal.intents import OPEN, Cause, State
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from support.listing import Lists
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 DEALS, STATUSES, PRICES, CHANGES, ORDERS = map(
     by_object,

@@ -8,12 +8,12 @@ import pytest
 from support.intents import AT, new
 
 from automate_api import contract
-from target_automate import replays
-from target_automate.intents import Cause, State
-from target_automate.records import Records
+from target_automate.journal.intents import Cause, State
+from target_automate.push import replays
+from target_automate.records.records import Records
 
 if t.TYPE_CHECKING:
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 
 def records(journal: Journal) -> Records:

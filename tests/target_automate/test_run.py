@@ -10,9 +10,9 @@ from support.dms import Canned, FakeDms
 from support.running import finish, running, states
 
 from automate_api.errors import RequestRefusedError, TryLaterError, UnsettledError
-from target_automate.intents import Brief, State
-from target_automate.sinks import by_object
-from target_automate.watermark import NOTHING
+from target_automate.journal.intents import Brief, State
+from target_automate.running.watermark import NOTHING
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,21 +16,24 @@ from proof.crashes import Yard, struck
 
 from automate_api import replies
 from automate_sandbox.instants import parse
-from target_automate import identity, records, sending, sinks
-from target_automate.attachments import Attachments
-from target_automate.changes import Changes
-from target_automate.intents import State
-from target_automate.journal import Journal
-from target_automate.settlement import Settlement
-from target_automate.statuses import Machine
-from target_automate.watermark import Stretch, Watermark
+from target_automate.checks.changes import Changes
+from target_automate.journal import identity
+from target_automate.journal.intents import State
+from target_automate.journal.journal import Journal
+from target_automate.records import records
+from target_automate.running.watermark import Stretch, Watermark
+from target_automate.sending import senders
+from target_automate.sending.attachments import Attachments
+from target_automate.sending.settlement import Settlement
+from target_automate.sinks import table as sinks
+from target_automate.sinks.statuses import Machine
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_automate.declarations import SinkDeclaration
-    from target_automate.settlement import Attempt
-    from target_automate.steps import Step
+    from target_automate.sending.settlement import Attempt
+    from target_automate.sending.steps import Step
+    from target_automate.sinks.declarations import SinkDeclaration
 
 Without: t.TypeAlias = t.ContextManager[object]
 
@@ -86,7 +89,7 @@ def resending_instead_of_parking() -> Without:
     def eager(name: str) -> SinkDeclaration:
         return dataclasses.replace(sinks.by_object(name), unknown="resend")
 
-    return mock.patch("target_automate.courier.by_object", eager)
+    return mock.patch("target_automate.sending.courier.by_object", eager)
 
 
 def state_before_settled() -> Without:
@@ -101,7 +104,7 @@ def nothing_seen_is_kept() -> Without:
 
 def no_guard_in_the_call() -> Without:
     """The DMS is not told what a change was decided on."""
-    return mock.patch.object(sending, "guarded", lambda body, *_: dict(body))
+    return mock.patch.object(senders, "guarded", lambda body, *_: dict(body))
 
 
 def nothing_read_back() -> Without:

@@ -8,8 +8,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from target_automate.intents import Brief, State
-from target_automate.schedule import Item, Schedule
+from target_automate.journal.intents import Brief, State
+from target_automate.running.schedule import Item, Schedule
 
 RANKS: t.Final = {"customers": 0, "deals": 1, "service_appointments": 2, "deal_statuses": 4}
 

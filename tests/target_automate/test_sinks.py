@@ -11,16 +11,16 @@ from automate_api import contract
 from automate_api.config import ApiConfig
 from automate_api.errors import ConfigError
 from automate_api.settings import resolve
-from target_automate import sinks
 from target_automate.config import PROGRAM
-from target_automate.declarations import ABOUT
-from target_automate.entities import ENTITIES
-from target_automate.parts import paths_of
+from target_automate.running.parts import paths_of
+from target_automate.sinks import table as sinks
+from target_automate.sinks.declarations import ABOUT
+from target_automate.sinks.entities import ENTITIES
 from target_automate.target import TargetAutomate
 
 if t.TYPE_CHECKING:
-    from target_automate.declarations import SinkDeclaration
-    from target_automate.entities import Entity
+    from target_automate.sinks.declarations import SinkDeclaration
+    from target_automate.sinks.entities import Entity
 
 API = contract.load()
 FOUNDERS = ["customers", "deals", "service_appointments", "repair_orders"]

@@ -12,12 +12,12 @@ import pytest
 
 from automate_api import contract
 from automate_sandbox import appointment_writes, deal_writes, order_writes
-from target_automate import statuses
+from target_automate.sinks import statuses
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_automate.statuses import Machine
+    from target_automate.sinks.statuses import Machine
 
     Steps: t.TypeAlias = Mapping[str, tuple[str, ...]]
 

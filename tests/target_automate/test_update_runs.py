@@ -12,9 +12,9 @@ from support.intents import new
 from support.running import finish, running, states
 
 from automate_api.errors import NotEntitledError, UnsettledError
-from target_automate.intents import Cause, State
-from target_automate.settlement import CONFLICTS
-from target_automate.sinks import by_object
+from target_automate.journal.intents import Cause, State
+from target_automate.sending.settlement import CONFLICTS
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
 
     from support.dms import Seen
 
-    from target_automate.intents import Intent
-    from target_automate.run import Run
+    from target_automate.journal.intents import Intent
+    from target_automate.running.run import Run
 
 STATUSES, PRICES, DEALS = map(by_object, ("deal_statuses", "vehicle_prices", "deals"))
 STEP: t.Final = "POST /deals/deal_1/status"
