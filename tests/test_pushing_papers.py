@@ -27,7 +27,7 @@ Record: t.TypeAlias = dict[str, t.Any]
 def shown_records(paper: str) -> list[tuple[str, Record]]:
     """Return the records that a paper shows as files of an outbox, each with its stream."""
     text = (ROOT / paper).read_text("utf-8")
-    files = re.findall(r"^\$ cat outbox/(\w+)\.jsonl\n((?:\{.*\}\n)+)", text, re.MULTILINE)
+    files = re.findall(r"^\$ cat outbox/(?:\d-)?(\w+)\.jsonl\n((?:\{.*\}\n)+)", text, re.MULTILINE)
     return [
         (name, json.loads(line, parse_float=Decimal))
         for name, lines in files

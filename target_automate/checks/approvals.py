@@ -7,14 +7,16 @@
 
 `when` is an expression over the fields of the call, as in stream maps, None where the record does
 not give one; over `dms`, the record that is to be changed as the DMS holds it; and over `rows`, the
-number of records of the object that this run would send, this one included. Without `when` every
-record of the object is held. A rule that cannot be decided holds the record, too.
+number of records of the object in this run so far that would be sent, this one included. Without
+`when` every record of the object is held. A rule that cannot be decided holds the record, too; and
+what a rule has held, it holds until it is approved, or until the rule is gone.
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import functools
 import threading
 import typing as t
@@ -24,6 +26,7 @@ from decimal import Decimal
 import simpleeval
 
 from automate_api import contract
+from target_automate.journal.intents import State
 from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
@@ -33,6 +36,8 @@ if t.TYPE_CHECKING:
 
 ROWS: t.Final = "rows"
 DMS: t.Final = "dms"
+HELD: t.Final = "`approvals` holds it: "
+EVERY: t.Final = "every one of them is to be approved"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class Rule:
     object: str
     when: str | None
 
+    def is_of(self, intent: Intent) -> bool:
+        """Tell whether an intent that waits is held by this rule."""
+        reason = EVERY if self.when is None else f"`{self.when}`"
+        return (intent.reason or "").startswith(HELD + reason)
+
     def holds(
         self, payload: Mapping[str, t.Any], rows: int, record: Mapping[str, t.Any] | None = None
     ) -> str | None:
@@ -58,7 +68,7 @@ class Rule:
             record: What the DMS holds, where it changes something.
         """
         if self.when is None:
-            return "every one of them is to be approved"
+            return EVERY
         names = {**_fields(self.object), **payload, ROWS: rows, DMS: record}
         evaluator = simpleeval.EvalWithCompoundTypes(names=names)
         evaluator.nodes[ast.Constant] = _exact
@@ -96,10 +106,13 @@ class Approvals:
                 self._counted.add(intent.id)
                 self._rows[intent.object] += 1
             rows = self._rows[intent.object]
-        rules = (rule for rule in self._rules if rule.object == intent.object)
+        rules = [rule for rule in self._rules if rule.object == intent.object]
+        if intent.state is State.WAITING_APPROVAL and any(rule.is_of(intent) for rule in rules):
+            # Held by the rule before: that other records have gone meanwhile approves nothing.
+            return intent.reason
         reasons = (rule.holds(intent.payload, rows, record) for rule in rules)
         reason = next((reason for reason in reasons if reason), None)
-        return f"`approvals` holds it: {reason}" if reason else None
+        return f"{HELD}{reason}" if reason else None
 
 
 @functools.cache
@@ -116,10 +129,27 @@ def _exact(node: ast.Constant) -> object:
     return Decimal(repr(node.value)) if isinstance(node.value, float) else node.value
 
 
-def problem(expression: str) -> str | None:
-    """Tell what is wrong with the form of an expression; None when nothing is."""
+def problem(object_name: str, expression: str) -> str | None:
+    """Tell what is wrong with an expression; None when nothing is.
+
+    Args:
+        object_name: Whose records it is about.
+        expression: As in `when`.
+    """
     try:
-        ast.parse(expression.strip(), mode="eval")
+        tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
         return f"an expression ({error.__class__.__name__})"
+    known = {*_fields(object_name), ROWS, DMS, *simpleeval.DEFAULT_NAMES}
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    made = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in known | made and node not in called:
+            nearest = difflib.get_close_matches(node.id, known, 1)
+            hint = f"; is `{nearest[0]}` meant?" if nearest else ""
+            return f"over fields of {object_name}, `rows` and `dms`, not `{node.id}`{hint}"
     return None

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from target_automate.sinks.declarations import SinkDeclaration
 
 GONE: t.Final = "the DMS has no such record"
-NO_LINE: t.Final = "the DMS's record has no such line, or several"
+NO_LINE: t.Final = "the DMS's record has no such line, or several; it has "
 UNSEEN: t.Final = "the DMS does not show yet what was written before"
 UNCHANGED: t.Final = "unchanged: the DMS holds it already"
 SEEN: t.Final = "seen"
@@ -72,7 +72,7 @@ class Changes:
             return self.desk.again(intent, State.PLANNED, seconds, reason=UNSEEN)
         view = None if record is None else View.of(intent, sink, dms_id, record)
         if view is None or not view.there:
-            reason = GONE if view is None else NO_LINE
+            reason = GONE if view is None else f"{NO_LINE}{view.lines}"
             return self.desk.move(intent, State.REJECTED, cause=Cause.PARENT, reason=reason)
         if self._is_done(view):
             return self._settle(view)

@@ -203,7 +203,9 @@ def digest_of(journal: Journal, entity: Entity, own_id: str) -> bytes:
     return journal.seal.digest(entity.name, key)
 
 
-def _missing(entity: Entity) -> Pending:
+def _missing(entity: Entity) -> Pending | Refused:
+    if founder(entity.name) is None:
+        return Refused(f"the DMS has no such {entity.noun}, and no sink makes one")
     return Pending(f"neither the journal nor the DMS knows its {entity.noun}")
 
 

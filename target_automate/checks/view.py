@@ -26,6 +26,11 @@ if t.TYPE_CHECKING:
     from target_automate.sinks.declarations import Change, SinkDeclaration
 
 
+_LONGEST_CODE: t.Final = 12
+_MOST_CODES: t.Final = 26
+"""Of the lines of a record, for a person."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class View:
     """A change and the record that it is about.
@@ -82,6 +87,18 @@ class View:
     def told(self) -> str:
         """What the record holds instead, for a person."""
         return told(self.there, self.wanted, self.record)
+
+    @property
+    def lines(self) -> str:
+        """What people call the lines of the record, for a person."""
+        line = self.change.line
+        items = self.record.get(line.array) if line else None
+        codes = [
+            str(item.get(line.alias))[:_LONGEST_CODE]
+            for item in (items if isinstance(items, list) else ())
+            if line and isinstance(item, dict)
+        ]
+        return ", ".join(codes[:_MOST_CODES]) or "none"
 
     @property
     def is_backwards(self) -> bool:

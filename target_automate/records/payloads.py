@@ -108,6 +108,7 @@ class Conformer:
             for name, field in schema["properties"].items()
             if field.get("required")
         }
+        self._ways = [name for way in schema.get("anyOf", ()) for name in way["required"]]
         self._reader = _Object(schema)
         self._validator = jsonschema_rs.validator_for(
             schema, mask="the value", validate_formats=True
@@ -144,7 +145,9 @@ class Conformer:
             for error in self._validator.iter_errors(body):
                 field, message = self._explained(error)
                 # What could not be taken is missing, too; to say so would be no second problem.
-                if not notes.hold(field):
+                ways = () if error.instance_path else self._ways
+                is_of_ways = isinstance(error.kind, _WAYS)
+                if not any(map(notes.hold, (field, *(ways if is_of_ways else ())))):
                     notes.add(field, message)
 
     def _check_reference(self, body: Body, notes: _Notes) -> None:
@@ -158,6 +161,14 @@ class Conformer:
                 neither = "neither it nor" if len(others) == 1 else "none of it,"
                 notes.add(first, f"required, but {neither} {', '.join(others)} is given")
             return
+        if self._declaration.operation == "upload":
+            for other in references:
+                if other is named or not other.is_in(body):
+                    continue
+                name = other.field if other.field in body else other.alias
+                notes.add(
+                    name, f"the file of one {other.entity.noun}, or of another record: not both"
+                )
         for name in named.beside:
             if name not in body and not notes.hold(name):
                 by = named.field if named.field in body else named.alias
@@ -175,8 +186,8 @@ class Conformer:
                 return field, f"expected one of {known}; got other {coercion.kind(error.instance)}"
             case kind if isinstance(kind, _WAYS):
                 ways = _at(self._schema, error.schema_path)
-                names = " or ".join(", ".join(way["required"]) for way in ways)
-                return field or ways[0]["required"][0], f"expected {names}"
+                names = [way["required"][0] for way in ways]
+                return field or names[0], f"expected {_how_many(kind)} of {', '.join(names)}"
         return field, error.message
 
 
@@ -305,7 +316,12 @@ def _spellings(name: str) -> frozenset[str]:
 
 def _near(one: str, other: str) -> bool:
     outer, inner = sorted((one, other), key=len)
-    return inner.startswith(outer) and inner[len(outer) :][:1] in {"", "."}
+    return inner.startswith(outer) and inner[len(outer) :][:1] in {"", ".", "["}
+
+
+def _how_many(kind: object) -> str:
+    at_least = isinstance(kind, jsonschema_rs.ValidationErrorKind.AnyOf)
+    return "at least one" if at_least else "exactly one"
 
 
 def _at(schema: Schema, path: Iterable[str | int]) -> list[Schema]:

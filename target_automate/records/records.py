@@ -7,10 +7,11 @@ import logging
 import typing as t
 from pathlib import Path
 
+from target_automate.checks.comparing import STATUS
 from target_automate.checks.preparation import BLOCKED, exists
 from target_automate.checks.references import lane_of, parent_of
 from target_automate.journal import identity
-from target_automate.journal.intents import Brief, Cause, Meaning, State, meaning
+from target_automate.journal.intents import OPEN, Brief, Cause, Meaning, State, meaning
 from target_automate.journal.journal import NewIntent
 from target_automate.records.files import FileFacts, UnusableFileError
 from target_automate.records.payloads import Conformer, Invalid
@@ -142,6 +143,8 @@ class Records:
             acked = journal.acked(sink.object, digest)
             parked = journal.parked(sink.object, digest)
         what = meaning(sink.operation, reading.content_hash, newest, acked=acked, parked=parked)
+        if what is Meaning.NEW and newest is not None and self._was_taken(sink, reading, newest):
+            what = Meaning.UNCHANGED
         if what is Meaning.UNCHANGED:
             return Kept(Brief(0, sink.object, digest, reading.lane, State.DROPPED), is_new=False)
         if what is Meaning.SAME and newest is not None:
@@ -163,6 +166,26 @@ class Records:
         )
         intent_id = add_behind(journal, newest, new, at)
         return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
+
+    def _was_taken(self, sink: SinkDeclaration, reading: Reading, newest: Head) -> bool:
+        """Tell whether a record is a change that was made before: its feed has begun anew.
+
+        That is a step that a record takes but once, or one whose successor is still open; and a
+        record that says of which version of the DMS's it was made.
+        """
+        change = sink.change
+        if change is None or reading.problem is not None:
+            return False
+        status = reading.payload.get(STATUS) if change.machine else None
+        recurs = change.machine is not None and change.machine.recurs(status)
+        is_step = status is not None and (not recurs or newest.state in OPEN)
+        if not is_step and not (change.version and change.version in reading.payload):
+            return False
+        digest = self._journal.seal.digest(sink.object, reading.business_key)
+        return any(
+            head.state is State.ACKED and head.content_hash == reading.content_hash
+            for head in self._journal.heads(sink.object, digest)
+        )
 
     def _there_again(self, newest: Head, reading: Reading, at: float) -> State:
         """Plan anew what was rejected for its file, which is there now, if elsewhere."""

@@ -46,6 +46,10 @@ class Machine:
         rung = self._rung(now)
         return rung is not None and rung == self._rung(wanted)
 
+    def recurs(self, status: object) -> bool:
+        """Tell whether a record may come to a status again: another one is on its rung."""
+        return any(status in rung and len(rung) > 1 for rung in self.order)
+
     def _rung(self, status: str) -> int | None:
         return next((rung for rung, names in enumerate(self.order) if status in names), None)
 

@@ -232,7 +232,7 @@ def test_a_repair_order_is_led_from_its_appointment_to_the_books_in_one_pipe(
             "repair_orders", externalId=key, appointmentExternalId=key, odometerIn=41200
         ),
         pushing.record(
-            "repair_order_inspections", repairOrderExternalId=key, lineCode="1", inspection=results
+            "repair_order_inspections", repairOrderExternalId=key, lineCode="A", inspection=results
         ),
         *showroom.work("in_progress", "completed", "closed"),
     ]

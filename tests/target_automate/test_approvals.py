@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import pytest
 from support.intents import intent
 
 from target_automate.checks.approvals import Approvals, problem
+from target_automate.journal.intents import State
 
 DEAL: t.Final = {
     "referenceId": "web-1",
@@ -150,10 +152,37 @@ def test_rows_are_the_records_of_the_object_in_this_run_each_counted_once() -> N
 
 @pytest.mark.parametrize("expression", ["", "a >", "x = 1", "import os", "a\x00b"])
 def test_what_is_no_expression_is_refused_with_the_settings(expression: str) -> None:
-    assert (said := problem(expression))
+    assert (said := problem("deals", expression))
     assert said.startswith("an expression")
 
 
-@pytest.mark.parametrize("expression", ["a > 1", "  rows > 5000 ", "not a and (b or c)"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "salePrice > 1",
+        "  rows > 5000 ",
+        "not vin and (listPrice or comments)",
+        "salePrice < dms.salePrice * 0.9",
+        "int(salePrice) in [n for n in (1, 2)]",
+    ],
+)
 def test_an_expression_is_taken(expression: str) -> None:
-    assert problem(expression) is None
+    assert problem("vehicle_prices", expression) is None
+
+
+def test_a_name_that_no_record_has_is_refused_with_the_settings() -> None:
+    said = problem("vehicle_prices", "saleprice > 1")
+    assert said is not None
+    assert said.endswith("not `saleprice`; is `salePrice` meant?")
+
+
+def test_what_a_rule_has_held_it_holds_until_it_is_approved_or_the_rule_is_gone() -> None:
+    """That other records have gone meanwhile approves nothing: a new run counts from one."""
+    rules = [{"object": "deals", "when": "rows > 1"}]
+    first = Approvals(rules)
+    first.holds(intent("deals", id=1))
+    reason = first.holds(intent("deals", id=2))
+    waits = intent("deals", id=2, state=State.WAITING_APPROVAL, reason=reason)
+    assert Approvals(rules).holds(waits) == reason
+    assert Approvals(rules).holds(dataclasses.replace(waits, approved=True)) is None
+    assert Approvals([{"object": "deals", "when": "rows > 9"}]).holds(waits) is None

@@ -603,7 +603,7 @@ def test_a_line_that_the_order_does_not_have_rejects_its_change(
     intent = office.intent("repair_order_inspections", **payload)
     assert office.prepare(intent) == Settled(State.REJECTED)
     kept = office.journal.get(intent.id)
-    assert (kept.cause, kept.reason) == (Cause.PARENT, NO_LINE)
+    assert (kept.cause, kept.reason) == (Cause.PARENT, f"{NO_LINE}A, B")
 
 
 def test_a_line_that_is_named_by_its_code_is_sent_by_its_id(office: Office) -> None:

@@ -287,7 +287,7 @@ def test_a_line_code_that_an_order_has_twice_names_no_line(
         run.take(INSPECTIONS, {"repairOrderId": "ro_1", "lineCode": "A", "inspection": green})
         finish(run)
         (found,) = kept(run)
-        assert (found.state, found.reason) == (State.REJECTED, NO_LINE)
+        assert (found.state, found.reason) == (State.REJECTED, f"{NO_LINE}A, A")
 
 
 def test_a_clock_that_is_set_back_a_day_is_not_waited_for(

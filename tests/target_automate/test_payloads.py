@@ -553,7 +553,7 @@ def test_what_the_dms_is_thought_to_hold_need_not_be_said(name: str) -> None:
         (
             "vehicle_prices",
             {"listPrice": None, "salePrice": None, "comments": " "},
-            [Problem("listPrice", "expected listPrice or salePrice or comments")],
+            [Problem("listPrice", "expected at least one of listPrice, salePrice, comments")],
         ),
         (
             "vehicle_prices",
@@ -570,7 +570,11 @@ def test_what_the_dms_is_thought_to_hold_need_not_be_said(name: str) -> None:
         (
             "appointment_changes",
             {"appointmentTime": None, "advisorId": None, "status": None},
-            [Problem("appointmentTime", "expected appointmentTime or advisorId or status")],
+            [
+                Problem(
+                    "appointmentTime", "expected at least one of appointmentTime, advisorId, status"
+                )
+            ],
         ),
         ("deal_statuses", {"status": None}, [Problem("status", "required, but not given")]),
         (
@@ -593,7 +597,7 @@ def test_what_the_dms_is_thought_to_hold_need_not_be_said(name: str) -> None:
         (
             "vehicle_photos",
             {"photos": [{"url": "https://a.example/1.jpg", "attachmentId": "att_1"}]},
-            [Problem("photos[0]", "expected url or attachmentId")],
+            [Problem("photos[0]", "expected exactly one of url, attachmentId")],
         ),
         ("vehicle_photos", {"photos": None}, [Problem("photos", "required, but not given")]),
         (
@@ -601,7 +605,7 @@ def test_what_the_dms_is_thought_to_hold_need_not_be_said(name: str) -> None:
             {"lineId": None, "inspection": "fine"},
             [
                 Problem("inspection", "expected an array, got text"),
-                Problem("lineId", "expected lineId or lineCode"),
+                Problem("lineId", "expected at least one of lineId, lineCode"),
             ],
         ),
         ("attachments", {"path": ""}, [Problem("path", "required, but not given")]),
@@ -706,3 +710,12 @@ def test_a_record_of_nothing_but_canaries_has_problems_without_them() -> None:
 
     assert len(found) >= len(RECORDS["deals"])
     assert CANARY not in str(found)
+
+
+def test_a_file_belongs_to_one_record() -> None:
+    record = {"dealReferenceId": "web-1", "vin": "1HGCM82633A004352", "path": "a.pdf"}
+    with pytest.raises(Invalid) as invalid:
+        CONFORMERS["attachments"].conform(record)
+    assert invalid.value.problems == (
+        Problem("vin", "the file of one vehicle, or of another record: not both"),
+    )

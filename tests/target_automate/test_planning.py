@@ -126,7 +126,7 @@ def test_a_step_that_was_taken_before_is_shown_as_nothing_to_do(plans: Plans) ->
     plans.acked(*status("contracted"), sequence=2)
     plan, (forecast,) = plans.of(status("pending"))
     assert (forecast.action, plan.writes) == ("no-op", [])
-    assert forecast.note == "DROPPED: unchanged: it was there before, and the DMS is further on"
+    assert forecast.note == "unchanged"
 
 
 @pytest.mark.parametrize(

@@ -514,3 +514,41 @@ def test_an_unknown_change_that_is_never_seen_to_arrive_is_parked_for_a_person(
         with pytest.raises(UnsettledError, match="1 parked"):
             finish(run)
         assert states(run) == [State.PARKED]
+
+
+def test_a_feed_that_begins_anew_behind_a_step_that_waits_adds_nothing(
+    dms: Holding, clock: FakeClock, tmp_path: Path
+) -> None:
+    rule = [{"object": "deal_statuses", "when": "status == 'delivered'"}]
+    for _ in range(3):
+        with running(dms, clock, tmp_path, approvals=rule) as run:
+            run.recover()
+            for status in ("contracted", "delivered"):
+                run.take(STATUSES, step(status))
+            finish(run)
+            assert states(run) == [State.ACKED, State.WAITING_APPROVAL]
+    assert len(dms.sent(STEP)) == 1
+
+
+def test_steps_of_a_feed_that_begins_anew_are_known_without_a_question(
+    dms: Holding, clock: FakeClock, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with running(dms, clock, tmp_path) as run:
+            for status in ("contracted", "delivered"):
+                run.take(STATUSES, step(status))
+            finish(run)
+            assert states(run) == [State.ACKED, State.ACKED]
+    assert len(dms.sent(STEP)) == 2
+    assert len(dms.calls("GET", "/deals/deal_1")) == 2
+
+
+def test_a_vehicle_that_the_dms_does_not_know_rejects_its_price(
+    dms: Holding, clock: FakeClock, tmp_path: Path
+) -> None:
+    with running(dms, clock, tmp_path, max_reject_percent=100) as run:
+        run.take(PRICES, {"vin": "1M8GDM9AXKP042788", "salePrice": 27000})
+        finish(run)
+        found = the_one(run)
+    assert (found.state, found.cause) == (State.REJECTED, Cause.PARENT)
+    assert found.reason == "the DMS has no such vehicle, and no sink makes one"
