@@ -41,7 +41,7 @@ CREATES ?= 2000
 KILLS ?= 30
 KEYS ?= honoured
 
-chaos: $(UV)  ## Writes through faults and SIGKILLs, judged: CREATES= KILLS= SEED= KEYS=honoured|ignored
+chaos: $(UV)  ## Creates, changes and files through faults and SIGKILLs, judged: CREATES= KILLS= SEED= KEYS=honoured|ignored
 	@PYTHONPATH=tests $(UV) run python -m proof.chaos --creates $(CREATES) --kills $(KILLS) --seed $(SEED) --keys $(KEYS)
 
 bench: $(UV)  ## How fast is read and loaded, beside other tools; QUICK=1 within a minute

@@ -23,7 +23,10 @@ GROUPS: t.Final = {
         "Compare a sample of the DMS's records with the contract.",
     ),
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),
-    "push": ("target_automate.push:push", "Plan, approve and settle what is written to the DMS."),
+    "push": (
+        "target_automate.push.group:push",
+        "Plan, approve and settle what is written to the DMS.",
+    ),
     "reference": (
         "automate_dms.reference:reference",
         "Write the pages about streams, settings and exit codes.",

@@ -7,13 +7,13 @@ import typing as t
 
 from automate_dms.reference_fields import inside, kind, values
 from automate_dms.reference_markdown import code, table
-from target_automate.record_schemas import record_schema
+from target_automate.records.schemas import record_schema
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from automate_api.contract import Contract, Schema
-    from target_automate.declarations import SinkDeclaration
+    from target_automate.sinks.declarations import SinkDeclaration
 
 TARGET: t.Final = "the target"
 """Origin of a field that the API does not know: what it stands for is sent."""

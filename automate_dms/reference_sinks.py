@@ -6,15 +6,15 @@ import typing as t
 
 from automate_dms.reference_markdown import GENERATED, code, facts, page, paragraph, table
 from automate_dms.reference_sink_fields import TARGET, fields_table
-from target_automate.declarations import ABOUT as REFERENCE
-from target_automate.sinks import SINKS
+from target_automate.sinks.declarations import ABOUT as REFERENCE
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from automate_api.contract import Contract, Schema
-    from target_automate.declarations import Change, Reference, SinkDeclaration
-    from target_automate.statuses import Machine
+    from target_automate.sinks.declarations import Change, Reference, SinkDeclaration
+    from target_automate.sinks.statuses import Machine
 
 ABOUT: t.Final = (
     "What `target-automate` takes. A stream goes to the sink that has its name, in any case and "

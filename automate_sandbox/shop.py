@@ -150,7 +150,7 @@ def _fitting(vin: str, today: dt.date) -> Row:
 def _inspection() -> Row:
     return {
         "repair_order_external_id": _visit(1),
-        "line_code": "1",
+        "line_code": "A",
         "inspection": [
             {"item": "Roof rack torque", "result": "green"},
             {"item": "Tire pressure", "result": "yellow", "note": "Set to 35 psi"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from target_automate import approvals
+from target_automate.checks import approvals
 from target_automate.paths import JOURNAL_SETTINGS
-from target_automate.sinks import SINKS
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,6 +144,6 @@ def problems(values: Mapping[str, t.Any]) -> list[str]:
     if not _HEADER.fullmatch(values.get("idempotency_header", "Idempotency-Key")):
         found.append("`idempotency_header` must be the name of a header")
     for number, rule in enumerate(values.get("approvals") or ()):
-        if problem := approvals.problem(rule.get("when", "True")):
+        if problem := approvals.problem(rule["object"], rule.get("when", "True")):
             found.append(f"`approvals.{number}.when` must be {problem}")
     return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typing as t
 
 from automate_singer.metrics_file import Measure, of_each, of_requests
-from target_automate.intents import OPEN, State
+from target_automate.journal.intents import OPEN, State
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_automate.run import Run
+    from target_automate.running.run import Run
 
 PREFIX: t.Final = "automate_target"
 

@@ -13,7 +13,7 @@ from automate_api.errors import ConfigError
 from automate_singer import inputs
 from automate_singer.sdk_seams import PlainStream
 from automate_singer.tap import CommandTap
-from target_automate.journal_file import NoJournalError, read_journal
+from target_automate.journal.file import NoJournalError, read_journal
 from target_automate.paths import JOURNAL_SETTINGS, journal_path
 
 if t.TYPE_CHECKING:
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from singer_sdk import Stream
     from singer_sdk.helpers.types import Context, Record
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 TEXT: t.Final = {"type": ["string", "null"]}
 COUNT: t.Final = {"type": ["integer", "null"]}

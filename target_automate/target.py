@@ -17,12 +17,12 @@ from automate_api.config import REQUIRED, SETTINGS, ApiConfig
 from automate_api.errors import AutomateError
 from automate_singer.metrics_file import METRICS_SETTINGS
 from automate_singer.sdk_seams import PipeTarget
-from target_automate import config, measures, sinks
-from target_automate.declarations import SinkDeclaration
-from target_automate.report import Report
-from target_automate.run import Run, open_run
-from target_automate.sinks import SINKS
-from target_automate.watermark import NOTHING
+from target_automate import config, measures
+from target_automate.running.report import Report
+from target_automate.running.run import Run, open_run
+from target_automate.running.watermark import NOTHING
+from target_automate.sinks.declarations import SinkDeclaration
+from target_automate.sinks.table import SINKS, find
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -97,7 +97,7 @@ class TargetAutomate(PipeTarget[SinkDeclaration]):
     def route(self, stream_map: StreamMap) -> SinkDeclaration | None:
         """Find what takes a stream; warn once about a stream that nothing takes."""
         name = stream_map.stream_alias
-        sink = sinks.find(name)
+        sink = find(name)
         if sink is None and name not in self._skipped:
             self._skipped.add(name)
             known = ", ".join(declaration.object for declaration in SINKS)

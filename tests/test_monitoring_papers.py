@@ -19,7 +19,7 @@ from automate_singer.metrics_file import KEPT, MetricsFile
 from tap_automate.reporting import measures as of_tap
 from tap_automate.reporting.progress import Progress
 from target_automate import measures as of_target
-from target_automate.tally import Tally
+from target_automate.running.tally import Tally
 from target_warehouse import measures as of_warehouse
 from target_warehouse.freshness import Freshness
 
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from automate_singer.metrics_file import Measure
-    from target_automate.run import Run
+    from target_automate.running.run import Run
 
 PAPER = "docs/monitoring.md"
 

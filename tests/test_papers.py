@@ -14,9 +14,9 @@ from automate_dms.main import automate_dms
 from tap_automate.streams import STREAMS
 from tap_automate.tap import TapAutomate
 from tap_outbox.tap import TapOutbox
-from target_automate.declarations import ABOUT
 from target_automate.results_tap import TapAutomateResults
-from target_automate.sinks import SINKS
+from target_automate.sinks.declarations import ABOUT
+from target_automate.sinks.table import SINKS
 from target_automate.target import TargetAutomate
 from target_warehouse.target import TargetWarehouse
 

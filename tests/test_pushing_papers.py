@@ -12,11 +12,11 @@ from support.papers import ROOT, code, readme_section, table
 
 from automate_api import contract
 from target_automate import config
-from target_automate.approvals import Rule
+from target_automate.checks.approvals import Rule
 from target_automate.config import TARGET_SETTINGS
-from target_automate.intents import Cause
-from target_automate.payloads import Conformer
-from target_automate.sinks import SINKS, find
+from target_automate.journal.intents import Cause
+from target_automate.records.payloads import Conformer
+from target_automate.sinks.table import SINKS, find
 
 PUSHING = "docs/pushing.md"
 PAPERS = ("README.md", PUSHING)
@@ -27,7 +27,7 @@ Record: t.TypeAlias = dict[str, t.Any]
 def shown_records(paper: str) -> list[tuple[str, Record]]:
     """Return the records that a paper shows as files of an outbox, each with its stream."""
     text = (ROOT / paper).read_text("utf-8")
-    files = re.findall(r"^\$ cat outbox/(\w+)\.jsonl\n((?:\{.*\}\n)+)", text, re.MULTILINE)
+    files = re.findall(r"^\$ cat outbox/(?:\d-)?(\w+)\.jsonl\n((?:\{.*\}\n)+)", text, re.MULTILINE)
     return [
         (name, json.loads(line, parse_float=Decimal))
         for name, lines in files

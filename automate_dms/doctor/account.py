@@ -14,7 +14,7 @@ from automate_api.errors import (
 )
 from automate_api.tenant.operations import Operations
 from automate_dms.doctor.findings import Finding, Status, named
-from target_automate.sinks import SINKS
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from automate_api.config import ApiConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import typing as t
 from decimal import Decimal
 
@@ -77,7 +78,7 @@ def written_line(index: int, line: Record, op_code: Record, technician: str) -> 
     sold = min(max(Decimal(hours), LEAST_HOURS), MOST_HOURS)
     return {
         "lineId": f"L{index + 1:02d}",
-        "lineCode": f"{index + 1}",
+        "lineCode": string.ascii_uppercase[index % len(string.ascii_uppercase)],
         "opCode": line.get("opCode"),
         "opDescription": line.get("description") or op_code.get("description"),
         "payType": line.get("payType") or op_code.get("payType") or "customer_pay",

@@ -18,7 +18,7 @@ from automate_api.tenant.operations import operations_of
 from automate_api.tenant.overlay import CallOverlay, ResourceOverlay
 from automate_api.tenant.reading import CALL_KEYS, RESOURCE_KEYS, from_text, read
 from tap_automate.streams import STREAMS
-from target_automate.entities import ENTITIES
+from target_automate.sinks.entities import ENTITIES
 
 WHOLE = """
 resources:

@@ -13,12 +13,12 @@ from support.papers import code, readme_section, table
 from automate_api import contract
 from automate_api.contract import Contract
 from automate_dms.reference_sinks import sinks_page
-from target_automate.payloads import Conformer, Invalid
-from target_automate.record_schemas import COMPUTED
-from target_automate.sinks import SINKS
+from target_automate.records.payloads import Conformer, Invalid
+from target_automate.records.schemas import COMPUTED
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
-    from target_automate.declarations import SinkDeclaration
+    from target_automate.sinks.declarations import SinkDeclaration
 
 PAGE = "docs/reference/sinks.md"
 EVERY_SINK = pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.object)

@@ -12,9 +12,11 @@ from support.dealership import run
 
 from automate_api.errors import EXIT_AUTHENTICATION, EXIT_TRY_LATER, EXIT_UNSETTLED
 from proof.checker import Verdict, judge
+from proof.fates import unfinished
+from proof.kinds import DEALS
 from proof.pusher import Pusher
-from target_automate.intents import OPEN
-from target_automate.journal_file import read_journal
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import State
 
 if t.TYPE_CHECKING:
     import random
@@ -41,6 +43,8 @@ HASTE: t.Final = 0.85
 """The kills come a little sooner than evenly, so that the feed is not over before the last one."""
 REPLAYED: t.Final = 2000
 """Records that are fed once more where the feed is over before the last kill."""
+APPROVAL_SHARE: t.Final = 0.2
+"""Of the runs: after so many a manager approves what waits."""
 HISTORY_PAGE: t.Final = 10_000
 EXPECTED: t.Final = frozenset({0, 1, EXIT_AUTHENTICATION, EXIT_TRY_LATER, EXIT_UNSETTLED})
 """Exit codes after which a further run is the way on.
@@ -67,6 +71,7 @@ class Campaign:
         killed: How many there were.
         runs: Runs, killed ones included.
         state: The last STATE that was written.
+        approved: Ids of the deals that a manager has approved.
     """
 
     dealer: Dealership
@@ -78,6 +83,7 @@ class Campaign:
     killed: int = 0
     runs: int = 0
     state: int = 0
+    approved: set[str] = dataclasses.field(default_factory=set)
     _over: bool = False
     """Whether the feed was over before the last kill: what comes again is mostly not sent."""
     _told: float = 0.0
@@ -100,6 +106,8 @@ class Campaign:
                 self.state = max(0, self.state - self.rng.randrange(REPLAYED))
             elif whole and not self._open():
                 return
+            if whole or self.rng.random() < APPROVAL_SHARE:
+                self._approve()
             progress = (self.state, self.killed, self._sequence())
             idle = 0 if progress > last else idle + 1
             last = max(last, progress)
@@ -182,7 +190,17 @@ class Campaign:
 
     def _open(self) -> int:
         with read_journal(self.journal) as journal:
-            return sum(count for (_, state), count in journal.counts().items() if state in OPEN)
+            return unfinished(journal)
+
+    def _approve(self) -> None:
+        """Approve the deals that the DMS wants an approval of."""
+        with read_journal(self.journal) as journal:
+            for intent in journal.having({State.WAITING_APPROVAL}):
+                reference = intent.payload.get("dealReferenceId", "")
+                deal = journal.acked(DEALS, journal.seal.digest(DEALS, reference))
+                if deal is not None and deal.dms_id not in self.approved:
+                    self.approved.add(str(deal.dms_id))
+                    self.dealer.control("approve", {"dealId": deal.dms_id})
 
     def _sequence(self) -> int:
         """Tell how long the DMS's history is: two entries for a write."""

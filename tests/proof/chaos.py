@@ -1,4 +1,4 @@
-"""`make chaos`: creates by the thousand, faulty requests, SIGKILLs, and a verdict in one line."""
+"""`make chaos`: writes by the thousand, faulty requests, SIGKILLs, and a verdict in one line."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from support.dealership import Dealership, dealership
 from proof import faults
 from proof.campaign import Campaign, GaveUpError, Keys
 from proof.feed import Feed
+from proof.locks import refused_for_approval
+from proof.showroom import Showroom
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +54,14 @@ class Outcome:
         parked: Records parked, before they were settled.
         kills: SIGKILLs.
         runs: Runs of target-automate.
+        pressed: Requests refused for want of an approval, beyond one a run and deal.
     """
 
     verdict: Verdict
     parked: int
     kills: int
     runs: int
+    pressed: int
 
     @property
     def line(self) -> str:
@@ -65,7 +69,9 @@ class Outcome:
         found = self.verdict
         return (
             f"created {len(found.created)} lost {len(found.lost)} "
-            f"duplicated {len(found.duplicated)} parked {self.parked} kills {self.kills}"
+            f"duplicated {len(found.duplicated)} parked {self.parked} kills {self.kills} "
+            f"changed {len(found.changed)} backwards {len(found.backwards)} "
+            f"misordered {len(found.misordered)}"
         )
 
     def problems(self, keys: Keys) -> list[str]:
@@ -74,7 +80,7 @@ class Outcome:
         Args:
             keys: What the server did with them.
         """
-        found = {
+        found: dict[str, list[t.Any]] = {
             **self.verdict.faults,
             "rejected": self.verdict.rejected,
             "open": self.verdict.open,
@@ -85,6 +91,8 @@ class Outcome:
             for name, things in found.items()
             if things
         ]
+        if self.pressed:
+            problems.append(f"{self.pressed} requests too many for want of an approval")
         if self.parked and keys == "honoured":
             problems.append(f"{self.parked} parked although keys are honoured")
         return problems
@@ -97,7 +105,7 @@ def campaign(  # noqa: PLR0913 - the options of the command
 
     Args:
         folder: For journal, settings and logs.
-        creates: Customers, deals and appointments.
+        creates: Customers, deals, appointments, repair orders and files.
         kills: SIGKILLs.
         seed: Decides the feed, the world with its faults, and which moments are tried for kills.
         keys: What the server does with idempotency keys; the target is told.
@@ -112,24 +120,28 @@ def campaign(  # noqa: PLR0913 - the options of the command
         config = dealer.config(
             "target", journal_path=str(journal), idempotency_honoured=keys, **SETTINGS
         )
-        vins = [v["vin"] for v in dealer.records("vehicles") if v["status"] == "in_stock"]
+        showroom = Showroom(dealer)
         rng = random.Random(f"kills/{seed}")  # noqa: S311 - no secret
-        feed = Feed(creates, seed, vins)
+        feed = Feed(creates, seed, showroom, folder=folder)
+        losses = feed.losses
         if warm_up:
-            first = Feed(WARM_UP, seed, vins, "first")
+            first = Feed(WARM_UP, seed, showroom, "first", folder)
+            losses += first.losses
             Campaign(dealer, first, config, journal, 0, rng).carry_out()
             feed.records[:0] = first.records
         chaos = Campaign(dealer, feed, config, journal, kills, rng)
         dealer.faults(*faults.chaos(FAULTY))
         chaos.carry_out()
         _tell_faults(dealer)
+        pressed = refused_for_approval(dealer.stats()) - chaos.runs * losses
         dealer.control("reset-faults", {})
         verdict = chaos.verdict()
         parked = len(verdict.parked)
         if parked and keys == "ignored":
             chaos.settle()
+            chaos.carry_out()
             verdict = chaos.verdict()
-        return Outcome(verdict, parked, chaos.killed, chaos.runs)
+        return Outcome(verdict, parked, chaos.killed, chaos.runs, max(0, pressed))
 
 
 @contextlib.contextmanager
@@ -158,22 +170,30 @@ def _tell_faults(dealer: Dealership) -> None:
     "--folder", type=click.Path(path_type=Path), help="Keeps journal and log in a new one there."
 )
 def main(folder: Path | None, **options: t.Any) -> None:  # noqa: ANN401 - what click read
-    """Push CREATES customers, deals and appointments into a sandbox that fails, killed KILLS times.
+    """Push what makes CREATES things, and their changes, into a sandbox that fails.
 
     5 % of the requests meet a fault: cut before, during or after the answer, 5xx before or after
-    processing, late, queued, throttled, unreadable, expired. target-automate is a process that is
-    ended with SIGKILL at random moments and started again from the last STATE that it wrote.
+    processing, late, queued, throttled, unreadable, expired; and so do the files on their way.
+    target-automate is a process that is ended with SIGKILL at KILLS random moments and started
+    again from the last STATE that it wrote. Deals are led to their delivery or to nothing, now and
+    then with a loss that a manager approves later; prices, photos, appointments, repair orders
+    change.
 
-    The last line is `created N lost N duplicated N parked N kills N`, read from the sandbox's
-    history and the journal alone. created: things of the feed that the DMS has. lost: things that
-    it does not have. duplicated: records too many. parked: writes that were left to a person since
-    nobody could know their outcome. With --keys ignored these are settled at the end by the one
-    command `automate-dms push parked settle --all --resend`, and created, lost and duplicated are
-    counted after it. A quiet run of a few records, counted among the created, comes first. An odd
-    SEED has a DMS that gives back the externalId of appointments, an even one does not.
+    The last line is `created N lost N duplicated N parked N kills N changed N backwards N
+    misordered N`, read from the sandbox's history and the journal alone. created: things of the
+    feed that the DMS has. lost: things and changes that it never had. duplicated: records too many,
+    and changes that were carried out twice. parked: writes that were left to a person since nobody
+    could know their outcome. With --keys ignored these are settled at the end by the one command
+    `automate-dms push parked settle --all --resend`, and everything else is counted after it.
+    changed: changes of the feed that the DMS has, or had before a later one. backwards: statuses
+    that went back. misordered: writes that came before an earlier one of the same record.
 
-    Exit code 0 when nothing is lost, duplicated, stale, tied to another customer, or left open, and
-    with keys honoured nothing is parked; else 1, with what is wrong on stderr.
+    A quiet run of a few records, counted among the created, comes first. An odd SEED has a DMS that
+    gives back the externalId of appointments, an even one does not.
+
+    Exit code 0 when nothing is lost, duplicated, stale, misplaced, backwards, misordered or left
+    open, nothing was sent on and on that waits for an approval, and with keys honoured nothing is
+    parked; else 1, with what is wrong on stderr.
     """
     with contextlib.ExitStack() as stack:
         if folder is None:

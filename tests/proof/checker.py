@@ -1,127 +1,92 @@
 """Judges what became of what was fed, by the DMS's own history and the journal alone.
 
 Nothing of the target's reasoning is used: records are matched by the keys that their writer gave
-them, in the payloads that the DMS accepted. The key of an appointment without an id of its own is
-its customer, vehicle and instant.
+them, in the payloads that the DMS accepted.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import typing as t
 from collections import defaultdict
 
-from target_automate.journal_file import read_journal
+from proof.dms import Dms
+from proof.fates import read_fates
+from proof.kinds import APPOINTMENTS, CUSTOMERS, FILES, MADE, Key, Record, says, thing_of
+from proof.order import backwards, misordered
+from proof.words import Said, judge_words
+from target_automate.journal.intents import OPEN, State
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    from proof.feed import Fed, Record
+    from proof.stories import Fed
 
-Key: t.TypeAlias = tuple[str, str]
-"""Stream and business key."""
-
-CUSTOMERS: t.Final = "customers"
-STREAM_OF: t.Final = {
-    "POST /customers": CUSTOMERS,
-    "POST /deals": "deals",
-    "POST /service/appointments": "service_appointments",
-}
-UNSETTLED: t.Final = frozenset({"PLANNED", "SENT", "UNKNOWN"})
+UNSETTLED: t.Final = frozenset({State.PLANNED, State.SENT, State.UNKNOWN})
 """States of the journal that no STATE may pass, until it waits for a parent to the end of a run."""
-ID_OF: t.Final = {
-    CUSTOMERS: "customerId",
-    "deals": "dealId",
-    "service_appointments": "appointmentId",
-}
+
+LEFT: t.Final = OPEN | {State.PARKED, State.REJECTED}
+"""States of what need not be in the DMS: the journal says so, and nothing is lost."""
+
+ALIASES: t.Final = frozenset({"customerExternalId", "appointmentExternalId"})
+"""Fields that stand for an id of the DMS, and are not sent."""
+
+FILE_FIELDS: t.Final = frozenset({"fileName", "contentType"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of what was fed; all but the first two should be empty.
+    """What became of what was fed; all but the first three should be empty.
 
     Attributes:
         created: Things that the DMS has.
+        changed: Words that the DMS has, or had before a later one.
         parked: Things whose outcome the journal leaves to a person.
-        lost: Things that the DMS does not have, and which are neither parked nor rejected.
-        duplicated: Things that the DMS has more than once, a key for each one too many.
-        rejected: Things that the DMS does not have since they were rejected; not those that are
-            rejected until an earlier write of theirs, which is parked, is settled.
-        stale: Things of which it says something else than the last record, or for deals and
-            appointments than the first.
-        misplaced: Children of another customer than their record names.
+        superseded: Words that were refused since the DMS was further on already.
+        lost: Things and words that the DMS does not have, and which are neither parked nor
+            rejected nor open.
+        duplicated: Things that the DMS has more than once, a key for each one too many; words that
+            were carried out more than once under one key.
+        rejected: Things and words that the DMS does not have since they were rejected; not those
+            that are rejected until an earlier write of theirs, which is parked, is settled.
+        stale: Things of which it says something else than the last record, or for what cannot be
+            changed than the first.
+        misplaced: Things at another customer or appointment than their record names; words about a
+            record of which nobody fed them.
         unproved: Writes that the journal calls done, of which the DMS knows nothing.
         unfed: Things in the DMS that nobody fed.
+        backwards: Records whose status went back by a write.
+        overwritten: Words that replaced what somebody else had said after they came.
+        misordered: Things that came to the DMS before something of the same record that was fed
+            earlier.
         open: Writes that the journal has not brought to an end.
     """
 
     created: frozenset[Key]
+    changed: frozenset[Said]
     parked: frozenset[Key]
-    lost: list[Key]
-    duplicated: list[Key]
-    rejected: list[Key]
+    superseded: list[Said]
+    lost: list[Key | Said]
+    duplicated: list[Key | Said]
+    rejected: list[Key | Said]
     stale: list[Key]
-    misplaced: list[Key]
-    unproved: list[Key]
+    misplaced: list[Key | Said]
+    unproved: list[Key | Said]
     unfed: list[Key]
+    backwards: list[Key]
+    overwritten: list[Said]
+    misordered: list[Key]
     open: list[Key]
 
     @property
-    def faults(self) -> dict[str, list[Key]]:
+    def faults(self) -> dict[str, list[Key | Said]]:
         """What must not be, whatever the server does with keys, by its name."""
-        names = ("lost", "duplicated", "stale", "misplaced", "unproved", "unfed")
+        names = (
+            *("lost", "duplicated", "stale", "misplaced", "unproved", "unfed"),
+            *("backwards", "overwritten", "misordered"),
+        )
         return {name: found for name in names if (found := getattr(self, name))}
-
-
-@dataclasses.dataclass(slots=True)
-class Dms:
-    """What the history says.
-
-    Attributes:
-        ids: Thing to the ids that the DMS gave it.
-        keys: Stream and id to the thing.
-        first: Stream and id to the payload that made it.
-        last: Stream and id to the record as it is now.
-        external: Id of a customer to the writer's own.
-    """
-
-    ids: dict[Key, set[str]] = dataclasses.field(default_factory=lambda: defaultdict(set))
-    keys: dict[Key, Key] = dataclasses.field(default_factory=dict)
-    first: dict[Key, Record] = dataclasses.field(default_factory=dict)
-    last: dict[Key, Record] = dataclasses.field(default_factory=dict)
-    external: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def read(self, history: Iterable[Mapping[str, t.Any]]) -> None:
-        """Take entries of the history, in their order."""
-        for entry in history:
-            if entry["cause"] != "api":
-                continue
-            if entry["stream"] is not None:
-                self.last[entry["stream"], entry["key"]] = entry["record"]
-            elif (stream := STREAM_OF.get(entry["key"])) is not None:
-                self._accept(stream, entry["write"])
-
-    def _accept(self, stream: str, write: Mapping[str, t.Any]) -> None:
-        dms_id = (write.get("answer") or {}).get(ID_OF[stream])
-        if dms_id is None:
-            return  # queued, or refused at the end of its queue
-        payload = dict(write["payload"])
-        if stream == CUSTOMERS:
-            self.external[dms_id] = payload["externalId"]
-        thing = stream, key_of(stream, payload, self.external)
-        self.ids[thing].add(dms_id)
-        self.keys[stream, dms_id] = thing
-        self.first.setdefault((stream, dms_id), payload)
-
-
-@dataclasses.dataclass(slots=True)
-class _Journal:
-    parked: set[Key]
-    rejected: set[Key]
-    open: list[Key]
-    acked: list[tuple[Key, str]]
 
 
 def judge(fed: Iterable[Fed], history: Iterable[Mapping[str, t.Any]], journal: Path) -> Verdict:
@@ -132,24 +97,50 @@ def judge(fed: Iterable[Fed], history: Iterable[Mapping[str, t.Any]], journal: P
         history: Of the sandbox, from before the first was sent.
         journal: The target's, closed or in use.
     """
+    fed = list(fed)
     dms = Dms()
     dms.read(history)
     wanted = _wanted(fed)
-    kept = _read_journal(journal)
+    fates = read_fates(journal)
+    words = judge_words(fed, dms, fates)
+    having: dict[State, set[Key]] = defaultdict(set)
+    for fate in fates:
+        having[fate.state].add(fate.thing)
+    parked, rejected = having[State.PARKED], having[State.REJECTED]
+    known = {thing for state, things in having.items() if state in LEFT for thing in things}
     missing = [thing for thing in wanted if thing not in dms.ids]
+    again = [thing for thing, ids in dms.ids.items() for _ in range(len(ids) - 1)]
     return Verdict(
         created=frozenset(thing for thing in wanted if thing in dms.ids),
-        parked=frozenset(kept.parked),
-        lost=[thing for thing in missing if thing not in kept.parked | kept.rejected],
-        duplicated=[thing for thing, ids in dms.ids.items() for _ in range(len(ids) - 1)],
-        rejected=[thing for thing in missing if thing in kept.rejected - kept.parked],
-        stale=[thing for thing, record in wanted.items() if _is_stale(dms, thing, record)],
-        misplaced=[thing for thing, record in wanted.items() if _is_misplaced(dms, thing, record)],
+        changed=frozenset(words.taken),
+        parked=frozenset(parked),
+        superseded=words.superseded,
+        lost=[*(thing for thing in missing if thing not in known), *words.lost],
+        duplicated=[*again, *words.twice],
+        rejected=[*(thing for thing in missing if thing in rejected - parked), *words.rejected],
+        stale=[
+            *(thing for thing, record in wanted.items() if _is_stale(dms, thing, record)),
+            *words.stale,
+        ],
+        misplaced=[
+            *(thing for thing, record in wanted.items() if _is_misplaced(dms, thing, record)),
+            *words.misplaced,
+        ],
         unproved=[
-            thing for thing, dms_id in kept.acked if dms.keys.get((thing[0], dms_id)) != thing
+            *(
+                fate.thing
+                for fate in fates
+                if fate.state is State.ACKED
+                and fate.thing[0] in MADE
+                and dms.keys.get((fate.thing[0], fate.dms_id or "")) != fate.thing
+            ),
+            *words.unproved,
         ],
         unfed=[thing for thing in dms.ids if thing not in wanted],
-        open=kept.open,
+        backwards=list(backwards(dms)),
+        overwritten=words.overwritten,
+        misordered=list(misordered(fed, dms)),
+        open=[fate.thing for fate in fates if fate.state in OPEN],
     )
 
 
@@ -164,15 +155,13 @@ def unsettled(fed: Iterable[Fed], journal: Path, passed: Collection[int] = ()) -
     """
     contents: dict[Key, list[Record]] = defaultdict(list)
     for stream, record in fed:
-        said = contents[stream, key_of(stream, record, {})]
+        said = contents[thing_of(stream, record)]
         if not said or said[-1] != record:
             said.append(record)
-    states: dict[Key, list[tuple[int, str]]] = defaultdict(list)
-    with read_journal(journal) as reader:
-        for row in reader.rows():
-            thing = row["object"], row["business_key"]
-            state = "passed" if row["id"] in passed else row["state"]
-            states[thing].append((row["sequence"], state))
+    states: dict[Key, list[tuple[int, State | None]]] = defaultdict(list)
+    for fate in read_fates(journal):
+        state = None if fate.id in passed else fate.state
+        states[fate.thing].append((fate.sequence, state))
     return [
         thing
         for thing, said in contents.items()
@@ -181,70 +170,31 @@ def unsettled(fed: Iterable[Fed], journal: Path, passed: Collection[int] = ()) -
     ]
 
 
-def key_of(stream: str, record: Mapping[str, t.Any], external: Mapping[str, str]) -> str:
-    """Name what a record is about, in the words that the journal uses.
-
-    Args:
-        stream: Of the record.
-        record: As it was fed, or as the DMS got it.
-        external: Id of a customer in the DMS to the writer's own.
-    """
-    own = record.get("referenceId" if stream == "deals" else "externalId")
-    if own is not None:
-        return str(own)
-    customer = record.get("customerExternalId") or external.get(record["customerId"])
-    named = f"customerExternalId:{customer}" if customer else f"customerId:{record['customerId']}"
-    instant = dt.datetime.fromisoformat(record["appointmentTime"]).astimezone(dt.UTC)
-    return f"{named} | {record['vin']} | {instant:%Y-%m-%dT%H:%M:%S}.{instant:%f}"[:-3] + "Z"
-
-
 def _wanted(fed: Iterable[Fed]) -> dict[Key, Record]:
-    """Tell what the DMS should say: the last word about a customer, the first about all else."""
+    """Tell what should be there: the last word about a customer, the first about all else."""
     wanted: dict[Key, Record] = {}
     for stream, record in fed:
-        thing = stream, key_of(stream, record, {})
+        if stream not in MADE:
+            continue
+        thing = thing_of(stream, record)
         if stream == CUSTOMERS or thing not in wanted:
             wanted[thing] = record
     return wanted
 
 
-def _read_journal(path: Path) -> _Journal:
-    kept = _Journal(set(), set(), [], [])
-    with read_journal(path) as journal:
-        for row in journal.rows():
-            thing = row["object"], row["business_key"]
-            match row["state"]:
-                case "PARKED":
-                    kept.parked.add(thing)
-                case "REJECTED":
-                    kept.rejected.add(thing)
-                case "ACKED":
-                    kept.acked.append((thing, row["dms_id"]))
-                case "DROPPED":
-                    pass
-                case _:
-                    kept.open.append(thing)
-    return kept
-
-
 def _is_stale(dms: Dms, thing: Key, record: Record) -> bool:
     stream = thing[0]
     said = dms.last if stream == CUSTOMERS else dms.first
-    own = {name: value for name, value in record.items() if name != "customerExternalId"}
-    return not all(_says(said[stream, dms_id], own) for dms_id in dms.ids.get(thing, ()))
+    names = FILE_FIELDS if stream == FILES else record.keys() - ALIASES
+    own = {name: record[name] for name in names if name in record}
+    return not all(says(said[stream, dms_id], own) for dms_id in dms.ids.get(thing, ()))
 
 
 def _is_misplaced(dms: Dms, thing: Key, record: Record) -> bool:
-    wanted = record.get("customerExternalId")
+    """Tell whether a child is another customer's, or an order another appointment's."""
     children = [dms.last[thing[0], dms_id] for dms_id in dms.ids.get(thing, ())]
-    return wanted is not None and any(
-        dms.external.get(child["customerId"]) != wanted for child in children
-    )
-
-
-def _says(record: object, wanted: object) -> bool:
-    if isinstance(wanted, dict):
-        return isinstance(record, dict) and all(
-            name in record and _says(record[name], value) for name, value in wanted.items()
-        )
-    return record == wanted
+    customer, appointment = map(record.get, ("customerExternalId", "appointmentExternalId"))
+    if customer and any(dms.external.get(child["customerId"]) != customer for child in children):
+        return True
+    booked = dms.ids.get((APPOINTMENTS, str(appointment)), set())
+    return bool(appointment) and any(child["appointmentId"] not in booked for child in children)

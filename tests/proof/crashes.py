@@ -1,38 +1,34 @@
-"""Crashes at every step of a run, inside this process: what was not committed is gone.
-
-A crash can only matter between two things that outlast it: a change or a commit of the journal, a
-write that is sent, a STATE that is written. Each of them is a crash point, beside the steps that
-the courier names. Which ones a run passes is recorded, so that a new one needs no list.
-"""
+"""Trials of target-automate inside this process: one input, crashes, a verdict."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import itertools
-import math
 import shutil
 import threading
-import time
 import typing as t
 from unittest import mock
 
 from support.dealership import dealership
 
-from automate_api.client import Client
 from automate_api.config import ApiConfig
-from automate_api.errors import AutomateError, StoppedError
+from automate_api.errors import AutomateError
 from proof.checker import Verdict, judge, unsettled
+from proof.fates import unfinished
 from proof.feed import Feed
+from proof.kinds import VEHICLES
+from proof.linked_clock import LinkedClock
+from proof.locks import refused_for_approval, strikes
+from proof.points import Crash, Points
+from proof.showroom import Showroom
 from target_automate.config import TARGET_SETTINGS
-from target_automate.courier import Courier
-from target_automate.intents import OPEN, State
-from target_automate.journal import Journal
-from target_automate.journal_file import read_journal
-from target_automate.run import open_run
-from target_automate.sinks import by_object
-from target_automate.watermark import NOTHING
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import OPEN, State
+from target_automate.running.run import open_run
+from target_automate.running.watermark import NOTHING
+from target_automate.sending.courier import Courier
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,134 +37,16 @@ if t.TYPE_CHECKING:
     from support.dealership import Dealership
 
     from proof.campaign import Keys
-    from proof.checker import Key
     from proof.faults import Rule
-    from proof.feed import Fed
-    from target_automate.run import Run
+    from proof.kinds import Key
+    from proof.stories import Fed
+    from target_automate.running.run import Run
 
-WATCHED: t.Final[dict[type, tuple[str, ...]]] = {
-    Journal: ("add", "change", "set_fact", "flush"),
-    Client: ("attempt", "get"),
-}
-"""Methods after which the journal or the DMS may have changed for good."""
 WORLD: t.Final = ("--vehicles", "20", "--days", "3", "--mfa-type", "none")
-READING: t.Final = frozenset({"get"})
+COOLDOWN_SECONDS: t.Final = 2
+"""The sandbox's clock moves by whole seconds: of these, one at least has passed there."""
 RUNS: t.Final = 12
 """Runs after which a trial that has not come to its end is given up."""
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-class LinkedClock:
-    """The machine's clock, and the sandbox's: whoever waits moves both, and does not wait.
-
-    Args:
-        advance: Moves the sandbox's by whole seconds.
-    """
-
-    def __init__(self, advance: Callable[[int], object]) -> None:
-        self._advance = advance
-        self._lock = threading.Lock()
-        self.skipped = 0.0
-        self._told = 0
-
-    def time(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self.skipped
-
-    def monotonic(self) -> float:
-        """Seconds since some point."""
-        return time.monotonic() + self.skipped
-
-    def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Let time pass at once, here and there."""
-        if stop.is_set():
-            raise StoppedError
-        if seconds > 0:
-            self.skip(seconds)
-
-    def skip(self, seconds: float) -> None:
-        """Let time pass at once, here and there."""
-        with self._lock:
-            self.skipped += seconds
-            due = math.ceil(self.skipped) - self._told
-            if due > 0:
-                self._advance(due)
-                self._told += due
-
-
-class Points:
-    """The crash points that a run passes.
-
-    Args:
-        crash_at: The number of the one to crash at, from 0; None to record them all.
-
-    Attributes:
-        names: Those passed, in order.
-        approvals: Ids of the writes for which the DMS wanted an approval first.
-        lasting: For each whether something has happened just before it that outlasts a crash.
-        crashed: Whether it has crashed.
-    """
-
-    def __init__(self, crash_at: int | None = None) -> None:
-        self.names: list[str] = []
-        self.lasting: list[bool] = []
-        self.approvals: set[int] = set()
-        self.crashed = False
-        self._crash_at = crash_at
-        self._journal: Journal | None = None
-        self._lock = threading.RLock()
-
-    def watch(self, journal: Journal) -> None:
-        """Begin to count; the journal loses what is not committed when it crashes."""
-        self._journal = journal
-
-    def different(self) -> list[int]:
-        """List the points that differ in what outlasts a crash, the last of each that do not."""
-        return [number for number, lasts in enumerate([*self.lasting[1:], True]) if lasts]
-
-    def __call__(self, name: str, *, lasts: bool = False) -> None:
-        """Pass a point, or crash there."""
-        with self._lock:
-            if self._journal is None:
-                return
-            if self.crashed:
-                raise Crash
-            number = len(self.names)
-            self.names.append(name)
-            self.lasting.append(lasts)
-            if number == self._crash_at:
-                self.crashed = True
-                self._journal.abandon()
-                raise Crash
-
-    @contextlib.contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Have everything that lasts be a point."""
-        with contextlib.ExitStack() as stack:
-            for owner, names in WATCHED.items():
-                for name in names:
-                    inner = getattr(owner, name)
-                    stack.enter_context(mock.patch.object(owner, name, self._after(name, inner)))
-            yield
-
-    def _after(self, name: str, inner: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        @functools.wraps(inner)
-        def wrapped(*args: t.Any, **options: t.Any) -> t.Any:  # noqa: ANN401 - any method
-            before = _on_disk(args[0])
-            result = inner(*args, **options)
-            lasts = name not in READING and (name != "flush" or _on_disk(args[0]) != before)
-            if name == "change":
-                if args[2] is State.WAITING_APPROVAL:
-                    self.approvals.add(args[1])
-                self(f"change {args[2]}", lasts=lasts)
-            else:
-                self(name, lasts=lasts)
-            return result
-
-        return wrapped
 
 
 @dataclasses.dataclass(slots=True)
@@ -181,16 +59,16 @@ class Yard:
         settings: Of the target, for this sandbox.
         clock: That moves here and there.
         template: A journal that has delivered something of each object; None before `warm_up`.
-        vins: Of vehicles that are for sale.
+        showroom: Vehicles that are for sale.
         known: What it has delivered.
-        heard: The sandbox's history of that.
+        heard: The sandbox's history of that, and of its vehicles.
     """
 
     dealer: Dealership
     folder: Path
     settings: dict[str, t.Any]
     clock: LinkedClock
-    vins: list[str]
+    showroom: Showroom
     template: Path | None = None
     known: list[Fed] = dataclasses.field(default_factory=list)
     heard: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
@@ -201,11 +79,13 @@ class Yard:
         """Make one at a sandbox, with these settings beside the defaults."""
         defaults = {name: facts.get("default") for name, facts in TARGET_SETTINGS.items()}
         own = dealer.settings(
-            overlap_seconds=None, requests_per_second=1_000_000, cooldown_seconds=1, **settings
+            overlap_seconds=None,
+            requests_per_second=1_000_000,
+            cooldown_seconds=COOLDOWN_SECONDS,
+            **settings,
         )
         clock = LinkedClock(lambda seconds: dealer.control("clock", {"advance": seconds}))
-        vins = [v["vin"] for v in dealer.records("vehicles") if v["status"] == "in_stock"]
-        return cls(dealer, folder, defaults | own, clock, vins)
+        return cls(dealer, folder, defaults | own, clock, Showroom(dealer))
 
     @classmethod
     @contextlib.contextmanager
@@ -218,15 +98,19 @@ class Yard:
         """
         with dealership(folder, *WORLD, "--idempotency", keys) as dealer:
             yard = cls.at(dealer, folder, idempotency_honoured=keys, request_timeout_seconds=1)
-            yard.warm_up(Feed(20, 1, yard.vins, "warm").records)
+            yard.warm_up(Feed(10, 1, yard.showroom, "warm", folder).records)
             yield yard
 
     def warm_up(self, fed: Sequence[Fed]) -> None:
         """Deliver something of each object: from then on trials look nothing up beforehand."""
-        since = self.dealer.stats()["lastSeq"]
         trial = self.trial(fed)
         trial.carry_out()
-        self.known, self.heard = list(fed), self.history(since)
+        self.known = list(fed)
+        self.heard = [
+            entry
+            for entry in self.history(0)
+            if entry["stream"] == VEHICLES or entry["seq"] > trial.since
+        ]
         self.template = trial.journal
 
     def trial(self, fed: Sequence[Fed], *, fresh: bool = False) -> Trial:
@@ -261,6 +145,9 @@ class Trial:
         early: Records that a STATE stood for before they were settled.
         errors: What ended runs that did not crash.
         settings: Beside the yard's.
+        losses: Deals that a manager has to approve, which happens after each run.
+        pressed: Requests refused for want of an approval, beyond one a run and deal.
+        rival: Changes what the trial writes, at a step of its first write; None when nobody does.
         racing: Whether the worker starts with the first record instead of after the last.
     """
 
@@ -272,6 +159,9 @@ class Trial:
     early: list[Key] = dataclasses.field(default_factory=list)
     errors: list[str] = dataclasses.field(default_factory=list)
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    losses: int = 0
+    pressed: int = 0
+    rival: tuple[str, Callable[[], None]] | None = None
     racing: bool = False
     _passed: set[int] = dataclasses.field(default_factory=set)
 
@@ -282,15 +172,23 @@ class Trial:
             The points of the last run.
         """
         for number in itertools.count():
-            points = Points(crashes[number] if number < len(crashes) else None)
+            points = Points(crashes[number] if number < len(crashes) else None, self._heed)
             whole = self._run(points)
             self._passed |= points.approvals
+            if self.losses:
+                self._approve()
             if number >= len(crashes) and whole and not self._open():
                 return points
             if number >= len(crashes) + RUNS:
                 msg = f"not done after {number} runs: {self.errors}"
                 raise AssertionError(msg)
         raise AssertionError  # it counts without end
+
+    def prepare(self, fed: Sequence[Fed]) -> None:
+        """Deliver records before the trial begins, of which it then has to know."""
+        wanted, self.fed = self.fed, fed
+        self.carry_out()
+        self.fed = [*fed, *wanted]
 
     def crash(self, number: int) -> None:
         """Run once, and crash at a point."""
@@ -304,10 +202,27 @@ class Trial:
 
     def verdict(self) -> Verdict:
         """Judge it."""
-        history = [*self.yard.heard, *self.yard.history(self.since)]
+        vins = {record["vin"] for _, record in self.fed if "vin" in record}
+        arrivals = self.yard.showroom.arrivals
+        came = [arrivals[vin] for vin in vins & arrivals.keys()]
+        before = [entry for entry in came if entry["seq"] <= self.since]
+        history = [*self.yard.heard, *before, *self.yard.history(self.since)]
         return judge([*self.yard.known, *self.fed], history, self.journal)
 
     def _run(self, points: Points) -> bool:
+        """Run once, and count what is refused meanwhile for want of an approval."""
+        if not self.losses:
+            return self._run_once(points)
+        before = self.yard.dealer.stats()
+        whole = self._run_once(points)
+        after = self.yard.dealer.stats()
+        refused = refused_for_approval(after) - refused_for_approval(before)
+        # Where an answer was spoiled it may be asked for once more.
+        spoiled = strikes(after) - strikes(before)
+        self.pressed += max(0, refused - self.losses - spoiled)
+        return whole
+
+    def _run_once(self, points: Points) -> bool:
         """Run once.
 
         Returns:
@@ -354,9 +269,12 @@ class Trial:
         gate.set()
         run.finish(lambda: None)
         # What waits at the end of a run, or is rejected for its customer, is passed by its STATE,
-        # and may be tried again by the next.
+        # and may be tried again by the next; and so is what comes behind it.
         held = {State.WAITING_PARENT, State.WAITING_APPROVAL, State.REJECTED}
-        self._passed |= {intent.id for intent in run.journal.having(held)}
+        waiting = list(run.journal.having(held))
+        lanes = {intent.lane for intent in waiting if intent.state is not State.REJECTED}
+        behind = (intent for intent in run.journal.having(OPEN) if intent.lane in lanes)
+        self._passed |= {intent.id for intent in (*waiting, *behind)}
         self._pass_state(run, points)
 
     def _pass_state(self, run: Run, points: Points) -> None:
@@ -366,14 +284,23 @@ class Trial:
             self.early += unsettled(self.fed[:value], self.journal, self._passed | points.approvals)
             points("STATE written", lasts=True)
 
+    def _heed(self, name: str) -> None:
+        """Let a rival act at the first step of its name."""
+        if self.rival is not None and name == self.rival[0]:
+            (_, act), self.rival = self.rival, None
+            act()
+
+    def _approve(self) -> None:
+        """Approve what waits for it."""
+        with read_journal(self.journal) as journal:
+            waits = any(True for _ in journal.having({State.WAITING_APPROVAL}))
+        for deal in self.yard.dealer.records("deals") if waits else ():
+            if deal["gross"]["total"] < 0:
+                self.yard.dealer.control("approve", {"dealId": deal["dealId"]})
+
     def _open(self) -> bool:
         with read_journal(self.journal) as journal:
-            return any(state in OPEN for _, state in journal.counts())
-
-
-def _on_disk(owner: object) -> int:
-    """Tell up to which of its changes a journal is durable; 0 for anything else."""
-    return owner._durable if isinstance(owner, Journal) else 0  # noqa: SLF001 - it tells nobody else
+            return bool(unfinished(journal))
 
 
 @contextlib.contextmanager
@@ -389,8 +316,8 @@ def _held(gate: threading.Event) -> Iterator[None]:
         yield
 
 
-def struck(dealer: Dealership, rule: Rule, path: str = "*") -> None:
+def struck(dealer: Dealership, rule: Rule, path: str = "*", method: str = "POST") -> None:
     """Have a fault strike the next write, and drop all others."""
     dealer.control("reset-faults", {})
     if rule:
-        dealer.faults({**rule, "match": {"method": "POST", "path": path}, "count": 1})
+        dealer.faults({**rule, "match": {"method": method, "path": path}, "count": 1})

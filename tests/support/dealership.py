@@ -63,6 +63,11 @@ class Dealership:
         records: list[dict[str, t.Any]] = self.control(f"records/{stream}")
         return records
 
+    def put(self, stream: str, *records: dict[str, t.Any]) -> None:
+        """Have the DMS hold records as they are given, as somebody else would write them."""
+        plain = json.loads(json.dumps(records, default=float))
+        self.control("import", {"stream": stream, "records": plain})
+
     def live(self, rate: int) -> None:
         """Change so many records a second from now on."""
         self.control("live", {"rate": rate})

@@ -245,4 +245,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(body)
 
-    do_GET = do_POST = do_HEAD = _serve  # noqa: N815 - the base class looks for these names
+    do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = _serve  # noqa: N815 - the base class looks for these names

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from target_automate.intents import Intent, State
-from target_automate.journal import NewIntent
-from target_automate.journal_file import open_journal
-from target_automate.sealing import NoSeal
-from target_automate.sinks import SINKS
+from target_automate.journal.file import open_journal
+from target_automate.journal.intents import Intent, State
+from target_automate.journal.journal import NewIntent
+from target_automate.journal.sealing import NoSeal
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 TENANT: t.Final = "dms.example/int_1"
 AT: t.Final = 1_790_000_020.0

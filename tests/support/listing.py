@@ -7,8 +7,8 @@ import typing as t
 
 from automate_api.client import Answer, Client, Page
 from automate_api.errors import NotOfferedError
-from target_automate.entities import ENTITIES
-from target_automate.lookup import Lookup
+from target_automate.checks.lookup import Lookup
+from target_automate.sinks.entities import ENTITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,10 @@ import typing as t
 
 from support.dealership import run
 from support.singer import lines_of, schema, state
-from target_automate.intents import State
-from target_automate.journal_file import read_journal
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import State
+from target_automate.sinks.entities import ENTITIES
+from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,15 +19,15 @@ if t.TYPE_CHECKING:
 
     from support.dealership import Dealership, Run
     from support.singer import Message
-    from target_automate.journal_queries import JournalQueries
+    from target_automate.journal.queries import JournalQueries
 
 _names: t.Final = itertools.count(1)
 
-PATHS: t.Final = {
-    "customers": "POST /customers",
-    "deals": "POST /deals",
-    "service_appointments": "POST /service/appointments",
-}
+CALLS: t.Final = {sink.object: f"{sink.method} {sink.path}" for sink in SINKS}
+"""Object to its call, as the sandbox names it in its history and its counts."""
+PATHS: t.Final = {name: CALLS[name] for name in ("customers", "deals", "service_appointments")}
+"""The calls of which `Pushing` makes records by itself."""
+IDS: t.Final = {entity.name: entity.id_field for entity in ENTITIES}
 QUEUED: t.Final = 202
 """Status of a write that the DMS has put off; another entry follows once it is carried out."""
 
@@ -100,6 +102,11 @@ class Pushing:
         }
         return _record("service_appointments", fields | changes)
 
+    @staticmethod
+    def record(stream: str, **fields: t.Any) -> Message:  # noqa: ANN401 - fields
+        """Make a record of any stream."""
+        return _record(stream, fields)
+
     def vin(self, number: int = 1) -> str:
         return str(self._vins[number % len(self._vins)])
 
@@ -116,19 +123,19 @@ class Pushing:
             entry["write"]["payload"]
             for entry in self.history()
             if entry["stream"] is None
-            and entry["key"] == PATHS[object_name]
+            and entry["key"] == CALLS[object_name]
             and entry["write"]["status"] != QUEUED
         ]
 
     def posts(self, object_name: str) -> int:
         """Tell how many such requests the DMS has had in its life, refused ones included."""
-        count: int = self.dealer.stats()["requests"].get(PATHS[object_name], 0)
+        count: int = self.dealer.stats()["requests"].get(CALLS[object_name], 0)
         return count
 
     def records(self, object_name: str) -> list[dict[str, t.Any]]:
         """List the DMS's records that have changed since this began, as they are now."""
         keys = {entry["key"] for entry in self.history() if entry["stream"] == object_name}
-        id_field = {"customers": "customerId", "deals": "dealId"}.get(object_name, "appointmentId")
+        id_field = IDS[object_name]
         return [record for record in self.dealer.records(object_name) if record[id_field] in keys]
 
     @contextlib.contextmanager

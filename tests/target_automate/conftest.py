@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from support.clock import FakeClock
 
 from automate_api.errors import RequestRefusedError
-from target_automate.breaker import FAILURES, LONGEST_PAUSE_SECONDS, Breaker
+from target_automate.sending.breaker import FAILURES, LONGEST_PAUSE_SECONDS, Breaker
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_automate import coercion
+from target_automate.records import coercion
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from target_automate import files
-from target_automate.files import DEFAULT_CONTENT_TYPE, FileFacts, UnusableFileError, content_type
+from target_automate.records import files
+from target_automate.records.files import (
+    DEFAULT_CONTENT_TYPE,
+    FileFacts,
+    UnusableFileError,
+    content_type,
+)
 
 if t.TYPE_CHECKING:
     import io

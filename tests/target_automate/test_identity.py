@@ -14,7 +14,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from target_automate import identity, sinks
+from target_automate.journal import identity
+from target_automate.sinks import table as sinks
+
+if t.TYPE_CHECKING:
+    from target_automate.sinks.declarations import SinkDeclaration
 
 CUSTOMERS, DEALS, APPOINTMENTS = sinks.SINKS[:3]
 APPOINTMENT = {
@@ -209,8 +213,51 @@ def test_two_ids_of_the_writer_are_two_keys(one: str, other: str) -> None:
     assert (keys[0] == keys[1]) == (one == other)
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "key"),
+    [
+        ("deal_statuses", {"dealReferenceId": "web-1"}, "dealReferenceId:web-1"),
+        ("deal_statuses", {"dealId": "deal_1", "dealReferenceId": "web-1"}, "dealId:deal_1"),
+        ("deal_terms", {"dealReferenceId": "a | b"}, r"dealReferenceId:a \| b"),
+        ("vehicle_prices", {"vin": "1hgcm82633a004352"}, "vin:1HGCM82633A004352"),
+        ("vehicle_photos", {"vehicleId": "veh_1"}, "vehicleId:veh_1"),
+        ("appointment_changes", {"appointmentExternalId": "bk"}, "appointmentExternalId:bk"),
+        ("repair_orders", {"externalId": "ro-1", "appointmentId": "appt_1"}, "ro-1"),
+        ("repair_order_statuses", {"repairOrderId": "ro_1"}, "repairOrderId:ro_1"),
+        (
+            "repair_order_inspections",
+            {"repairOrderExternalId": "ro-1", "lineId": "l_1"},
+            "repairOrderExternalId:ro-1 | l_1",
+        ),
+        (
+            "repair_order_inspections",
+            {"repairOrderExternalId": "ro-1", "lineCode": "A"},
+            "repairOrderExternalId:ro-1 | A",
+        ),
+        ("attachments", {"vin": "1hg", "sha256": "0"}, "vin:1HG | 0"),
+    ],
+    ids=str,
+)
+def test_a_change_is_known_by_what_it_is_about_as_its_writer_names_it(
+    name: str, body: dict[str, str], key: str
+) -> None:
+    assert identity.business_key(sinks.by_object(name), body) == key
+
+
+@pytest.mark.parametrize("field", ["updatedAt", "ifUpdatedAt", "expectedUpdatedAt"])
+def test_versions_of_a_record_are_the_same_in_every_offset_and_in_the_order_of_time(
+    field: str,
+) -> None:
+    spellings = ["2026-02-03T14:30:00Z", "2026-02-03T09:30:00.000-05:00"]
+    later = ["2026-02-03T14:30:00.001Z", "2026-02-03T14:30:01Z", "2026-02-03T23:59:00+01:00"]
+
+    assert len({identity.comparable(field, text) for text in spellings}) == 1
+    keys = [identity.comparable(field, text) for text in (*spellings[1:], *later)]
+    assert keys == sorted(keys)
+
+
 @pytest.mark.parametrize("sink", sinks.SINKS, ids=lambda sink: sink.object)
-def test_a_body_without_its_key_has_none(sink: sinks.SinkDeclaration) -> None:
+def test_a_body_without_its_key_has_none(sink: SinkDeclaration) -> None:
     with pytest.raises(LookupError):
         identity.business_key(sink, {"customerId": "cust_1", "appointmentTime": "?"})
 

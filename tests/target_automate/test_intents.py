@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from target_automate.intents import OPEN, PASSING, Cause, Head, Meaning, State, meaning
+from target_automate.journal.intents import OPEN, PASSING, Cause, Head, Meaning, State, meaning
 
 
 def head(state: State, content: str, sequence: int = 1) -> Head:
@@ -15,18 +15,18 @@ def head(state: State, content: str, sequence: int = 1) -> Head:
     return Head(sequence, state, content, sequence, dms_id, cause)
 
 
-@pytest.mark.parametrize("operation", ["upsert", "create"])
+@pytest.mark.parametrize("operation", ["upsert", "create", "update", "upload"])
 def test_a_key_that_nobody_knows_is_new(operation: str) -> None:
     assert meaning(operation, "A", None) is Meaning.NEW
 
 
-@pytest.mark.parametrize("operation", ["upsert", "create"])
+@pytest.mark.parametrize("operation", ["upsert", "create", "update", "upload"])
 @pytest.mark.parametrize("state", sorted(OPEN | {State.REJECTED, State.PARKED}))
 def test_the_same_content_is_the_intent_that_is_there(operation: str, state: State) -> None:
     assert meaning(operation, "A", head(state, "A")) is Meaning.SAME
 
 
-@pytest.mark.parametrize("operation", ["upsert", "create"])
+@pytest.mark.parametrize("operation", ["upsert", "create", "update", "upload"])
 @pytest.mark.parametrize("state", [State.ACKED, State.DROPPED])
 def test_the_same_content_as_the_dms_has_means_nothing(operation: str, state: State) -> None:
     newest = head(state, "A")
@@ -35,10 +35,11 @@ def test_the_same_content_as_the_dms_has_means_nothing(operation: str, state: St
 
 
 @pytest.mark.parametrize("state", State)
-def test_other_content_of_an_upsert_is_the_next_intent(state: State) -> None:
+@pytest.mark.parametrize("operation", ["upsert", "update"])
+def test_other_content_of_what_may_change_is_the_next_intent(operation: str, state: State) -> None:
     newest = head(state, "B", 2)
     for acked in (None, head(State.ACKED, "A", 1)):
-        assert meaning("upsert", "A", newest, acked=acked) is Meaning.NEW
+        assert meaning(operation, "A", newest, acked=acked) is Meaning.NEW
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.PARKED, State.ACKED}))
@@ -63,12 +64,13 @@ def test_what_may_exist_blocks_every_later_content_not_only_the_next(state: Stat
 
 
 @pytest.mark.parametrize("newest", [State.ACKED, State.REJECTED, State.PARKED, State.PLANNED])
-def test_a_created_record_is_never_created_again(newest: State) -> None:
+@pytest.mark.parametrize("operation", ["create", "upload"])
+def test_a_created_record_is_never_created_again(operation: str, newest: State) -> None:
     """Whatever came since: its own content is a no-op, any other is refused."""
     created = head(State.ACKED, "A", 1)
     latest = created if newest is State.ACKED else head(newest, "B", 2)
-    assert meaning("create", "A", latest, acked=created) is Meaning.UNCHANGED
-    assert meaning("create", "C", latest, acked=created) is Meaning.EXISTS
+    assert meaning(operation, "A", latest, acked=created) is Meaning.UNCHANGED
+    assert meaning(operation, "C", latest, acked=created) is Meaning.EXISTS
 
 
 def test_a_state_that_lets_no_singer_state_pass_is_one_that_a_run_still_works_on() -> None:

@@ -11,15 +11,15 @@ from decimal import Decimal
 import pytest
 from support.intents import AT, journal_at, new
 
-from target_automate.intents import OPEN, Cause, State
-from target_automate.journal_file import read_journal
-from target_automate.journal_queries import JournalError
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import OPEN, Cause, State
+from target_automate.journal.queries import JournalError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 KEY: t.Final = "a long enough key"
 

@@ -14,15 +14,15 @@ import pytest
 from support.intents import AT, TENANT, journal_at, new
 
 from automate_api.errors import EXIT_TRY_LATER, ConfigError
-from target_automate.intents import State
-from target_automate.journal_file import (
+from target_automate.journal.file import (
     JournalInUseError,
     NoJournalError,
     lock_journal,
     open_journal,
     read_journal,
 )
-from target_automate.journal_queries import JournalError
+from target_automate.journal.intents import State
+from target_automate.journal.queries import JournalError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +195,7 @@ def test_reading_a_journal_leaves_its_file_as_it_is(kept: Path) -> None:
 
 HOLD: t.Final = """
 import pathlib, sys
-from target_automate.journal_file import open_journal
+from target_automate.journal.file import open_journal
 with open_journal(pathlib.Path(sys.argv[1]), tenant=sys.argv[2]):
     print("open", flush=True)
     sys.stdin.read()
@@ -244,7 +244,7 @@ FILL: t.Final = """
 import json, pathlib, resource, signal, sys
 sys.path.insert(0, sys.argv[2])
 from support.intents import journal_at, new
-from target_automate.journal_queries import JournalError
+from target_automate.journal.queries import JournalError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 flushed, said = 0, []
 with journal_at(pathlib.Path(sys.argv[1])) as journal:

@@ -8,12 +8,12 @@ import typing as t
 import pytest
 from support.intents import AT, TENANT, intent, journal_at
 
-from target_automate.keys import Keys
+from target_automate.sending.keys import Keys
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 DAY: t.Final = 86_400.0
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.listing import Lists
+from support.listing import NOW, Lists
 
-from automate_api.errors import NotEntitledError, NotOfferedError, TryLaterError
-from target_automate.lookup import LONGEST_PAGES, READS, CannotLookUpError, holds
-from target_automate.sinks import by_object
+from automate_api.client import Answer
+from automate_api.errors import NotEntitledError, NotOfferedError, ProtocolError, TryLaterError
+from target_automate.checks.lookup import LONGEST_PAGES, NONSENSE, READS, CannotLookUpError, holds
+from target_automate.sinks.table import by_object
 
 CUSTOMERS, DEALS, APPOINTMENTS = map(by_object, ("customers", "deals", "service_appointments"))
 VIN: t.Final = "1HGCM82633A004352"
@@ -151,6 +152,21 @@ def test_a_detail_that_is_not_there_is_none() -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [[], None, "gone", {}, {"customerId": None}, {"customerId": "cust_2"}], ids=str
+)
+def test_what_is_not_the_record_that_was_asked_for_does_not_say_that_it_is_gone(
+    body: object,
+) -> None:
+    class Odd(Lists):
+        def get(self, path: str) -> Answer:
+            self.asked.append((path, {}))
+            return Answer(body, NOW, None)
+
+    with pytest.raises(ProtocolError, match="expected a record with the customerId asked for"):
+        Odd().lookup().detail(CUSTOMERS.entity, "cust_1")
+
+
+@pytest.mark.parametrize(
     ("record", "body", "same"),
     [
         ({"a": 1, "b": 2}, {"a": 1}, True),
@@ -166,3 +182,28 @@ def test_a_record_holds_a_payload_when_it_says_at_least_that(
     record: object, body: object, *, same: bool
 ) -> None:
     assert holds(record, body) is same
+
+
+def nonsense(lists: Lists, times: int) -> None:
+    """Have a proxy answer so many questions in the DMS's place."""
+    get, left = lists.get, iter(range(times))
+
+    def faulty(path: str) -> Answer:
+        answer = get(path)
+        return Answer([answer.body], NOW, None) if next(left, None) is not None else answer
+
+    lists.get = faulty  # type: ignore[method-assign]  # a fault
+
+
+def test_a_record_is_asked_for_again_when_what_comes_is_none() -> None:
+    lists = Lists(deals=[deal(1)])
+    nonsense(lists, NONSENSE)
+    assert lists.lookup().detail(DEALS.entity, "deal_1") == deal(1)
+
+
+def test_an_answer_that_is_no_record_does_not_say_that_there_is_none() -> None:
+    lists = Lists(deals=[deal(1)])
+    nonsense(lists, NONSENSE + 1)
+    with pytest.raises(ProtocolError, match="dealId"):
+        lists.lookup().detail(DEALS.entity, "deal_1")
+    assert lists.lookup().detail(DEALS.entity, "deal_9") is None

@@ -10,11 +10,11 @@ from support.intents import AT, intent, new
 from support.listing import Lists
 
 from automate_api.errors import NotOfferedError
-from target_automate.intents import State
-from target_automate.matching import Matching
+from target_automate.checks.matching import Matching
+from target_automate.journal.intents import State
 
 if t.TYPE_CHECKING:
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 BODY: t.Final[dict[str, t.Any]] = {
     "externalId": "crm-1",

@@ -9,9 +9,9 @@ from support.listing import NOW
 
 from automate_api.client import Answer, Client
 from automate_api.errors import NotOfferedError
-from target_automate.operations import Operations
-from target_automate.outcomes import Kind
-from target_automate.sinks import by_object
+from target_automate.sending.operations import Operations
+from target_automate.sending.outcomes import Kind
+from target_automate.sinks.table import by_object
 
 DEALS = by_object("deals")
 
@@ -84,6 +84,41 @@ def test_one_that_has_failed_rejects_the_record_and_names_a_code_alone(
 )
 def test_one_of_which_nobody_knows_anything_leaves_it_unknown(body: object) -> None:
     assert asked(body)[0] is Kind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("object_name", "kind"),
+    [("deal_statuses", Kind.CONFLICT), ("deals", Kind.REJECTED)],
+)
+def test_a_change_that_has_failed_over_what_the_dms_holds_is_to_be_judged_anew(
+    object_name: str, kind: Kind
+) -> None:
+    detail = {"field": "expectedStatus", "message": "Quorndon", "current": "delivered"}
+    error = {"code": "status_conflict", "details": [detail]}
+    client = t.cast("Client", Answering({"status": "failed", "error": error}))
+    verdict = Operations(client).ask("op_1", by_object(object_name))
+    assert (verdict.kind, verdict.current) == (kind, "delivered")
+    assert "Quorndon" not in verdict.reason
+
+
+def test_one_that_has_failed_says_what_the_dms_holds() -> None:
+    detail = {"field": "status", "message": "Quorndon", "current": "lost"}
+    error = {"code": "status_not_allowed", "details": [detail]}
+    reason = "its operation failed, code status_not_allowed, fields status, the DMS holds lost"
+    assert asked({"status": "failed", "error": error}) == (Kind.REJECTED, reason, None)
+
+
+def test_one_that_has_failed_for_want_of_an_approval_says_so() -> None:
+    error = {"code": "approval_pending", "message": "Quorndon"}
+    reason = "its operation failed, code approval_pending"
+    assert asked({"status": "failed", "error": error}) == (Kind.APPROVAL, reason, None)
+
+
+def test_a_change_that_has_succeeded_brings_the_version_that_it_made() -> None:
+    result = {"dealId": "deal_1", "dealNumber": "D-1", "updatedAt": "2026-09-21T12:00:00Z"}
+    client = t.cast("Client", Answering({"status": "succeeded", "result": result}))
+    verdict = Operations(client).ask("op_1", by_object("deal_statuses"))
+    assert (verdict.kind, verdict.version) == (Kind.ACKED, "2026-09-21T12:00:00Z")
 
 
 def test_questions_come_less_often_the_longer_it_takes() -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from automate_api import replies
 from automate_api.retry import Trouble
-from target_automate.declarations import SinkDeclaration
-from target_automate.outcomes import UNPROCESSED, Kind, Verdict, judge
-from target_automate.sinks import SINKS, by_object
+from target_automate.sending.outcomes import UNPROCESSED, Kind, Verdict, judge
+from target_automate.sinks.table import SINKS, by_object
+
+if t.TYPE_CHECKING:
+    from target_automate.sinks.declarations import SinkDeclaration
 
 CUSTOMERS, DEALS, APPOINTMENTS = SINKS[:3]
 JSON: t.Final = "application/json"
@@ -65,8 +67,6 @@ def verdict(
         (refusal(409, "idempotency_key_in_flight"), Kind.IN_FLIGHT),
         (refusal(409, "request_in_progress"), Kind.IN_FLIGHT),
         (refusal(409, "conflict", retry_after="1"), Kind.IN_FLIGHT),
-        (refusal(409, "duplicate"), Kind.DUPLICATE),
-        (reply(409, b"<html>"), Kind.DUPLICATE),
         (refusal(403, "not_entitled"), Kind.CLOSED),
         (reply(403, b"<html>"), Kind.CLOSED),
         (refusal(405, "method_not_allowed"), Kind.CLOSED),
@@ -90,6 +90,64 @@ def test_an_outcome_means_the_same_for_every_object(
     outcome: replies.Reply | replies.Failure, kind: Kind, sink: SinkDeclaration, *, honoured: bool
 ) -> None:
     assert judge(outcome, sink, keys_honoured=honoured).kind is kind
+
+
+CHANGES: t.Final = [sink for sink in SINKS if sink.change]
+
+
+@pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.object)
+@pytest.mark.parametrize(
+    "outcome",
+    [refusal(409, "duplicate"), refusal(409, "status_conflict", "expectedStatus"), reply(409, b"")],
+    ids=str,
+)
+def test_a_conflict_is_a_second_one_of_a_create_and_another_state_for_a_change(
+    outcome: replies.Reply, sink: SinkDeclaration
+) -> None:
+    kind = Kind.CONFLICT if sink.change else Kind.DUPLICATE
+    assert judge(outcome, sink, keys_honoured=False).kind is kind
+
+
+def conflict(current: object, field: str = "expectedStatus") -> replies.Reply:
+    detail = {"field": field, "message": PRIVATE, "current": current}
+    return reply(409, {"error": {"code": "status_conflict", "details": [detail]}})
+
+
+@pytest.mark.parametrize("current", ["delivered", "2026-09-21T12:00:00Z", 27500, 27500.5])
+def test_a_refusal_says_what_the_dms_holds(current: object) -> None:
+    known = verdict(conflict(current), "deal_statuses")
+    assert known.current == str(current)
+    assert known.reason.endswith(f"fields expectedStatus, the DMS holds {current}")
+
+
+@pytest.mark.parametrize(
+    "current",
+    [PRIVATE, "Dana", "dana@example.com", "+12025550143", "a" * 65, ["lost"], {"a": 1}, None, True],
+    ids=str,
+)
+def test_what_the_dms_holds_is_not_told_when_it_may_be_anything(current: object) -> None:
+    known = verdict(conflict(current), "deal_statuses")
+    assert known.kind is Kind.CONFLICT
+    assert known.current is None
+    assert known.reason == "status 409, code status_conflict, fields expectedStatus"
+
+
+@pytest.mark.parametrize("sink", CHANGES, ids=lambda sink: sink.object)
+def test_the_version_that_a_change_made_comes_with_its_acknowledgement(
+    sink: SinkDeclaration,
+) -> None:
+    body = {sink.id_field: "x_1", "updatedAt": "2026-09-21T12:00:00Z"}
+    known = judge(reply(200, body), sink, keys_honoured=False)
+    assert (known.kind, known.version) == (Kind.ACKED, "2026-09-21T12:00:00Z")
+    odd = judge(reply(200, body | {"updatedAt": PRIVATE}), sink, keys_honoured=False)
+    assert (odd.kind, odd.version) == (Kind.ACKED, None)
+
+
+@pytest.mark.parametrize("sink", CHANGES, ids=lambda sink: sink.object)
+def test_a_record_that_is_not_there_is_told_from_a_call_that_is_not(sink: SinkDeclaration) -> None:
+    gone, no_call = refusal(404, "record_not_found"), refusal(404, "path_not_found")
+    assert judge(gone, sink, keys_honoured=False).kind is Kind.PARENT_GONE
+    assert judge(no_call, sink, keys_honoured=False).kind is Kind.CLOSED
 
 
 def test_unavailable_is_a_refusal_only_where_keys_are_honoured() -> None:
@@ -121,10 +179,11 @@ def test_a_refusal_of_the_reference_is_told_from_one_of_the_record(
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.object)
 def test_an_answer_with_an_id_acknowledges(sink: SinkDeclaration, status: int) -> None:
-    body = {sink.id_field: "x_1", "operationId": "op_1", "dealNumber": "D-7", "matchedBy": "email"}
-    known = judge(reply(status, body), sink, keys_honoured=False)
+    body = {sink.id_field: "x_1", "operationId": "op_1", "matchedBy": "email"}
+    numbers = {"dealNumber": "D-7", "roNumber": "R-7", "stockNumber": "S-7"}
+    known = judge(reply(status, body | numbers), sink, keys_honoured=False)
     assert (known.kind, known.dms_id, known.matched_by) == (Kind.ACKED, "x_1", "email")
-    assert known.dms_number == ("D-7" if sink is DEALS else None)
+    assert known.dms_number == numbers.get(sink.number_field or "")
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, True, {"id": "x"}, "a b", "x" * 129, "<script>"])

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api import contract
-from target_automate import identity, sinks
-from target_automate.payloads import Conformer, Invalid, Problem
+from target_automate.journal import identity
+from target_automate.records.payloads import Conformer, Invalid, Problem
+from target_automate.sinks import table as sinks
+from target_automate.sinks.declarations import ABOUT
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ if t.TYPE_CHECKING:
 API = contract.load()
 CONFORMERS = {sink.object: Conformer(sink, API) for sink in sinks.SINKS}
 OBJECTS = list(CONFORMERS)
+ID: t.Final = {"type": "string", "minLength": 1}
 
 RECORDS: dict[str, dict[str, t.Any]] = {
     "customers": {
@@ -59,6 +62,55 @@ RECORDS: dict[str, dict[str, t.Any]] = {
         "appointmentTime": "2026-02-03T09:30:00-05:00",
         "opCodes": [{"code": "LOF", "laborHours": Decimal("0.5")}],
         "concern": "Oil change due",
+    },
+    "repair_orders": {
+        "externalId": "ro-77",
+        "appointmentExternalId": "bk-1",
+        "odometerIn": 41200,
+        "promisedAt": "2026-02-03T16:00:00-05:00",
+        "isWaiter": True,
+        "lines": [{"opCode": "LOF", "payType": "customer_pay", "complaint": "Oil change due"}],
+    },
+    "deal_statuses": {
+        "dealReferenceId": "web-2026-000128",
+        "status": "contracted",
+        "expectedStatus": "penciled",
+        "reason": "Signed on paper",
+    },
+    "deal_terms": {
+        "dealId": "deal_61df30",
+        "finance": {"lenderCode": "AFC", "aprPercent": Decimal("5.49"), "termMonths": 72},
+        "expectedUpdatedAt": "2026-02-03T14:30:00Z",
+    },
+    "vehicle_prices": {
+        "vin": "1HGCM82633A004352",
+        "listPrice": Decimal("26995.00"),
+        "salePrice": 25995,
+        "comments": "One owner",
+        "ifUpdatedAt": "2026-02-03T14:30:00Z",
+    },
+    "vehicle_photos": {
+        "vehicleId": "veh_1",
+        "photos": [{"url": "https://a.example/1.jpg"}, {"attachmentId": "att_1"}],
+    },
+    "appointment_changes": {
+        "appointmentExternalId": "bk-1",
+        "appointmentTime": "2026-02-04T09:30:00-05:00",
+        "advisorId": "u_1",
+        "status": "rescheduled",
+        "expectedStatus": "scheduled",
+    },
+    "repair_order_statuses": {"repairOrderExternalId": "ro-77", "status": "in_progress"},
+    "repair_order_inspections": {
+        "repairOrderId": "ro_1",
+        "lineId": "l_1",
+        "inspection": [{"item": "Brakes", "result": "yellow", "note": "4 mm left"}],
+    },
+    "attachments": {
+        "path": "scans/web-2026-000128.pdf",
+        "dealReferenceId": "web-2026-000128",
+        "fileName": "contract.pdf",
+        "contentType": "application/pdf",
     },
 }
 LEFT_OUT = object()
@@ -144,15 +196,32 @@ def values(schema: Schema) -> st.SearchStrategy[t.Any]:
     return found | st.none() if "null" in kinds else found
 
 
+NEEDED: t.Final[dict[str, dict[str, Schema]]] = {
+    "vehicle_prices": {"salePrice": {"type": "number"}},
+    "appointment_changes": {"status": {"enum": ["confirmed", "cancelled"]}},
+    "repair_orders": {"customerId": ID, "vin": ID},
+}
+"""One of the ways in which a call can be complete."""
+
+DRAWN: t.Final = (*OBJECTS[:5], "vehicle_prices", "appointment_changes", "repair_order_statuses")
+"""Objects whose calls have no rule beyond fields, kinds and what is required."""
+
+
 def full_records(name: str) -> st.SearchStrategy[dict[str, t.Any]]:
-    schema = API.write(sinks.by_object(name).operation_id).schema
-    schema["required"] = [*schema["required"], *sinks.by_object(name).business_key]
-    for field in sinks.by_object(name).business_key:
-        schema["properties"][field] = {"type": "string", "minLength": 1}
+    sink = sinks.by_object(name)
+    schema = API.write(sink.operation_id).schema
+    aliases = [found.alias for found in sink.references]
+    keys = [aliases[0] if field == ABOUT else field for field in sink.business_key]
+    schema["properties"] |= dict.fromkeys(keys, ID) | NEEDED.get(name, {})
+    schema["required"] = list({*schema.get("required", ()), *keys, *NEEDED.get(name, ())})
+    for field in schema["required"]:
+        if "enum" in schema["properties"][field]:
+            options = [option for option in schema["properties"][field]["enum"] if option]
+            schema["properties"][field] = {"enum": options}
     return records(schema)
 
 
-ANY_RECORD = st.sampled_from(OBJECTS).flatmap(
+ANY_RECORD = st.sampled_from(DRAWN).flatmap(
     lambda name: st.tuples(st.just(name), full_records(name))
 )
 
@@ -289,7 +358,13 @@ def test_the_dms_id_of_a_customer_is_not_sent() -> None:
 
 @pytest.mark.parametrize("spell", [lambda name: name, inflection.underscore])
 @pytest.mark.parametrize(
-    ("name", "field"), [("deals", "dealId"), ("service_appointments", "appointmentId")]
+    ("name", "field"),
+    [
+        ("deals", "dealId"),
+        ("service_appointments", "appointmentId"),
+        ("repair_orders", "repairOrderId"),
+        ("attachments", "attachmentId"),
+    ],
 )
 def test_a_record_that_was_read_from_the_dms_is_not_created_again(
     name: str, field: str, spell: t.Callable[[str], str]
@@ -415,6 +490,164 @@ def test_an_appointment_without_offset_is_refused() -> None:
     ]
 
 
+ABOUT_NOTHING: t.Final[dict[str, Problem]] = {
+    "repair_orders": Problem(
+        "appointmentId",
+        "required, but none of it, appointmentExternalId, customerId, customerExternalId is given",
+    ),
+    **{
+        name: Problem(f"{entity}Id", f"required, but neither it nor {alias} is given")
+        for name, entity, alias in (
+            ("deal_statuses", "deal", "dealReferenceId"),
+            ("deal_terms", "deal", "dealReferenceId"),
+            ("vehicle_prices", "vehicle", "vin"),
+            ("vehicle_photos", "vehicle", "vin"),
+            ("appointment_changes", "appointment", "appointmentExternalId"),
+            ("repair_order_statuses", "repairOrder", "repairOrderExternalId"),
+            ("repair_order_inspections", "repairOrder", "repairOrderExternalId"),
+        )
+    },
+    "attachments": Problem(
+        "dealId",
+        "required, but none of it, dealReferenceId, repairOrderId, repairOrderExternalId, "
+        "vehicleId, vin is given",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT_NOTHING)
+def test_a_record_that_names_nothing_is_told_by_what_it_could(name: str) -> None:
+    names = [
+        field for found in sinks.by_object(name).references for field in (found.field, found.alias)
+    ]
+    record = changed(name, **dict.fromkeys(names, LEFT_OUT))
+
+    assert problems(name, record) == [ABOUT_NOTHING[name]]
+    for field in names:
+        beside = {"vin": "1HGCM82633A004352"} if name == "repair_orders" else {}
+        assert body(name, record | beside | {field: "id-1"})[field] == "id-1"
+
+
+@pytest.mark.parametrize("by", ["customerId", "customerExternalId"])
+def test_an_order_without_appointment_wants_the_vehicle_beside_its_customer(by: str) -> None:
+    record = changed("repair_orders", appointmentExternalId=None) | {by: "c-1"}
+
+    assert problems("repair_orders", record) == [
+        Problem("vin", f"required beside {by}, but not given")
+    ]
+    assert body("repair_orders", record | {"vin": "1HG"})["vin"] == "1HG"
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_what_the_dms_is_thought_to_hold_need_not_be_said(name: str) -> None:
+    change = sinks.by_object(name).change
+    for guard in change.guards if change else ():
+        assert guard not in body(name, changed(name, **{guard: LEFT_OUT}))
+        with pytest.raises(Invalid, match=guard):
+            body(name, changed(name, **{guard: [1]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        (
+            "vehicle_prices",
+            {"listPrice": None, "salePrice": None, "comments": " "},
+            [Problem("listPrice", "expected at least one of listPrice, salePrice, comments")],
+        ),
+        (
+            "vehicle_prices",
+            {"salePrice": "cheap", "ifUpdatedAt": "yesterday"},
+            [
+                Problem("salePrice", "expected a number, got text"),
+                Problem(
+                    "ifUpdatedAt",
+                    "expected a date and time with UTC offset such as 2026-02-03T09:30:00-05:00, "
+                    "got text",
+                ),
+            ],
+        ),
+        (
+            "appointment_changes",
+            {"appointmentTime": None, "advisorId": None, "status": None},
+            [
+                Problem(
+                    "appointmentTime", "expected at least one of appointmentTime, advisorId, status"
+                )
+            ],
+        ),
+        ("deal_statuses", {"status": None}, [Problem("status", "required, but not given")]),
+        (
+            "deal_statuses",
+            {"status": "sold", "expectedStatus": 7},
+            [
+                Problem(
+                    "expectedStatus",
+                    "expected one of penciled, pending, contracted, delivered, finalized, unwound, "
+                    "voided, lost; got other text",
+                ),
+                Problem(
+                    "status",
+                    "expected one of penciled, pending, contracted, delivered, finalized, unwound, "
+                    "voided, lost; got other text",
+                ),
+            ],
+        ),
+        ("deal_terms", {"finance": {}}, [Problem("finance", "required, but not given")]),
+        (
+            "vehicle_photos",
+            {"photos": [{"url": "https://a.example/1.jpg", "attachmentId": "att_1"}]},
+            [Problem("photos[0]", "expected exactly one of url, attachmentId")],
+        ),
+        ("vehicle_photos", {"photos": None}, [Problem("photos", "required, but not given")]),
+        (
+            "repair_order_inspections",
+            {"lineId": None, "inspection": "fine"},
+            [
+                Problem("inspection", "expected an array, got text"),
+                Problem("lineId", "expected at least one of lineId, lineCode"),
+            ],
+        ),
+        ("attachments", {"path": ""}, [Problem("path", "required, but not given")]),
+        (
+            "repair_orders",
+            {"externalId": None},
+            [Problem("externalId", "required (it identifies the record), but not given")],
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_change_is_told_by_its_fields(
+    name: str, changes: dict[str, t.Any], expected: list[Problem]
+) -> None:
+    found = problems(name, changed(name, **changes))
+
+    assert sorted(found, key=lambda problem: problem.field) == sorted(
+        expected, key=lambda problem: problem.field
+    )
+
+
+def test_no_photos_are_said_by_an_empty_array() -> None:
+    assert body("vehicle_photos", changed("vehicle_photos", photos=[]))["photos"] == []
+
+
+def test_what_follows_from_a_file_is_not_taken_from_a_record() -> None:
+    given = {"size": 1, "entityType": "vehicle", "entityId": "veh_1"}
+    payload = CONFORMERS["attachments"].conform(RECORDS["attachments"] | given)
+
+    assert payload.unknown == given.keys()
+    assert payload.body == RECORDS["attachments"]
+
+
+def test_where_a_file_is_on_this_machine_is_no_part_of_what_a_record_says() -> None:
+    sink = sinks.by_object("attachments")
+    moved = RECORDS["attachments"] | {"path": "elsewhere.pdf"}
+    other = RECORDS["attachments"] | {"fileName": "other.pdf"}
+
+    assert identity.record_hash(sink, moved) == identity.record_hash(sink, RECORDS["attachments"])
+    assert identity.record_hash(sink, other) != identity.record_hash(sink, RECORDS["attachments"])
+
+
 def test_an_invalid_record_still_tells_which_it_is() -> None:
     with pytest.raises(Invalid) as invalid:
         CONFORMERS["deals"].conform(changed("deals", vehicle=None, taxes=3))
@@ -477,3 +710,12 @@ def test_a_record_of_nothing_but_canaries_has_problems_without_them() -> None:
 
     assert len(found) >= len(RECORDS["deals"])
     assert CANARY not in str(found)
+
+
+def test_a_file_belongs_to_one_record() -> None:
+    record = {"dealReferenceId": "web-1", "vin": "1HGCM82633A004352", "path": "a.pdf"}
+    with pytest.raises(Invalid) as invalid:
+        CONFORMERS["attachments"].conform(record)
+    assert invalid.value.problems == (
+        Problem("vin", "the file of one vehicle, or of another record: not both"),
+    )

@@ -10,16 +10,16 @@ from support.clock import START, FakeClock
 from support.intents import new
 
 from automate_api.errors import NotOfferedError
-from target_automate.intents import State
-from target_automate.readback import ReadBack
-from target_automate.sinks import by_object
-from target_automate.steps import Desk, Settled
+from target_automate.checks.readback import ReadBack
+from target_automate.journal.intents import State
+from target_automate.sending.steps import Desk, Settled
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from support.listing import Lists
 
-    from target_automate.intents import Intent
-    from target_automate.journal import Journal
+    from target_automate.journal.intents import Intent
+    from target_automate.journal.journal import Journal
 
 CUSTOMERS, DEALS = map(by_object, ("customers", "deals"))
 BODY: t.Final = {"referenceId": "web-1", "customerId": "cust_1"}

@@ -1,4 +1,4 @@
-"""Customers by the writer's own id: from the journal, then from the DMS, through merges."""
+"""Records by the writer's own id: from the journal, then from the DMS, through merges."""
 
 from __future__ import annotations
 
@@ -8,25 +8,34 @@ import pytest
 from support.intents import AT, intent, new
 
 from automate_api.errors import NotEntitledError
-from target_automate.intents import OPEN, Cause, State
-from target_automate.references import (
+from target_automate.checks.references import (
     MERGES,
     Found,
     Pending,
     References,
     Refused,
     Resolution,
-    parent_digest,
+    parent_of,
 )
-from target_automate.sinks import by_object
+from target_automate.journal.intents import OPEN, Cause, State
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from support.listing import Lists
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
-REFERENCE = by_object("deals").reference
-assert REFERENCE is not None
+DEALS, STATUSES, PRICES, CHANGES, ORDERS = map(
+    by_object,
+    (
+        "deals",
+        "deal_statuses",
+        "vehicle_prices",
+        "appointment_changes",
+        "repair_orders",
+    ),
+)
+(REFERENCE,) = DEALS.references
 DEAL: t.Final = intent("deals", payload={"referenceId": "web-1", "customerExternalId": "crm-1"})
 
 
@@ -40,12 +49,10 @@ def customer(number: int, **changes: t.Any) -> dict[str, t.Any]:  # noqa: ANN401
 
 
 def resolve(references: References) -> Resolution:
-    assert REFERENCE is not None
     return references.resolve(DEAL, REFERENCE)
 
 
 def resolve_again(references: References, **payload: str) -> Resolution:
-    assert REFERENCE is not None
     return references.resolve_again(intent("deals", payload=payload or DEAL.payload), REFERENCE)
 
 
@@ -56,7 +63,6 @@ def keep(journal: Journal, state: State, sequence: int = 1, **columns: t.Any) ->
 
 
 def test_the_dms_s_own_id_needs_no_question(references: References, lists: Lists) -> None:
-    assert REFERENCE is not None
     given = intent("deals", payload={"customerId": "cust_9", "customerExternalId": "crm-1"})
     assert references.resolve(given, REFERENCE) == Found("cust_9")
     assert lists.asked == []
@@ -190,7 +196,109 @@ def test_a_login_that_may_not_read_customers_waits_for_them(
     assert "cannot be looked up: GET /customers: no" in pending.reason
 
 
-def test_the_digest_of_a_parent_is_that_of_the_customer_s_own_key(journal: Journal) -> None:
-    assert REFERENCE is not None
-    number = journal.add(new(key="crm-1"), AT)
-    assert parent_digest(journal, REFERENCE, "crm-1") == journal.get(number).digest
+@pytest.mark.parametrize(
+    ("object_name", "payload", "founder"),
+    [
+        ("deals", {"customerExternalId": "crm-1"}, "customers"),
+        ("service_appointments", {"customerExternalId": "crm-1"}, "customers"),
+        ("deal_statuses", {"dealReferenceId": "crm-1"}, "deals"),
+        ("deal_terms", {"dealReferenceId": "crm-1"}, "deals"),
+        ("appointment_changes", {"appointmentExternalId": "crm-1"}, "service_appointments"),
+        ("repair_orders", {"appointmentExternalId": "crm-1"}, "service_appointments"),
+        ("repair_orders", {"customerExternalId": "crm-1", "vin": "1HG"}, "customers"),
+        ("repair_order_statuses", {"repairOrderExternalId": "crm-1"}, "repair_orders"),
+        ("repair_order_inspections", {"repairOrderExternalId": "crm-1"}, "repair_orders"),
+        ("attachments", {"dealReferenceId": "crm-1"}, "deals"),
+        ("attachments", {"repairOrderExternalId": "crm-1"}, "repair_orders"),
+    ],
+)
+def test_the_parent_of_a_record_is_what_is_written_under_the_key_that_it_names(
+    journal: Journal, object_name: str, payload: dict[str, str], founder: str
+) -> None:
+    number = journal.add(new(founder, "crm-1"), AT)
+    assert parent_of(journal, by_object(object_name), payload) == journal.get(number).digest
+
+
+@pytest.mark.parametrize(
+    ("object_name", "payload"),
+    [
+        ("deals", {"customerId": "cust_1"}),
+        ("deals", {"customerId": "cust_1", "customerExternalId": "crm-1"}),
+        ("deal_statuses", {"dealId": "deal_1"}),
+        ("vehicle_prices", {"vin": "1HG"}),
+        ("customers", {"externalId": "crm-1"}),
+    ],
+)
+def test_what_names_the_dms_s_id_or_what_nobody_writes_has_no_parent(
+    journal: Journal, object_name: str, payload: dict[str, str]
+) -> None:
+    assert parent_of(journal, by_object(object_name), payload) is None
+
+
+def test_a_deal_that_another_system_entered_is_found_by_its_reference(
+    references: References, lists: Lists
+) -> None:
+    lists.records["deals"] = [{"dealId": "deal_1", "referenceId": "web-1", "status": "pending"}]
+    step = intent("deal_statuses", payload={"dealReferenceId": "web-1"})
+    assert references.resolve(step, STATUSES.references[0]) == Found("deal_1")
+
+
+def test_a_deal_that_stands_is_meant_and_not_a_lost_one_of_the_same_reference(
+    references: References, lists: Lists
+) -> None:
+    lists.records["deals"] = [
+        {"dealId": "deal_1", "referenceId": "web-1", "status": "lost"},
+        {"dealId": "deal_2", "referenceId": "web-1", "status": "penciled"},
+    ]
+    step = intent("deal_statuses", payload={"dealReferenceId": "web-1"})
+    assert references.resolve(step, STATUSES.references[0]) == Found("deal_2")
+    lists.records["deals"].pop()
+    references = References(references._journal, lists.lookup())  # noqa: SLF001 - one that remembers nothing
+    assert references.resolve(step, STATUSES.references[0]) == Found("deal_1")
+
+
+@pytest.mark.parametrize("vin", ["1HGCM82633A004352", "1hgcm82633a004352"])
+def test_a_vehicle_is_found_by_its_vin_in_either_case(
+    references: References, lists: Lists, vin: str
+) -> None:
+    lists.records["vehicles"] = [{"vehicleId": "veh_1", "vin": "1HGCM82633A004352"}]
+    price = intent("vehicle_prices", payload={"vin": vin, "salePrice": 1})
+    assert references.resolve(price, PRICES.references[0]) == Found("veh_1")
+
+
+def test_two_vehicles_of_a_vin_are_not_guessed_at(references: References, lists: Lists) -> None:
+    lists.records["vehicles"] = [
+        {"vehicleId": f"veh_{number}", "vin": "1HG"} for number in range(2)
+    ]
+    price = intent("vehicle_prices", payload={"vin": "1HG", "salePrice": 1})
+    assert references.resolve(price, PRICES.references[0]) == Refused(
+        "the DMS has 2 records of its vehicle"
+    )
+
+
+def test_an_appointment_that_others_have_booked_cannot_be_found_by_their_id(
+    references: References, lists: Lists
+) -> None:
+    change = intent("appointment_changes", payload={"appointmentExternalId": "bk-1"})
+    pending = references.resolve(change, CHANGES.references[0])
+    assert pending == Pending(
+        "its appointment cannot be looked up: the API finds no appointment by externalId"
+    )
+    assert lists.asked == []
+
+
+@pytest.mark.parametrize("state", [State.WAITING_APPROVAL, State.PARKED])
+def test_a_change_waits_for_a_record_that_is_not_there_before_a_person_has_decided(
+    references: References, journal: Journal, state: State
+) -> None:
+    number = journal.add(new("deals", "web-1"), AT)
+    journal.change(number, state, AT)
+    step = intent("deal_statuses", payload={"dealReferenceId": "web-1"})
+    assert references.resolve(step, STATUSES.references[0]) == Pending(f"its deal is {state}")
+
+
+def test_an_order_names_its_appointment_before_its_customer() -> None:
+    both = {"appointmentExternalId": "bk-1", "customerId": "cust_1", "vin": "1HG"}
+    found = ORDERS.reference_in(both)
+    assert found is not None
+    assert found.field == "appointmentId"

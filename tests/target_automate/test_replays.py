@@ -8,12 +8,12 @@ import pytest
 from support.intents import AT, new
 
 from automate_api import contract
-from target_automate import replays
-from target_automate.intents import Cause, State
-from target_automate.records import Records
+from target_automate.journal.intents import Cause, State
+from target_automate.push import replays
+from target_automate.records.records import Records
 
 if t.TYPE_CHECKING:
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 
 def records(journal: Journal) -> Records:
@@ -32,6 +32,54 @@ def test_a_replayed_write_is_judged_anew_under_a_new_key(journal: Journal) -> No
     intent = journal.get(key)
     assert (intent.state, intent.generation, intent.attempts) == (State.PLANNED, 1, 0)
     assert (intent.first_sent_at, intent.resolved, intent.reason) == (None, None, None)
+
+
+def test_a_replayed_change_is_judged_by_what_the_dms_holds_now(journal: Journal) -> None:
+    key = refused(journal, object="vehicle_prices", operation="update", cause=Cause.SUPERSEDED)
+    guard = {"status": None, "updatedAt": "2026-09-21T12:00:00Z", "seen": "0"}
+    journal.change(key, State.REJECTED, AT, attempts=1, guard=guard, resolved="veh_1")
+    assert replays.replay(journal, records(journal), [key], AT) == []
+    intent = journal.get(key)
+    assert (intent.state, intent.guard, intent.resolved) == (State.PLANNED, None, None)
+    assert (intent.attempts, intent.generation, intent.cause) == (0, 1, None)
+
+
+def test_a_parked_change_is_sent_again_as_one_of_the_record_that_was_seen(
+    journal: Journal,
+) -> None:
+    key = journal.add(new("vehicle_prices", "vin:1HG", state=State.PARKED), AT)
+    guard = {"status": None, "updatedAt": "2026-09-21T12:00:00Z", "seen": "0"}
+    journal.change(key, State.PARKED, AT, attempts=9, guard=guard, resolved="veh_1")
+    assert replays.resend(journal, [key], AT) == []
+    intent = journal.get(key)
+    assert (intent.state, intent.guard, intent.look_up) == (State.PLANNED, guard, False)
+    assert (intent.attempts, intent.generation, intent.first_sent_at) == (9, 1, None)
+
+
+def test_a_step_is_not_taken_up_once_a_later_step_has_gone_out(journal: Journal) -> None:
+    key = refused(journal, object="deal_statuses", operation="update", key="dealId:deal_1")
+    later = {"sequence": 2, "content_hash": "b" * 64, "state": State.ACKED}
+    journal.add(new("deal_statuses", "dealId:deal_1", **later), AT)
+    (held,) = replays.replay(journal, records(journal), [key], AT)
+    assert "out of date" in held.reason
+
+
+def test_a_change_that_is_valid_now_gets_its_lane_and_parent(journal: Journal) -> None:
+    deal = journal.add(new("deals", "web-1"), AT)
+    record = {"deal_reference_id": "web-1", "status": "contracted"}
+    key = refused(
+        journal,
+        object="deal_statuses",
+        operation="update",
+        key="dealReferenceId:web-1",
+        cause=Cause.INVALID,
+        payload=record,
+        lane=b"another",
+    )
+    assert replays.replay(journal, records(journal), [key], AT) == []
+    intent = journal.get(key)
+    assert intent.lane == intent.parent == journal.get(deal).digest
+    assert intent.payload == {"dealReferenceId": "web-1", "status": "contracted"}
 
 
 @pytest.mark.parametrize("later", [State.ACKED, State.SENT, State.UNKNOWN, State.PARKED])

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from automate_api.tables import PLAIN_WIDTH
 from automate_api.transport import Stats
-from target_automate.intents import State
-from target_automate.report import Report
-from target_automate.tally import Tally
+from target_automate.journal.intents import State
+from target_automate.running.report import Report
+from target_automate.running.tally import Tally
 
 if t.TYPE_CHECKING:
     import pytest

@@ -13,15 +13,15 @@ from singer_sdk.testing import get_tap_test_class
 from support.dealership import Run, run
 from support.failures import entries, interrupted, refused, warned
 
-from target_automate.intents import Cause, State
-from target_automate.journal import NewIntent
-from target_automate.journal_file import open_journal
+from target_automate.journal.file import open_journal
+from target_automate.journal.intents import Cause, State
+from target_automate.journal.journal import NewIntent
 from target_automate.results_tap import TapAutomateResults
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from target_automate.journal import Journal
+    from target_automate.journal.journal import Journal
 
 KEY = "a key of the journal"
 TENANT = "api.example/int_1"

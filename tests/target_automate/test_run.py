@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import typing as t
 
 import pytest
 from support.clock import FakeClock
 from support.dms import Canned, FakeDms
+from support.running import finish, running, states
 
-from automate_api import settings
-from automate_api.config import ApiConfig
 from automate_api.errors import RequestRefusedError, TryLaterError, UnsettledError
-from target_automate import config
-from target_automate.intents import Brief, State
-from target_automate.run import Run, open_run
-from target_automate.sinks import by_object
-from target_automate.target import TargetAutomate
-from target_automate.watermark import NOTHING
+from target_automate.journal.intents import Brief, State
+from target_automate.running.watermark import NOTHING
+from target_automate.sinks.table import by_object
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,31 +44,6 @@ def clock() -> FakeClock:
 def dms(clock: FakeClock) -> Iterator[FakeDms]:
     with FakeDms(totp=False, clock=clock.time) as serving:
         yield serving
-
-
-@contextlib.contextmanager
-def running(
-    dms: FakeDms,
-    clock: FakeClock,
-    folder: Path,
-    **changes: t.Any,  # noqa: ANN401 - settings
-) -> Iterator[Run]:
-    """Open a run with the defaults of all settings."""
-    schema = TargetAutomate.settings_schema()
-    given = dms.settings(folder, journal_path=str(folder / "journal.db"), workers=1, **changes)
-    values = settings.resolve(schema, given, prefix=None)
-    api = ApiConfig.from_settings(values, program=config.PROGRAM)
-    with open_run(api, values, stop=threading.Event(), clock=clock) as run:
-        yield run
-
-
-def finish(run: Run) -> None:
-    run.finish(run.look)
-    run.check_end()
-
-
-def states(run: Run) -> list[State]:
-    return [kept.state for kept in run.journal.having({*State})]
 
 
 def test_a_record_that_is_handed_in_once_it_is_settled_is_not_sent_again(

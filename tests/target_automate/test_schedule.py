@@ -1,4 +1,4 @@
-"""The order of work: per key as records came, customers before deals before appointments."""
+"""The order of work: per record as writes came, what makes it first; customers before deals."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from target_automate.schedule import Item, Schedule
+from target_automate.journal.intents import Brief, State
+from target_automate.running.schedule import Item, Schedule
 
-RANKS: t.Final = {"customers": 0, "deals": 1, "service_appointments": 2}
+RANKS: t.Final = {"customers": 0, "deals": 1, "service_appointments": 2, "deal_statuses": 4}
 
 
-def item(number: int, object_name: str = "customers", key: bytes = b"k") -> Item:
-    return Item(RANKS[object_name], number, (object_name, key))
+def item(number: int, object_name: str = "customers", lane: bytes = b"k") -> Item:
+    brief = Brief(number, object_name, b"%d" % number, lane, State.PLANNED)
+    return Item(RANKS[object_name], number, brief, object_name != "deal_statuses")
+
+
+def lane(one: Item) -> bytes:
+    return one.brief.lane
+
+
+def drained(schedule: Schedule) -> list[int]:
+    """Work through whatever may be worked on, in the schedule's order."""
+    order = []
+    while (taken := schedule.take(0.0)) is not None:
+        order.append(taken.id)
+        schedule.done(taken)
+    return order
 
 
 class ScheduleMachine(RuleBasedStateMachine):
@@ -27,30 +42,41 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.last = 0
         self.there: list[Item] = []
         """Whatever is not done, in the order in which it came."""
+        self.turn: dict[bytes, Item] = {}
+        """Whose turn it is in each lane."""
         self.in_work: list[Item] = []
         self.until: dict[Item, float] = {}
         self.waiting: set[Item] = set()
-        self.left: set[tuple[str, bytes]] = set()
+        self.left: set[bytes] = set()
+
+    def of(self, one: Item) -> list[Item]:
+        """List what else is in the lane of an item: what makes the record, then by age."""
+        others = [other for other in self.there if lane(other) == lane(one) and other != one]
+        return sorted(others, key=lambda other: (not other.founds, other.id))
 
     def heads(self) -> list[Item]:
-        """What may be given out: the first of each lane, if nothing holds it."""
-        first: dict[tuple[str, bytes], Item] = {}
-        for one in self.there:
-            first.setdefault(one.lane, one)
+        """What may be given out: whose turn it is in each lane, if nothing holds it."""
         return sorted(
             one
-            for one in first.values()
+            for one in self.turn.values()
             if one not in self.in_work
             and one not in self.waiting
             and self.until.get(one, 0.0) <= self.now
-            and one.lane not in self.left
+            and lane(one) not in self.left
         )
+
+    def give_way(self, one: Item) -> None:
+        """Have what waits give its turn to what makes the record that it waits for."""
+        if one in self.waiting and not one.founds and (others := self.of(one)) and others[0].founds:
+            self.waiting.remove(one)
+            self.turn[lane(one)] = others[0]
 
     @rule(object_name=st.sampled_from(sorted(RANKS)), key=st.sampled_from([b"1", b"2"]))
     def add(self, object_name: str, key: bytes) -> None:
         self.last += 1
         one = item(self.last, object_name, key)
         self.there.append(one)
+        self.give_way(self.turn.setdefault(key, one))
         self.schedule.add(one)
 
     @rule()
@@ -67,6 +93,9 @@ class ScheduleMachine(RuleBasedStateMachine):
     def done(self, data: st.DataObject) -> None:
         one = self._back(data)
         self.there.remove(one)
+        del self.turn[lane(one)]
+        if others := self.of(one):
+            self.turn[lane(one)] = others[0]
         self.schedule.done(one)
 
     @precondition(lambda self: self.in_work)
@@ -81,13 +110,14 @@ class ScheduleMachine(RuleBasedStateMachine):
     def wait(self, data: st.DataObject) -> None:
         one = self._back(data)
         self.waiting.add(one)
+        self.give_way(one)
         self.schedule.wait(one)
 
     @precondition(lambda self: self.in_work)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         one = self._back(data)
-        self.left.add(one.lane)
+        self.left.add(lane(one))
         self.schedule.leave(one)
 
     @precondition(lambda self: self.last)
@@ -107,8 +137,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     def what_waits_is_listed_with_what_is_behind_it(self) -> None:
         assert self.schedule.waiting() == sorted(self.waiting)
         for one in self.waiting:
-            behind = [other for other in self.there if other.lane == one.lane and other != one]
-            assert self.schedule.behind(one) == behind
+            assert self.schedule.behind(one) == self.of(one)
 
     @invariant()
     def it_is_at_rest_when_nothing_but_waiting_is_left(self) -> None:
@@ -136,11 +165,7 @@ def test_customers_go_before_deals_and_these_before_appointments_whatever_came_f
     schedule = Schedule()
     for number, name in enumerate(["service_appointments", "deals", "customers"] * 2):
         schedule.add(item(number, name, bytes([number])))
-    order = []
-    while (taken := schedule.take(0.0)) is not None:
-        order.append(taken.id)
-        schedule.done(taken)
-    assert order == [2, 5, 1, 4, 0, 3]
+    assert drained(schedule) == [2, 5, 1, 4, 0, 3]
 
 
 def test_what_comes_late_with_a_lower_id_goes_first_in_its_lane() -> None:
@@ -148,8 +173,41 @@ def test_what_comes_late_with_a_lower_id_goes_first_in_its_lane() -> None:
     schedule = Schedule()
     for number in (5, 7, 6):
         schedule.add(item(number))
-    order = []
-    while (taken := schedule.take(0.0)) is not None:
-        order.append(taken.id)
-        schedule.done(taken)
-    assert order == [5, 6, 7]
+    assert drained(schedule) == [5, 6, 7]
+
+
+def test_what_makes_a_record_goes_ahead_of_the_changes_that_came_before_it() -> None:
+    schedule = Schedule()
+    busy = item(1, "deals")
+    schedule.add(busy)
+    assert schedule.take(0.0) == busy
+    for number, name in enumerate(["deal_statuses", "deal_statuses", "deals"], start=2):
+        schedule.add(item(number, name))
+    schedule.done(busy)
+    assert drained(schedule) == [4, 2, 3]
+
+
+def test_a_change_that_waits_lets_what_makes_its_record_pass_and_goes_behind_it() -> None:
+    schedule = Schedule()
+    for number in (1, 2):
+        schedule.add(item(number, "deal_statuses"))
+    waits = schedule.take(0.0)
+    assert waits is not None
+    schedule.wait(waits)
+    assert schedule.take(0.0) is None
+    schedule.add(item(3, "deals"))
+    assert schedule.waiting() == []
+    assert drained(schedule) == [3, 1, 2]
+
+
+def test_what_makes_a_record_and_waits_itself_gives_no_change_its_turn() -> None:
+    schedule = Schedule()
+    schedule.add(item(1, "deals"))
+    schedule.add(item(2, "deal_statuses"))
+    founder = schedule.take(0.0)
+    assert founder is not None
+    schedule.wait(founder)
+    assert schedule.take(0.0) is None
+    assert [one.id for one in schedule.behind(founder)] == [2]
+    assert schedule.wake(1)
+    assert drained(schedule) == [1, 2]

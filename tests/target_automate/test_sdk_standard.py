@@ -11,8 +11,8 @@ from singer_sdk.testing import get_target_test_class
 from support.dealership import Dealership, dealership
 from support.singer import lines_of, schema
 
-from target_automate.intents import State
-from target_automate.journal_file import read_journal
+from target_automate.journal.file import read_journal
+from target_automate.journal.intents import State
 from target_automate.target import TargetAutomate
 
 if t.TYPE_CHECKING:

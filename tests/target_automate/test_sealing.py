@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_automate.sealing import SALT_BYTES, KeySeal, NoSeal, WrongKeyError
+from target_automate.journal.sealing import SALT_BYTES, KeySeal, NoSeal, WrongKeyError
 
 SALT = bytes(range(SALT_BYTES))
 OTHER_SALT = bytes(SALT_BYTES)

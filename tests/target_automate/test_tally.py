@@ -8,8 +8,8 @@ import typing as t
 import pytest
 
 from automate_api.errors import RejectsError
-from target_automate.intents import State
-from target_automate.tally import ENOUGH, Counts, Tally
+from target_automate.journal.intents import State
+from target_automate.running.tally import ENOUGH, Counts, Tally
 
 
 def tally_of(

@@ -8,7 +8,7 @@ import pytest
 
 from automate_api.errors import ConfigError
 from target_automate.config import ENV_PREFIX
-from target_automate.sinks import SINKS
+from target_automate.sinks.table import SINKS
 from target_automate.target import TargetAutomate
 
 GOOD: t.Final[dict[str, t.Any]] = {

@@ -6,7 +6,12 @@ import typing as t
 
 import pytest
 
-from target_automate.upload_headers import LONGEST, NEVER_SENT, UnusableHeadersError, checked
+from target_automate.sending.upload_headers import (
+    LONGEST,
+    NEVER_SENT,
+    UnusableHeadersError,
+    checked,
+)
 
 CANARY: t.Final = "canary-value"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automate_api.retry import Trouble
-from target_automate.upload_outcomes import PutKind, StoreAnswer, judge
+from target_automate.sending.upload_outcomes import PutKind, StoreAnswer, judge
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from support.visitor import Shop, serving, visiting
 
 from automate_api.config import ApiConfig
 from automate_api.errors import ConfigError, StoppedError
-from target_automate.files import FileFacts
-from target_automate.upload_outcomes import PutKind, PutOutcome
-from target_automate.uploading import PIECE_BYTES, Uploads, UploadTarget
+from target_automate.records.files import FileFacts
+from target_automate.sending.upload_outcomes import PutKind, PutOutcome
+from target_automate.sending.uploading import PIECE_BYTES, Uploads, UploadTarget
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -506,8 +506,8 @@ import json, os, sys, threading
 from pathlib import Path
 from automate_api.config import ApiConfig
 from support.memory import peak_bytes
-from target_automate.files import FileFacts
-from target_automate.uploading import Uploads, UploadTarget
+from target_automate.records.files import FileFacts
+from target_automate.sending.uploading import Uploads, UploadTarget
 
 settings, url, small, large = json.load(sys.stdin)
 uploads = Uploads(ApiConfig.from_settings(settings), stop=threading.Event())

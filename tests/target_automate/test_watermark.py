@@ -8,7 +8,7 @@ import typing as t
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from target_automate.watermark import NOTHING, Stretch, Watermark
+from target_automate.running.watermark import NOTHING, Stretch, Watermark
 
 
 class WatermarkMachine(RuleBasedStateMachine):

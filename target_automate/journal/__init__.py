@@ -1,0 +1,1 @@
+"""Every write, before it is sent and after, on the disk."""

@@ -1,0 +1,1 @@
+"""`automate-dms push`: the operator's commands."""

@@ -1,0 +1,1 @@
+"""A stream's records, made into payloads."""

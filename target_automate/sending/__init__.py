@@ -1,0 +1,1 @@
+"""One write on its way: sent, judged, settled."""
