@@ -11,7 +11,7 @@ from target_automate.checks.comparing import STATUS
 from target_automate.checks.preparation import BLOCKED, exists
 from target_automate.checks.references import lane_of, parent_of
 from target_automate.journal import identity
-from target_automate.journal.intents import OPEN, Brief, Cause, Meaning, State, meaning
+from target_automate.journal.intents import Brief, Cause, Meaning, State, meaning
 from target_automate.journal.journal import NewIntent
 from target_automate.records.files import FileFacts, UnusableFileError
 from target_automate.records.payloads import Conformer, Invalid
@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from target_automate.journal.intents import Head
     from target_automate.journal.journal import Journal
     from target_automate.sinks.declarations import SinkDeclaration
+    from target_automate.sinks.statuses import Machine
 
 UNKEYED: t.Final = "without a key: "
 """Begins the business key of a record that has none; the hash of its content follows."""
@@ -143,7 +144,7 @@ class Records:
             acked = journal.acked(sink.object, digest)
             parked = journal.parked(sink.object, digest)
         what = meaning(sink.operation, reading.content_hash, newest, acked=acked, parked=parked)
-        if what is Meaning.NEW and newest is not None and self._was_taken(sink, reading, newest):
+        if what is Meaning.NEW and newest is not None and self._was_taken(sink, reading):
             what = Meaning.UNCHANGED
         if what is Meaning.UNCHANGED:
             return Kept(Brief(0, sink.object, digest, reading.lane, State.DROPPED), is_new=False)
@@ -167,19 +168,18 @@ class Records:
         intent_id = add_behind(journal, newest, new, at)
         return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
 
-    def _was_taken(self, sink: SinkDeclaration, reading: Reading, newest: Head) -> bool:
+    def _was_taken(self, sink: SinkDeclaration, reading: Reading) -> bool:
         """Tell whether a record is a change that was made before: its feed has begun anew.
 
-        That is a step that a record takes but once, or one whose successor is still open; and a
-        record that says of which version of the DMS's it was made.
+        That is a step that a record takes but once, and a record that says of which version of the
+        DMS's it was made.
         """
         change = sink.change
         if change is None or reading.problem is not None:
             return False
         status = reading.payload.get(STATUS) if change.machine else None
-        recurs = change.machine is not None and change.machine.recurs(status)
-        is_step = status is not None and (not recurs or newest.state in OPEN)
-        if not is_step and not (change.version and change.version in reading.payload):
+        is_once = status is not None and not t.cast("Machine", change.machine).recurs(status)
+        if not is_once and not (change.version and change.version in reading.payload):
             return False
         digest = self._journal.seal.digest(sink.object, reading.business_key)
         return any(
