@@ -60,7 +60,7 @@ OPERATIONS: t.Final = (
     ),
     (
         "upload",
-        "looked up, as `lookup_before_create` says: the same bytes are not sent twice",
+        "looked up, unless `lookup_before_create` is `never`: the same bytes are not sent twice",
         (
             "completed again, which is the same however often it is done; where the DMS has "
             "forgotten the upload, looked up, and begun anew when it is not found"

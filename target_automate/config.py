@@ -79,10 +79,10 @@ TARGET_SETTINGS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
         "default": "auto",
         "title": "Look up before creating",
         "description": (
-            "`auto` asks the DMS for everything that is to be created (deals, appointments, repair "
-            "orders, attachments), until a run with this journal has reached its end: a lost "
-            "journal makes no duplicates. `always` goes on asking: set it before a full refresh "
-            "into a new journal."
+            "`auto` asks the DMS for every deal, appointment and repair order that is to be "
+            "created, until a run with this journal has reached its end, and for every attachment: "
+            "a lost journal makes no duplicates. `always` goes on asking for all of them: set it "
+            "before a full refresh into a new journal."
         ),
     },
     "cooldown_seconds": {

@@ -176,10 +176,7 @@ class Changes:
         intent = view.intent
         if not view.is_backwards and view.given_version is None:
             return False
-        return any(
-            head.state is State.ACKED and head.content_hash == intent.content_hash
-            for head in self.desk.journal.heads(intent.object, intent.digest)
-        )
+        return self.desk.journal.has_acked(intent.object, intent.digest, intent.content_hash)
 
     def _takes_away(self, view: View) -> bool:
         """Tell whether the DMS holds in a list what an own write has put there, and this one not.
@@ -190,11 +187,10 @@ class Changes:
         lists = [name for name, value in wanted.items() if isinstance(value, list)]
         if not lists:
             return False
-        heads = self.desk.journal.heads(intent.object, intent.digest)
-        acked = [head.id for head in heads if head.state is State.ACKED and head.id != intent.id]
-        if not acked:
+        acked = self.desk.journal.acked(intent.object, intent.digest)
+        if acked is None:
             return False
-        own = self.desk.journal.get(acked[-1])
+        own = self.desk.journal.get(acked.id)
         said = wanted_of(view.sink, body_of(own, view.sink, own.resolved))
         return any(
             holds(view.there.get(name), said.get(name)) and not holds(wanted[name], said.get(name))
@@ -237,11 +233,10 @@ class Changes:
         intent, sink = view.intent, view.sink
         if not intent.attempts:
             return self.desk.move(intent, State.DROPPED, reason=UNCHANGED, cause=None)
-        number = view.record.get(sink.number_field) if sink.number_field else None
         return self._done(
             intent,
             dms_id=view.record.get(sink.id_field),
-            dms_number=None if number is None else str(number),
+            dms_number=sink.number_in(view.record),
             version=view.updated,
         )
 

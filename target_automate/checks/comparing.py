@@ -41,7 +41,7 @@ def part_of(
     line = sink.change.line if sink.change else None
     if line is None:
         return record
-    name = line.field if line.field in body else line.alias
+    name = line.name_in(body)
     items = record.get(line.array)
     found = [
         item

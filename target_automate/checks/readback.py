@@ -80,12 +80,11 @@ class ReadBack:
             reason = f"the DMS has {len(found)} records of its key"
             logger.error("%s: write %d is parked: %s", sink.object, intent.id, reason)
             return self.desk.move(intent, State.PARKED, reason=reason)
-        number = found[0].get(sink.number_field) if sink.number_field else None
         return self.desk.move(
             intent,
             State.ACKED,
             dms_id=found[0][sink.id_field],
-            dms_number=None if number is None else str(number),
+            dms_number=sink.number_in(found[0]),
             matched_by=MATCHED_BY,
             look_up=False,
             reason=None,

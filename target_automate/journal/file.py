@@ -32,6 +32,9 @@ BUSY_SECONDS: t.Final = 30.0
 CHECK: t.Final = b"automate-dms journal"
 """Sealed beside the data, to tell a wrong key from damage."""
 
+_INDEX_OF_UPDATES: t.Final = (
+    "CREATE INDEX intent_update ON intent (lane, id) WHERE operation = 'update'"
+)
 _TABLES: t.Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intent (
@@ -72,7 +75,7 @@ _TABLES: t.Final = (
     "CREATE INDEX intent_parent ON intent (parent) WHERE parent IS NOT NULL",
     "CREATE INDEX intent_dms_id ON intent (object, dms_id) WHERE dms_id IS NOT NULL",
     "CREATE INDEX intent_revision ON intent (revision)",
-    "CREATE INDEX intent_update ON intent (lane, id) WHERE operation = 'update'",
+    _INDEX_OF_UPDATES,
 )
 
 _RENEWAL: t.Final = (
@@ -80,7 +83,7 @@ _RENEWAL: t.Final = (
     "ALTER TABLE intent ADD COLUMN guard TEXT",
     "ALTER TABLE intent ADD COLUMN version TEXT",
     "UPDATE intent SET lane = digest",
-    "CREATE INDEX intent_update ON intent (lane, id) WHERE operation = 'update'",
+    _INDEX_OF_UPDATES,
 )
 """From the first format to this one: until then the lane of a write was its business key."""
 

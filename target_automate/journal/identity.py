@@ -165,7 +165,7 @@ def _key_part(declaration: SinkDeclaration, body: Mapping[str, t.Any], name: str
         if reference is None:
             msg = "it refers to nothing"
             raise LookupError(msg)
-        name = reference.field if reference.field in body else reference.alias
+        name = reference.name_in(body)
         label = f"{name}:"
     return label + comparable(name, body[name]).replace("|", r"\|")
 

@@ -48,6 +48,7 @@ class NewIntent:
     state: State = State.PLANNED
     lane: bytes | None = None
     parent: bytes | None = None
+    guard: Mapping[str, t.Any] | None = None
     look_up: bool = False
     approved: bool = False
     cause: Cause | None = None
@@ -88,9 +89,9 @@ class Journal(JournalQueries):
         with self._writing():
             cursor = self._connection.execute(
                 "INSERT INTO intent (object, operation, business_key, digest, lane, content_hash, "
-                "sequence, state, payload, parent, look_up, approved, cause, reason, created_at, "
-                "settled_at, was_rejected, revision) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "sequence, state, payload, parent, guard, look_up, approved, cause, reason, "
+                "created_at, settled_at, was_rejected, revision) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     new.object,
                     new.operation,
@@ -102,6 +103,7 @@ class Journal(JournalQueries):
                     new.state.value,
                     self.seal.close(encode(new.payload)),
                     new.parent,
+                    _written(new.guard),
                     new.look_up,
                     new.approved,
                     new.cause and new.cause.value,
@@ -131,8 +133,8 @@ class Journal(JournalQueries):
             columns["was_rejected"] = True
         if "payload" in columns:
             columns["payload"] = self.seal.close(encode(columns["payload"]))
-        if columns.get("guard") is not None:
-            columns["guard"] = encode(columns["guard"]).decode()
+        if "guard" in columns:
+            columns["guard"] = _written(columns["guard"])
         with self._writing():
             columns["revision"] = self._next_revision()
             names = ", ".join(f"{name} = :{name}" for name in columns)
@@ -205,3 +207,7 @@ class Journal(JournalQueries):
                 self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._changes += 1
+
+
+def _written(guard: Mapping[str, t.Any] | None) -> str | None:
+    return None if guard is None else encode(guard).decode()

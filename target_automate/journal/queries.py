@@ -91,6 +91,17 @@ class JournalQueries:
         """Find the newest intent of a business key that is parked; None when there is none."""
         return self._head(object_name, digest, f"AND state = '{State.PARKED}'")
 
+    def has_acked(self, object_name: str, digest: bytes, content_hash: str) -> bool:
+        """Tell whether the DMS has taken this very content of a business key, however long ago."""
+        with self._reading():
+            return bool(
+                self._connection.execute(
+                    "SELECT 1 FROM intent WHERE object = ? AND digest = ? AND content_hash = ? "
+                    "AND state = ?",
+                    (object_name, digest, content_hash, State.ACKED.value),
+                ).fetchone()
+            )
+
     def heads(self, object_name: str, digest: bytes) -> list[Head]:
         """List the intents of a business key, the oldest first."""
         with self._reading():

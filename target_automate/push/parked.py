@@ -156,8 +156,7 @@ def _checked(
         )
         raise ConfigError(msg)
     if not (differing := _differing(sink, record, body_of(intent, sink, intent.resolved))):
-        number = record.get(sink.number_field) if sink.number_field else None
-        return None if number is None else str(number)
+        return sink.number_in(record)
     msg = (
         f"{dms_id} is another record: it differs in "
         f"{', '.join(differing)}. Nothing was changed; --force keeps it all the same."

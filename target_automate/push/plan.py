@@ -137,16 +137,16 @@ def take_up(run: Run, made: Plan) -> list[Brief]:
     moved = collections.Counter[str]()
     last: dict[tuple[str, bytes], int] = {}
     for write in made.writes:
-        lane = (write.object, journal.seal.digest(write.object, write.business_key))
-        heads = {head.sequence: head for head in journal.heads(*lane)}
-        newest = last.get(lane, max(heads, default=0))
+        key = (write.object, journal.seal.digest(write.object, write.business_key))
+        heads = {head.sequence: head for head in journal.heads(*key)}
+        newest = last.get(key, max(heads, default=0))
         here = heads.get(write.sequence)
         same = here is not None and here.content_hash == write.content_hash
         # Something else of the key that is open has to go first, and is none of the plan's.
-        behind = lane not in last and newest in heads and heads[newest].state in OPEN
+        behind = key not in last and newest in heads and heads[newest].state in OPEN
         if not same and (here is not None or behind or write.sequence != newest + 1):
             moved[write.object] += 1
-        last[lane] = max(newest, write.sequence)
+        last[key] = max(newest, write.sequence)
     if moved:
         counts = ", ".join(f"{count:,} {name}" for name, count in moved.items())
         msg = f"The journal has moved on since the plan was made ({counts}); plan again."
@@ -184,11 +184,10 @@ def _intent(run: Run, write: PlannedWrite) -> Brief | None:
         payload=write.payload,
         lane=lane,
         parent=parent_of(journal, sink, write.payload),
+        guard=_guard(write),
         approved=True,
     )
-    number = add_behind(journal, newest, new, at)
-    journal.change(number, State.PLANNED, at, guard=_guard(write))
-    return Brief(number, write.object, digest, lane, State.PLANNED)
+    return Brief(add_behind(journal, newest, new, at), write.object, digest, lane, State.PLANNED)
 
 
 def _guard(write: PlannedWrite) -> dict[str, str] | None:

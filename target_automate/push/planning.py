@@ -90,10 +90,10 @@ class Planner:
     def take(self, sink: SinkDeclaration, record: Mapping[str, t.Any]) -> None:
         """Take a record."""
         reading = self._records.read(sink, record)
-        lane = (sink.object, self._journal.seal.digest(sink.object, reading.business_key))
-        if lane not in self._newest:
-            newest = self._journal.newest(*lane)
-            self._newest[lane] = newest.sequence if newest else 0
+        key = (sink.object, self._journal.seal.digest(sink.object, reading.business_key))
+        if key not in self._newest:
+            newest = self._journal.newest(*key)
+            self._newest[key] = newest.sequence if newest else 0
         brief = self._records.keep(sink, reading, SYSTEM_CLOCK.time()).brief
         if brief.id:
             self._ids.setdefault(brief.id)
@@ -126,10 +126,10 @@ class Planner:
                 continue
             planned_parents.add(intent.digest)
             forecasts.append(self._forecast(intent, found, compare=len(writes) < compare))
-            lane = (intent.object, intent.digest)
+            key = (intent.object, intent.digest)
             sequence = intent.sequence
-            if sequence > self._newest[lane]:  # counted without those that are blocked
-                sequence = last[lane] = last[lane] + 1
+            if sequence > self._newest[key]:  # counted without those that are blocked
+                sequence = last[key] = last[key] + 1
             writes[intent.id] = PlannedWrite(
                 object=intent.object,
                 business_key=intent.business_key,

@@ -145,9 +145,8 @@ class Conformer:
             for error in self._validator.iter_errors(body):
                 field, message = self._explained(error)
                 # What could not be taken is missing, too; to say so would be no second problem.
-                ways = () if error.instance_path else self._ways
-                is_of_ways = isinstance(error.kind, _WAYS)
-                if not any(map(notes.hold, (field, *(ways if is_of_ways else ())))):
+                is_about_ways = isinstance(error.kind, _WAYS) and not error.instance_path
+                if not any(map(notes.hold, self._ways if is_about_ways else [field])):
                     notes.add(field, message)
 
     def _check_reference(self, body: Body, notes: _Notes) -> None:
@@ -165,14 +164,11 @@ class Conformer:
             for other in references:
                 if other is named or not other.is_in(body):
                     continue
-                name = other.field if other.field in body else other.alias
-                notes.add(
-                    name, f"the file of one {other.entity.noun}, or of another record: not both"
-                )
+                message = f"the file of one {other.entity.noun}, or of another record: not both"
+                notes.add(other.name_in(body), message)
         for name in named.beside:
             if name not in body and not notes.hold(name):
-                by = named.field if named.field in body else named.alias
-                notes.add(name, f"required beside {by}, but not given")
+                notes.add(name, f"required beside {named.name_in(body)}, but not given")
 
     def _explained(self, error: jsonschema_rs.ValidationError) -> tuple[str, str]:
         field = _dotted(error.instance_path)

@@ -144,7 +144,7 @@ class Records:
             acked = journal.acked(sink.object, digest)
             parked = journal.parked(sink.object, digest)
         what = meaning(sink.operation, reading.content_hash, newest, acked=acked, parked=parked)
-        if what is Meaning.NEW and newest is not None and self._was_taken(sink, reading):
+        if what is Meaning.NEW and newest is not None and self._was_taken(sink, reading, digest):
             what = Meaning.UNCHANGED
         if what is Meaning.UNCHANGED:
             return Kept(Brief(0, sink.object, digest, reading.lane, State.DROPPED), is_new=False)
@@ -168,7 +168,7 @@ class Records:
         intent_id = add_behind(journal, newest, new, at)
         return Kept(Brief(intent_id, sink.object, digest, reading.lane, state), is_new=True)
 
-    def _was_taken(self, sink: SinkDeclaration, reading: Reading) -> bool:
+    def _was_taken(self, sink: SinkDeclaration, reading: Reading, digest: bytes) -> bool:
         """Tell whether a record is a change that was made before: its feed has begun anew.
 
         That is a step that a record takes but once, and a record that says of which version of the
@@ -181,11 +181,7 @@ class Records:
         is_once = status is not None and not t.cast("Machine", change.machine).recurs(status)
         if not is_once and not (change.version and change.version in reading.payload):
             return False
-        digest = self._journal.seal.digest(sink.object, reading.business_key)
-        return any(
-            head.state is State.ACKED and head.content_hash == reading.content_hash
-            for head in self._journal.heads(sink.object, digest)
-        )
+        return self._journal.has_acked(sink.object, digest, reading.content_hash)
 
     def _there_again(self, newest: Head, reading: Reading, at: float) -> State:
         """Plan anew what was rejected for its file, which is there now, if elsewhere."""

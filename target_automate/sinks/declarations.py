@@ -51,6 +51,10 @@ class Reference:
         """Tell whether a payload refers by it."""
         return self.field in body or self.alias in body
 
+    def name_in(self, body: Mapping[str, t.Any]) -> str:
+        """Give the field by which a payload refers."""
+        return self.field if self.field in body else self.alias
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LookupRule:
@@ -81,6 +85,10 @@ class Line:
     array: str
     field: str
     alias: str
+
+    def name_in(self, body: Mapping[str, t.Any]) -> str:
+        """Give the field by which a payload names the item."""
+        return self.field if self.field in body else self.alias
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +196,11 @@ class SinkDeclaration:
     def reference_in(self, body: Mapping[str, t.Any]) -> Reference | None:
         """Give the reference that a payload names; None when it names none."""
         return next((found for found in self.references if found.is_in(body)), None)
+
+    def number_in(self, record: Mapping[str, t.Any]) -> str | None:
+        """Give the number by which people call a record; None where it has none."""
+        number = record.get(self.number_field) if self.number_field else None
+        return None if number is None else str(number)
 
     @property
     def _write(self) -> Write:
