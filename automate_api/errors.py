@@ -53,7 +53,8 @@ MEANINGS: t.Final = {
     EXIT_UNEXPECTED: ExitCode(
         "unexpected error",
         "The message says what was expected and what came. `automate-dms audit` ends so when "
-        "warehouse and DMS differ: load what its `--output` has written.",
+        "warehouse and DMS differ: load what its `--output` has written; `doctor` and `drift` end "
+        "so when the tenant and the contract do: set what they name.",
     ),
     EXIT_USAGE: ExitCode(
         "configuration or usage",
