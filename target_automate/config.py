@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from automate_api import contract
+from automate_api.config import overlay_of
 from target_automate.checks import approvals
 from target_automate.paths import JOURNAL_SETTINGS
 from target_automate.sinks.table import SINKS
@@ -139,11 +141,16 @@ def problems(values: Mapping[str, t.Any]) -> list[str]:
 
     Returns:
         A sentence for each problem, without the value.
+
+    Raises:
+        ConfigError: When there are rules of approval, and the overlay that they follow is wrong.
     """
     found = []
     if not _HEADER.fullmatch(values.get("idempotency_header", "Idempotency-Key")):
         found.append("`idempotency_header` must be the name of a header")
-    for number, rule in enumerate(values.get("approvals") or ()):
-        if problem := approvals.problem(rule["object"], rule.get("when", "True")):
-            found.append(f"`approvals.{number}.when` must be {problem}")
+    if rules := values.get("approvals"):
+        known = contract.load(overlay_of(values))
+        for number, rule in enumerate(rules):
+            if problem := approvals.problem(rule["object"], rule.get("when", "True"), known):
+                found.append(f"`approvals.{number}.when` must be {problem}")
     return found

@@ -133,18 +133,19 @@ def _exact(node: ast.Constant) -> object:
     return Decimal(repr(node.value)) if isinstance(node.value, float) else node.value
 
 
-def problem(object_name: str, expression: str) -> str | None:
+def problem(object_name: str, expression: str, known: Contract | None = None) -> str | None:
     """Tell what is wrong with an expression; None when nothing is.
 
     Args:
         object_name: Whose records it is about.
         expression: As in `when`.
+        known: The API; the contract's, unless it is a tenant's.
     """
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
         return f"an expression ({error.__class__.__name__})"
-    known = {*_fields(object_name), ROWS, DMS, *simpleeval.DEFAULT_NAMES}
+    names = {*_fields(object_name, known), ROWS, DMS, *simpleeval.DEFAULT_NAMES}
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     made = {
         node.id
@@ -152,8 +153,8 @@ def problem(object_name: str, expression: str) -> str | None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id not in known | made and node not in called:
-            nearest = difflib.get_close_matches(node.id, known, 1)
+        if isinstance(node, ast.Name) and node.id not in names | made and node not in called:
+            nearest = difflib.get_close_matches(node.id, names, 1)
             hint = f"; is `{nearest[0]}` meant?" if nearest else ""
             return f"over fields of {object_name}, `rows` and `dms`, not `{node.id}`{hint}"
     return None

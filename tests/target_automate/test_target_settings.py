@@ -11,6 +11,9 @@ from target_automate.config import ENV_PREFIX
 from target_automate.sinks.table import SINKS
 from target_automate.target import TargetAutomate
 
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 GOOD: t.Final[dict[str, t.Any]] = {
     "api_url": "https://dms.example",
     "integration_id": "int_1",
@@ -83,3 +86,12 @@ def test_defaults_are_those_that_about_names() -> None:
 
 def test_rules_can_be_given_for_every_object() -> None:
     TargetAutomate(config=GOOD | {"approvals": [{"object": sink.object} for sink in SINKS]})
+
+
+def test_rules_of_approval_may_name_what_the_tenant_adds(tmp_path: Path) -> None:
+    overlay = tmp_path / "tenant.yaml"
+    overlay.write_text("calls: {createDeal: {add: {channel: {type: string}}}}")
+    rule = {"object": "deals", "when": "channel == 'web'"}
+    TargetAutomate(config=GOOD | {"approvals": [rule], "contract_overlay": str(overlay)})
+    with pytest.raises(ConfigError, match="not `channel`"):
+        TargetAutomate(config=GOOD | {"approvals": [rule]})
