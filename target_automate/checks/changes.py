@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from automate_api.errors import NotEntitledError, RequestRefusedError
+from automate_api.errors import NotEntitledError, NotOfferedError, RequestRefusedError
 from target_automate.checks.comparing import STATUS, UPDATED, in_time, wanted_of
 from target_automate.checks.lookup import CannotLookUpError, holds
 from target_automate.checks.readback import MATCHED_BY
@@ -64,7 +64,7 @@ class Changes:
             dms_id: Of the record.
 
         Raises:
-            CannotLookUpError: When this login may not read it.
+            CannotLookUpError: When this login may not read it, or the tenant does not show it.
             AutomateError: When it cannot be read.
         """
         record = self.read(sink, dms_id)
@@ -95,7 +95,7 @@ class Changes:
             The settled step; or, while the DMS holds what was there before, why it is not settled.
 
         Raises:
-            CannotLookUpError: When this login may not read it.
+            CannotLookUpError: When this login may not read it, or the tenant does not show it.
             AutomateError: When it cannot be read.
         """
         record = self.read(sink, dms_id)
@@ -116,7 +116,7 @@ class Changes:
         """Settle a change that the DMS holds; None where it does not hold it.
 
         Raises:
-            CannotLookUpError: When this login may not read it.
+            CannotLookUpError: When this login may not read it, or the tenant does not show it.
             AutomateError: When it cannot be read.
         """
         record = self.read(sink, dms_id)
@@ -152,12 +152,12 @@ class Changes:
         """Read the record that a sink changes; None when the DMS has none.
 
         Raises:
-            CannotLookUpError: When this login may not read it.
+            CannotLookUpError: When this login may not read it, or the tenant does not show it.
             AutomateError: When it cannot be read.
         """
         try:
             return self.lookup.detail(sink.entity, dms_id)
-        except NotEntitledError as error:
+        except (NotEntitledError, NotOfferedError) as error:
             raise CannotLookUpError(str(error)) from None
         except RequestRefusedError as error:
             if error.status not in NO_SUCH:

@@ -12,6 +12,7 @@ import datetime as dt
 import functools
 import typing as t
 import urllib.parse
+from http import HTTPStatus
 
 from automate_api.errors import (
     NotEntitledError,
@@ -148,6 +149,7 @@ class Lookup:
         """Read one record by its id; None when the DMS has none.
 
         Raises:
+            NotOfferedError: When the tenant shows no single records.
             ProtocolError: When what comes is no record with this id; that does not say it is gone.
             AutomateError: When it cannot be read.
         """
@@ -164,7 +166,9 @@ class Lookup:
 
         try:
             return _insistently(ask)
-        except NotOfferedError:
+        except NotOfferedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
             return None
 
     def _pages(

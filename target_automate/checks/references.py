@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from automate_api.errors import NotEntitledError
+from automate_api.errors import NotEntitledError, NotOfferedError
 from target_automate.checks.lookup import CannotLookUpError
 from target_automate.journal import identity
 from target_automate.journal.intents import OPEN, State
@@ -121,7 +121,7 @@ class References:
             try:
                 record = self._lookup.detail(entity, intent.payload[reference.field])
                 survivor = self._survivor(entity, record)
-            except NotEntitledError:
+            except (NotEntitledError, NotOfferedError):
                 return _missing(entity)
             return Found(survivor) if survivor else _missing(entity)
         return self._ask(entity, str(intent.payload[reference.alias]))
@@ -130,7 +130,7 @@ class References:
         try:
             found = self._lookup.named(entity, own_id)
             survivors = {self._survivor(entity, record) for record in found} - {None}
-        except (CannotLookUpError, NotEntitledError) as error:
+        except (CannotLookUpError, NotEntitledError, NotOfferedError) as error:
             return Pending(f"its {entity.noun} cannot be looked up: {error}")
         if len(survivors) > 1:
             return Refused(f"the DMS has {len(survivors)} records of its {entity.noun}")

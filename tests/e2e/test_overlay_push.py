@@ -132,6 +132,19 @@ def test_what_the_tenant_does_not_offer_is_not_sent_and_all_else_is(
     assert "PATCH /vehicles/{id}" not in pushing.dealer.stats()["requests"]
 
 
+def test_a_record_that_the_tenant_does_not_show_is_not_taken_for_one_that_is_gone(
+    pushing: Pushing, tmp_path: Path
+) -> None:
+    unshown = OVERLAY.replace("calls:", "calls:\n  getVehicle: {offered: false}")
+    done = push(pushing, unshown, tmp_path)
+    assert done.code == 1, done.err
+    assert "the vehicle cannot be read" in done.err
+    assert "says `contract_overlay`" in done.err
+    assert pushing.states("vehicle_prices") == ["PLANNED"]
+    (deal,) = pushing.records("deals")
+    assert deal["status"] == "pending"
+
+
 def test_an_overlay_that_is_wrong_ends_a_push_with_2_and_its_line(
     pushing: Pushing, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.clock import START, FakeClock
 from support.intents import AT, new
 
-from automate_api.errors import NotEntitledError
+from automate_api.errors import NotEntitledError, NotOfferedError
 from target_automate.checks.changes import GONE, NO_LINE, PASSED, UNCHANGED, UNSEEN, Changes
 from target_automate.checks.comparing import differences, lasting, says, told
 from target_automate.checks.lookup import CannotLookUpError
@@ -461,9 +461,16 @@ def test_a_record_that_is_gone_rejects_its_change(office: Office) -> None:
     assert (kept.cause, kept.reason) == (Cause.PARENT, GONE)
 
 
-def test_a_record_that_this_login_may_not_read_is_not_changed(office: Office) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        NotEntitledError("GET /vehicles: no", status=403),
+        NotOfferedError("GET /vehicles: no", status=501),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_not_changed(office: Office, failure: Exception) -> None:
     intent = office.intent("vehicle_prices", salePrice=1)
-    office.lists.failure = NotEntitledError("GET /vehicles: no", status=403)
+    office.lists.failure = failure
     with pytest.raises(CannotLookUpError, match="GET /vehicles: no"):
         office.prepare(intent)
 

@@ -7,7 +7,7 @@ import typing as t
 import pytest
 from support.intents import AT, intent, new
 
-from automate_api.errors import NotEntitledError
+from automate_api.errors import NotEntitledError, NotOfferedError, RequestRefusedError
 from target_automate.checks.references import (
     MERGES,
     Found,
@@ -187,10 +187,11 @@ def test_a_customer_that_is_gone_is_not_found_again(references: References) -> N
     assert isinstance(resolve_again(references), Pending)
 
 
-def test_a_login_that_may_not_read_customers_waits_for_them(
-    references: References, lists: Lists
+@pytest.mark.parametrize("error", [NotEntitledError, NotOfferedError])
+def test_what_refers_to_a_customer_that_cannot_be_read_waits(
+    references: References, lists: Lists, error: type[RequestRefusedError]
 ) -> None:
-    lists.failure = NotEntitledError("GET /customers: no", status=403)
+    lists.failure = error("GET /customers: no", status=501)
     pending = resolve(references)
     assert isinstance(pending, Pending)
     assert "cannot be looked up: GET /customers: no" in pending.reason
