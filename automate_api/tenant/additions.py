@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
 
 KINDS: t.Final = ("string", "integer", "number", "boolean", "object", "array")
 FORMATS: t.Final = ("date", "date-time")
+_SIZES: t.Final = ("precision", "scale")
 
 _KEYS: t.Final = (
     "type",
@@ -136,15 +137,9 @@ def _items(part: Part, kind: str, schema: Schema) -> None:
 
 
 def _sizes(part: Part, kind: str, schema: Schema) -> None:
-    sizes = part.plain()
-    rightly = (
-        kind == "number"
-        and isinstance(sizes, dict)
-        and sizes.keys() == {"precision", "scale"}
-        and all(type(size) is int for size in sizes.values())
-        and 0 <= sizes["scale"] <= sizes["precision"]
-    )
-    if rightly:
+    given = part.mapping(_SIZES, "keyword")
+    sizes = {name: size for name, each in given.items() if (size := each.digits()) is not None}
+    if kind == "number" and len(sizes) == len(_SIZES) and sizes["scale"] <= sizes["precision"]:
         schema["x-sql-datatype-properties"] = sizes
     else:
         part.refuse("expected whole numbers `precision` and `scale`, of a number.")

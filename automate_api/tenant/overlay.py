@@ -10,6 +10,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from automate_api import contract
+from automate_api.tenant.operations import operations_of
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -91,8 +94,9 @@ class Overlay:
         return self.calls.get(operation_id, SAME_CALL)
 
     def offers(self, name: str) -> bool:
-        """Tell whether the tenant has a resource."""
-        return self.resource(name).offered
+        """Tell whether the tenant has a resource's list."""
+        listed = operations_of(contract.load()).lists[name]
+        return self.resource(name).offered and self.call(listed.id).offered
 
     def as_document(self) -> dict[str, t.Any]:
         """Give what a file that says the same holds, without what is as the contract has it."""

@@ -51,7 +51,7 @@ def read(path: Path) -> Overlay:
             key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         msg = f"The overlay {path} cannot be read ({error.strerror}). Correct `contract_overlay`."
         raise ConfigError(msg) from None
@@ -132,7 +132,8 @@ class _Reader:
         parts = self._noted(part.mapping(CALL_KEYS))
         operation = self.operations.by_id[name]
         if operation.is_read:
-            for key in ("fields", "add", "values"):
+            of_resource = ("fields", "add", "values", *(["path"] if operation.is_list else ()))
+            for key in of_resource:
                 if key in parts:
                     parts.pop(key).refuse(
                         "a call that reads records has none of its own. Say it under "

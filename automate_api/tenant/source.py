@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 import typing as t
 
@@ -16,6 +17,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+_DIGITS: t.Final = re.compile(r"[0-9]{1,3}")
+_FLAGS: t.Final = SafeConstructor.bool_values
+_PAIR: t.Final = re.compile(r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _KINDS: t.Final = {"bool": "true or false", "int": "a number", "float": "a number"}
 
 
@@ -142,15 +146,19 @@ class Part:
 
     def flag(self) -> bool | None:
         """Read true or false; None, and a problem, for anything else."""
-        value = self.plain() if isinstance(self._node, yaml.ScalarNode) else None
-        if isinstance(value, bool):
-            return value
-        self.refuse(f"expected true or false, got {self.kind}.")
+        value = _FLAGS.get(self._node.value.lower()) if self._is_scalar("bool") else None
+        if value is None:
+            self.refuse(f"expected true or false, got {self.kind}.")
+        return value
+
+    def digits(self) -> int | None:
+        """Read a whole number of a few digits; None for anything else."""
+        if self._is_scalar("int") and _DIGITS.fullmatch(self._node.value):
+            return int(self._node.value)
         return None
 
-    def plain(self) -> t.Any:  # noqa: ANN401 - any value
-        """Read whatever it is."""
-        return SafeConstructor().construct_document(self._node)
+    def _is_scalar(self, kind: str) -> bool:
+        return isinstance(self._node, yaml.ScalarNode) and self._node.tag.endswith(f":{kind}")
 
 
 def parse(text: str, source: Path) -> Part:
@@ -164,6 +172,7 @@ def parse(text: str, source: Path) -> Part:
         ConfigError: When it is neither.
     """
     problems = Problems(source)
+    text = _of_json(text)
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
             if isinstance(token, yaml.AliasToken):
@@ -174,11 +183,21 @@ def parse(text: str, source: Path) -> Part:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         msg = f"The overlay {source} cannot be used: it is no YAML (line {line}: {error.problem})."
         raise ConfigError(msg) from None
-    except yaml.YAMLError:
+    # Of a number that is no character's, PyYAML raises what Python does.
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         msg = f"The overlay {source} cannot be used: it is no text of YAML or JSON."
         raise ConfigError(msg) from None
     problems.refuse()
     return Part("", 1, problems, node or _NOTHING)
+
+
+def _of_json(text: str) -> str:
+    """Bring JSON to what YAML has alike: no tabs, and one escape for one character."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text.replace("\t", " "))
 
 
 def unknown(what: str, name: str, known: Collection[str]) -> str:

@@ -151,12 +151,26 @@ def test_a_file_that_is_not_there_or_no_text_is_refused_by_its_name(tmp_path: Pa
         ("resources:\n  vehicles: {path", "no YAML (line 2: "),
         ("a\x00b", "no text of YAML or JSON"),
         ('{"resources": {"vehicles": }', "no YAML (line 1: "),
+        ("resources:\n\tvehicles: {}", "no YAML (line 2: "),
+        ('{"a":' * 3000, "no text of YAML or JSON"),
+        (r'a: "\U00110000"', "no text of YAML or JSON"),
+        (r'a: "\UFFFFFFFF"', "no text of YAML or JSON"),
     ],
 )
 def test_what_is_no_yaml_is_refused_with_its_line(text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         from_text(text, Path("tenant.yaml"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_json_is_read_as_it_is_written(tmp_path: Path, mark: str) -> None:
+    add = {"smile": {"type": "string", "description": "\U0001f600 \\ud83d\\ude00"}}
+    said = {"resources": {"vehicles": {"path": "/units", "add": add}}}
+    path = tmp_path / "tenant.json"
+    text = json.dumps(said, indent="\t").replace("/", r"\/").replace("\n", "\r\n")
+    path.write_bytes((mark + text).encode())
+    assert read(path).as_document() == said
 
 
 def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
@@ -213,6 +227,10 @@ def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
         ),
         (
             of_vehicles("offered: perhaps"),
+            "line 3, `resources.vehicles.offered`: expected true or false, got text.",
+        ),
+        (
+            of_vehicles("offered: 2026-13-32"),
             "line 3, `resources.vehicles.offered`: expected true or false, got text.",
         ),
         (
@@ -330,6 +348,13 @@ def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
                 "of its own. Say it under `resources.vehicles`."
             ),
         ),
+        (
+            "calls:\n  listVehicles: {path: /units}",
+            (
+                "line 2, `calls.listVehicles.path`: a call that reads records has none "
+                "of its own. Say it under `resources.vehicles`."
+            ),
+        ),
     ],
 )
 def test_what_is_wrong_by_itself_is_said_with_its_line_and_key(text: str, said: str) -> None:
@@ -359,6 +384,10 @@ def test_what_is_wrong_by_itself_is_said_with_its_line_and_key(text: str, said: 
         ("a: {type: string, pii: 1}", "a.pii`: expected true or false, got a number."),
         (
             "a: {type: number, x-sql-datatype-properties: {precision: 2}}",
+            "a.x-sql-datatype-properties`: expected whole numbers `precision` and `scale`, of a",
+        ),
+        (
+            "a: {type: number, x-sql-datatype-properties: {precision: 2026-13-32, scale: 2}}",
             "a.x-sql-datatype-properties`: expected whole numbers `precision` and `scale`, of a",
         ),
         (

@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
     from support.dealership import Run
 
+    from tap_automate.resources import ResourceStream
     from tap_automate.tap import TapAutomate
 
 OVERLAY: t.Final = """
@@ -120,6 +121,16 @@ def test_what_is_not_offered_is_skipped_with_one_line_and_not_asked_for(
     assert done.err.count("Skipping 'parts'") == 1
     assert "says that this tenant does not offer it" in done.err
     assert dms.calls("GET", "/parts") == []
+
+
+def test_a_list_alone_may_be_what_is_not_offered(
+    make_tap: Callable[..., TapAutomate], tmp_path: Path
+) -> None:
+    overlay = tmp_path / "tenant.yaml"
+    overlay.write_text("calls: {listVehicles: {offered: false}}")
+    vehicles = make_tap(contract_overlay=str(overlay)).streams["vehicles"]
+    said = t.cast("ResourceStream", vehicles).unavailable()
+    assert str(said).endswith("says that this tenant does not offer it.")
 
 
 def test_a_catalog_has_what_the_tenant_adds(
