@@ -105,6 +105,15 @@ def personal_fields() -> frozenset[str]:
     return contract.load().pii_fields | _further_fields
 
 
+def is_personal(path: str) -> bool:
+    """Tell whether a field holds personal data, or is within one that does.
+
+    Args:
+        path: Its place in a record, dotted.
+    """
+    return not personal_fields().isdisjoint(path.split("."))
+
+
 def redact(text: str) -> str:
     """Replace what must not be shown.
 

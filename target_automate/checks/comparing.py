@@ -108,11 +108,10 @@ def _equal(name: str, held: object, wanted: object) -> bool:
 
 
 def _may_be_told(name: str, held: object) -> bool:
-    leaf = name.rpartition(".")[2]
-    if leaf in redaction.personal_fields():
+    if redaction.is_personal(name):
         return False
     if isinstance(held, str):
-        return leaf in {STATUS, "appointmentTime"}
+        return name.rpartition(".")[2] in {STATUS, "appointmentTime"}
     return not isinstance(held, dict)
 
 

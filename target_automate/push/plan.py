@@ -213,10 +213,9 @@ def _print(forecasts: list[Forecast], show: int) -> None:
 
 def _shown(forecast: Forecast) -> str | None:
     """Write the changes of fields, personal values masked."""
-    personal = redaction.personal_fields()
     parts = []
     for name, (old, new) in forecast.changes.items():
-        hidden = name in personal or isinstance(new, (dict, list))
+        hidden = redaction.is_personal(name) or isinstance(new, (dict, list))
         texts = [MASK if hidden else encode(value).decode() for value in (old, new)]
         parts.append(f"{name}: {' -> '.join(texts)}")
     return "\n".join(parts) or None

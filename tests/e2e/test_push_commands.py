@@ -56,7 +56,7 @@ def test_a_plan_makes_no_lock_beside_a_journal_that_came_without_one(pushing: Pu
 
 def test_a_plan_says_what_would_happen_and_masks_what_is_personal(pushing: Pushing) -> None:
     assert pushing.push(pushing.customer(1), pushing.deal(1)).code == 0
-    changed = pushing.customer(1, firstName=CANARY, source="shop")
+    changed = pushing.customer(1, firstName=CANARY, address={"city": CANARY}, source="shop")
     lines = pushing.lines(
         changed, pushing.deal(1), pushing.customer(2), pushing.customer(3, dateOfBirth=CANARY)
     )
@@ -64,6 +64,7 @@ def test_a_plan_says_what_would_happen_and_masks_what_is_personal(pushing: Pushi
     assert done.code == 0, done.err
     told = " ".join(done.out.split())
     assert "firstName: *** -> ***" in told
+    assert "address.city: *** -> ***" in told
     assert 'source: null -> "shop"' in told
     for row in ("update", "create", "no-op", "blocked"):
         assert row in told

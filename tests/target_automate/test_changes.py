@@ -376,7 +376,9 @@ def test_whatever_a_dms_holds_in_a_field_no_text_of_it_is_told(name: str, held: 
     assert CANARY not in told({name: held}, {name: 1}, {})
 
 
-@pytest.mark.parametrize("name", ["dateOfBirth", "driversLicense", "customer.phones"])
+@pytest.mark.parametrize(
+    "name", ["dateOfBirth", "driversLicense", "customer.phones", "address.postalCode"]
+)
 def test_what_is_personal_is_not_told_as_a_number_either(name: str) -> None:
     *above, leaf = name.split(".")
     held: dict[str, t.Any] = {leaf: 19610507}
