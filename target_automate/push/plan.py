@@ -218,4 +218,4 @@ def _shown(forecast: Forecast) -> str | None:
         hidden = redaction.is_personal(name) or isinstance(new, (dict, list))
         texts = [MASK if hidden else encode(value).decode() for value in (old, new)]
         parts.append(f"{name}: {' -> '.join(texts)}")
-    return "\n".join(parts) or None
+    return "; ".join(parts) or None
