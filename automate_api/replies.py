@@ -136,7 +136,7 @@ def read(
     body: t.Any = None
     is_json = False
     if content:
-        with contextlib.suppress(ValueError, RecursionError):
+        with contextlib.suppress(ValueError, ArithmeticError, RecursionError):
             is_success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
             body = decode(content) if decode and is_success else exact_json.decode(content)
             is_json = True

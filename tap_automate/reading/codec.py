@@ -105,6 +105,7 @@ class Codec:
 
         Raises:
             ValueError: When it is no JSON; for no other reason, whatever names and values it has.
+            ArithmeticError: For an exponent that no `Decimal` has.
             RecursionError: When it is nested deeper than Python's stack.
         """
         compiled = self._compiled

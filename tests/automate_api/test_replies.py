@@ -60,7 +60,9 @@ def test_a_retry_after_date_without_a_date_says_nothing() -> None:
     assert replies.retry_after("Mon, 21 Sep 2026 14:15:00 GMT", None) is None
 
 
-@pytest.mark.parametrize("content", [b'{"items": [', b'"\xff"', b"{'a': 1}", b"[" * 9999])
+@pytest.mark.parametrize(
+    "content", [b'{"items": [', b'"\xff"', b"{'a': 1}", b"[" * 9999, b"[1e" + b"9" * 30 + b"]"]
+)
 def test_a_success_that_says_json_and_is_not_counts_as_cut_short(content: bytes) -> None:
     found = replies.read(200, CaseInsensitiveDict(JSON), content)
     assert isinstance(found, Failure)
