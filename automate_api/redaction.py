@@ -205,18 +205,19 @@ def _personal_fields() -> re.Pattern[str]:
     """Match `"field": value` in JSON, in a Python representation, and in JSON inside of JSON.
 
     A value that text cuts off before its end still counts, and so does the name that a warehouse
-    gives a field: `date_of_birth`, `address__city`.
+    gives a field: `date_of_birth`, `address__city`; or an overlay: `firstName_untranslated`.
     """
     names = {form for field in personal_fields() for form in (field, _snake_case(field))}
     longest_first = sorted(map(re.escape, names), key=len, reverse=True)
     value = (
         r"(?P<mark>\\*[\"'])(?:(?!(?<!\\)(?P=mark)).)*(?:(?P=mark)|\Z)"
-        r"|\{[^{}]*\}?|\[[^\[\]]*\]?"
+        r"|\{[^{}]*(?:\{[^{}]*\}?[^{}]*)*\}?|\[[^\[\]]*(?:\[[^\[\]]*\]?[^\[\]]*)*\]?"
         r"|\w[\w.]*\([^()]*\)?"
         r"|[^\s,}\]'\"{\[]+"
     )
     return re.compile(
-        rf"(?P<key>(?P<quote>\\*[\"'])(?:{'|'.join(longest_first)})(?:__\w+)?(?P=quote)\]?\s*:\s*)"
+        rf"(?P<key>(?P<quote>\\*[\"'])(?:\w+\.)*(?:{'|'.join(longest_first)})(?:[_.][\w.]*)?"
+        r"(?P=quote)\]?\s*:\s*)"
         rf"(?:{value})",
         re.DOTALL,
     )

@@ -14,6 +14,7 @@ import typing as t
 import msgspec
 
 from automate_api.errors import ConfigError
+from automate_api.tenant.moves import DISPLACED
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,11 +68,18 @@ class Privacy:
 
     def drops(self, name: str) -> bool:
         """Tell whether a field is left out."""
-        return self._treatment.get(name) == DROP
+        return self._of(name) == DROP
 
     def hashing(self, name: str) -> Callable[[t.Any], t.Any] | None:
         """Return what hashes a field's value, or None when the field is kept."""
-        return self._hash if self._treatment.get(name) == HASH else None
+        return self._hash if self._of(name) == HASH else None
+
+    def _of(self, name: str) -> str | None:
+        """Give the treatment of a field; what an overlay's work has put beside one counts as it."""
+        if name.endswith(DISPLACED):
+            parts = name.removesuffix(DISPLACED).split(".")
+            return next(filter(None, map(self._treatment.get, parts)), None)
+        return self._treatment.get(name)
 
     def treat(self, value: t.Any) -> t.Any:  # noqa: ANN401 - a vendor may send anything
         """Return a value that no schema describes without, or with hashes of, what is personal."""

@@ -194,6 +194,9 @@ def test_logs_keep_back_what_the_tenant_calls_otherwise(overlay: Overlay) -> Non
         '{"tenantTag": "Quorndon", "vin": "1"}',
         "{'comments': 'Quorndon'}",
         '{"firstName": "Quorndon"}',
+        '{"firstName_untranslated": "Quorndon"}',
+        '{"address.city_untranslated": "Quorndon"}',
+        '{"customer.displayName_untranslated": "Quorndon"}',
         "GET /inventory/units?page=1&serial=Quorndon",
     ):
         assert "Quorndon" not in redaction.redact(text), text

@@ -133,6 +133,29 @@ def test_a_list_alone_may_be_what_is_not_offered(
     assert str(said).endswith("says that this tenant does not offer it.")
 
 
+def test_what_is_kept_beside_a_personal_field_is_treated_as_the_field(
+    extract_from: Callable[..., Run], dms: FakeDms, tmp_path: Path, recent: str
+) -> None:
+    overlay = tmp_path / "tenant.yaml"
+    overlay.write_text(
+        "resources: {customers: {fields: {dateOfBirth: dob, firstName: given, address.city: town, "
+        "lastName: family}}}"
+    )
+    both = {
+        "dob": "1961-05-07", "dateOfBirth": "1961-05-08", "given": "Ann", "firstName": "Canary",
+        "town": "Oslo", "address": "Canary Road", "family": "Li", "lastName": "Lee",
+    }  # fmt: skip
+    serve(dms, "/customers", {"customerId": "c", "updatedAt": recent, **both})
+    settings = {"pii": {"firstName": "hash", "address": "drop"}, "pii_key": "a key of the test"}
+    done = extract_from(dms, "customers", contract_overlay=str(overlay), **settings)
+    assert done.code == 0, done.err
+    (record,) = done.records("customers")
+    assert "Canary" not in str(record)
+    assert record["firstName_untranslated"] != record["firstName"]
+    assert (record["lastName"], record["lastName_untranslated"]) == ("Li", "Lee")
+    assert not [name for name in record if name.startswith(("dateOfBirth", "address"))]
+
+
 def test_a_catalog_has_what_the_tenant_adds(
     make_tap: Callable[..., TapAutomate], overlay: str
 ) -> None:
