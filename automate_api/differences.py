@@ -170,6 +170,14 @@ class Sample:
             node = holder.item if holder else None
         return _node(node, tuple(last.split(".")))
 
+    @property
+    def leaves_out_nulls(self) -> bool:
+        """Whether null never came, while some objects lack fields that others have."""
+        nodes = list(_nodes(self._seen))
+        return all(node.times == node.kinds.total() for node in nodes) and any(
+            part.times < node.kinds["object"] for node in nodes for part in node.fields.values()
+        )
+
     def scopes(self) -> Iterator[Scope]:
         """Go through the record and the items of its arrays that came, as deep as both go."""
         yield from _scopes(Scope((), self.schema, self._seen))
@@ -194,6 +202,17 @@ def allowed(schema: Schema) -> frozenset[str]:
 def shown(name: str) -> str:
     """Give a field's name, or what stands for one that may be data."""
     return name if _NAME.fullmatch(name) else NOT_SHOWN
+
+
+def shown_word(word: str, known: Sequence[str | None]) -> str:
+    """Give a word that a closed list does not have, or what stands for one that may be data.
+
+    Args:
+        word: The tenant's.
+        known: The list.
+    """
+    is_code = len(word) <= LONGEST_WORD and _CODE.fullmatch(word)
+    return word if is_code or spelled(word, known) else NOT_SHOWN
 
 
 def spelled(word: str, known: Sequence[str | None]) -> str | None:
@@ -239,6 +258,14 @@ def _node(node: Node | None, path: Path) -> Node | None:
     for name in path:
         node = node.fields.get(name) if node else None
     return node
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for part in node.fields.values():
+        yield from _nodes(part)
+    if node.kinds["array"]:
+        yield from _nodes(node.item)
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:
@@ -302,7 +329,7 @@ def _of_value(place: str, field: Schema, seen: Node) -> Iterator[Difference]:
         for word, times in seen.words.items():
             if word in field["enum"]:
                 continue
-            if _CODE.fullmatch(word) or spelled(word, field["enum"]):
+            if shown_word(word, field["enum"]) == word:
                 yield Difference(Kind.WORD, place, times, word)
             else:
                 hidden += times

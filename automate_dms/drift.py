@@ -195,10 +195,12 @@ def _look_at(subject: Subject, name: str, sample: int, compared: Compared) -> No
         listed = subject.keep(name, _ends(subject, name, sample))
         if not number:
             compared.records[name] = listed.sample.records
+        says_nothing = listed.sample.leaves_out_nulls
         for each in listed.sample.differences():
-            is_single = each.kind is Kind.MISSING and (name, each.place) in SINGLES
+            is_missing = each.kind is Kind.MISSING
+            is_usual = is_missing and (says_nothing or (name, each.place) in SINGLES)
             what = (each.kind, each.place, each.detail)
-            if not is_single and what not in seen:
+            if not is_usual and what not in seen:
                 seen.add(what)
                 compared.found.append((name, each))
         overlay = subject.api.overlay

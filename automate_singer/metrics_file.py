@@ -9,6 +9,7 @@ how the last run ended stays until the next one has.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import re
 import time
@@ -182,8 +183,11 @@ class MetricsFile:
         Raises:
             ConfigError: Before the block, when there can be no such file.
         """
-        self._kept = _kept(self._path, self._prefix)
         try:
+            # Nor a device: what is put in its place would be a file for whoever uses it.
+            if self._path.exists() and not self._path.is_file():
+                raise IsADirectoryError(errno.EINVAL, "not a file")
+            self._kept = _kept(self._path, self._prefix)
             self._write(running=True)
         except MISTAKES as error:
             msg = (

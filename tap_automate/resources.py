@@ -119,7 +119,7 @@ class ResourceStream(FamilyStream):
         if not findings:
             return
         level = logging.DEBUG if self.config["on_drift"] == "ignore" else logging.WARNING
-        said = reporting.sentence(findings, self._known, unknown_kept=self.keeps_unknown)
+        said = reporting.sentence(findings, self._known, unknown=self._fate_of_unknown)
         self.logger.log(level, "Stream '%s': %s", self.name, said)
         self.tap.progress.stream(self.name).met(
             Oddities(
@@ -136,6 +136,15 @@ class ResourceStream(FamilyStream):
     def keeps_unknown(self) -> bool:
         """Whether fields that the contract does not have are passed through."""
         return bool(self.config["unknown_fields"] == "keep")
+
+    @property
+    def _fate_of_unknown(self) -> str:
+        """Say what becomes of fields that the contract does not have."""
+        if not self.keeps_unknown:
+            return "left out"
+        if self.members()[0].has_deselected:
+            return "passed through only within others, as the catalog deselects fields"
+        return "passed through"
 
     def keep_notes(self) -> bool:
         """Have the next run know of this one's drift, unless that is to fail runs as well."""

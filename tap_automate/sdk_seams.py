@@ -85,8 +85,10 @@ class RowStream(PlainStream):
             ConfigError: When an expression of a stream map fails on a record.
         """
         if isinstance(records[0], dict) or not self._is_plain:
-            for record in records:
-                self.write_row(plain(record))
+            rows = list(map(plain, records))
+            self._foresee(rows)
+            for row in rows:
+                self.write_row(row)
             return
         unwanted, unknown = self._fields_of(type(records[0]))
         for attribute in unwanted:
@@ -94,7 +96,7 @@ class RowStream(PlainStream):
                 setattr(record, attribute, UNSET)
         if unknown and self._meet_all(records, unknown):
             self._write_schema_message()
-        if self._has_deselected:
+        if self.has_deselected:
             self._selection.apply(records)
         writer = t.cast("BlockWriter", self._tap.message_writer)
         name = self.stream_maps[0].stream_alias
@@ -141,7 +143,7 @@ class RowStream(PlainStream):
         new = record.keys() - self._expected_fields
         if new:
             self._meet(record, new)
-        if self._has_deselected:
+        if self.has_deselected:
             pop_deselected_record_properties(record, self.schema, self.mask)
         yield from self.mapped(record)
 
@@ -150,7 +152,8 @@ class RowStream(PlainStream):
         return frozenset(self.effective_schema["properties"])
 
     @functools.cached_property
-    def _has_deselected(self) -> bool:
+    def has_deselected(self) -> bool:
+        """Whether somebody has chosen the fields one by one."""
         return not all(self.mask.values())
 
     @functools.cached_property
@@ -178,7 +181,7 @@ class RowStream(PlainStream):
             unwanted = [
                 attribute
                 for name, attribute in new.items()
-                if self._has_deselected or name in self.schema["properties"]
+                if self.has_deselected or name in self.schema["properties"]
             ]
             drift = {name: a for name, a in new.items() if a not in unwanted}
             self._fields[kind] = unwanted, drift
@@ -201,7 +204,7 @@ class RowStream(PlainStream):
         somebody chose the fields one by one.
         """
         drift = {name: record[name] for name in new if name not in self.schema["properties"]}
-        if self._has_deselected:
+        if self.has_deselected:
             drift.clear()
         for name in new - drift.keys():
             del record[name]
@@ -210,6 +213,16 @@ class RowStream(PlainStream):
             del record[name]
         if widened:
             self._write_schema_message()
+
+    def _foresee(self, rows: Sequence[Record]) -> None:
+        """Have one SCHEMA go before rows with several new fields, instead of one before each."""
+        names = set[str]().union(*rows) - self._expected_fields - self.schema["properties"].keys()
+        if names and not self.has_deselected:
+            values = {
+                name: [v for row in rows if (v := row.get(name)) is not None] for name in names
+            }
+            if self._widen({name: found for name, found in sorted(values.items()) if found}):
+                self._write_schema_message()
 
     def _meet_all(self, records: Sequence[t.Any], unknown: Mapping[str, str]) -> bool:
         """Do for structs what `_meet` does for a dict; tell whether a SCHEMA has to go first."""
@@ -227,13 +240,14 @@ class RowStream(PlainStream):
 
     def _widen(self, drift: Mapping[str, Iterable[t.Any]]) -> bool:
         """Add the types of unknown fields' values to the schema; tell whether that changed it."""
-        before = copy.deepcopy(self._drifted)
+        changed = False
         for name, values in drift.items():
             kinds = self._drifted.setdefault(name, ["null"])
             for kind in dict.fromkeys(map(inferred_type, values)):
                 if kind not in kinds:
                     kinds.insert(-1, kind)
-        if self._drifted == before:
+                    changed = True
+        if not changed:
             return False
         raw = self.stream_maps[0].raw_schema
         fields = {name: {"type": kinds} for name, kinds in self._drifted.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_automate.reading.drift import ITEMS
+from tap_automate.reading.drift import ITEMS, NO_DATE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +13,12 @@ NULL: t.Final = "null"
 
 
 def widened(schema: Mapping[str, t.Any], path: str, kinds: Iterable[str]) -> Mapping[str, t.Any]:
-    """Let a field have further types.
+    """Let a field have further types, or a date be any text.
 
     Args:
         schema: Of the record; not changed.
         path: Of the field, as `Drift` has it.
-        kinds: JSON types.
+        kinds: JSON types, or `NO_DATE`.
 
     Returns:
         The schema where it has no such field, or these types already; else a copy.
@@ -46,9 +46,11 @@ def _widened(
 
 
 def _with_types(schema: Mapping[str, t.Any], kinds: Sequence[str]) -> Mapping[str, t.Any]:
+    if NO_DATE in kinds and "format" in schema:
+        schema = {word: value for word, value in schema.items() if word != "format"}
     declared = schema.get("type", [])
     had = [declared] if isinstance(declared, str) else list(declared)
-    more = [kind for kind in kinds if kind not in had]
+    more = [kind for kind in kinds if kind not in had and kind != NO_DATE]
     if not (had and more):
         return schema
     types = [kind for kind in had if kind != NULL] + more

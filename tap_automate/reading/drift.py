@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import enum
-import re
 import typing as t
+
+from automate_api.differences import NOT_SHOWN, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,13 +20,17 @@ _JSON_TYPES: t.Final[Mapping[type, str]] = {
     list: "array",
 }
 
-_HARMLESS: t.Final = re.compile(r"[A-Za-z0-9_\-]{1,40}")
-
 ITEMS: t.Final = "[]"
 """Behind the path of an array: its elements, where they are no objects."""
 
+NO_DATE: t.Final = "text that is no date"
+"""Stands beside the JSON types of values: a date, or an instant, that a loader cannot read."""
+
 MOST_WITHIN: t.Final = 500
 """Names within unknown objects that are looked at: where names are data there is no end of them."""
+
+MOST_COUNTED: t.Final = 5_000
+"""Names of one kind that are counted apart, for the same reason."""
 
 
 class Kind(enum.StrEnum):
@@ -61,7 +66,8 @@ class Drift:
         unknown_fields: Rows by dotted path of a field that the contract does not have.
         unknown_values: Rows by `path=value` of a closed list's value that it does not have.
         other_types: Rows by dotted path of a field whose value is not of the contract's type.
-        types: The JSON types of these values, by path, in the order in which they came.
+        types: The JSON types of these values, or `NO_DATE`, by path, in the order in which they
+            came.
         sentinels: Rows by dotted path of a date set to null.
     """
 
@@ -86,19 +92,28 @@ class Drift:
             path: Dotted, fit to be shown.
             value: What came in it; only names within are looked at.
         """
-        self.unknown_fields[path] += 1
+        _count(self.unknown_fields, path)
         if isinstance(value, dict) and len(self._within) < MOST_WITHIN:
-            self._within.update(f"{path}.{name}" for name in value if _HARMLESS.fullmatch(name))
+            self._within.update(f"{path}.{name}" for name in value if shown(name) == name)
 
-    def meet_other_type(self, path: str, value: object) -> None:
+    def meet_unknown_value(self, path: str, word: str) -> None:
+        """Count a value that a closed list does not have.
+
+        Args:
+            path: Dotted.
+            word: It, fit to be shown.
+        """
+        _count(self.unknown_values, f"{path}={word}")
+
+    def meet_other_type(self, path: str, kind: str) -> None:
         """Count a value that is not of the contract's type.
 
         Args:
             path: Dotted.
-            value: It; only its type is looked at.
+            kind: Its JSON type, or `NO_DATE`.
         """
         self.other_types[path] += 1
-        self.types.setdefault(path, {})[inferred_type(value)] = None
+        self.types.setdefault(path, {})[kind] = None
 
     def findings(self) -> Iterator[Finding]:
         """List what is not as the contract has it, each thing once."""
@@ -126,6 +141,5 @@ def inferred_type(value: object) -> str:
     return _JSON_TYPES.get(type(value), "number")
 
 
-def shown(text: str) -> str:
-    """Return a field's name, or a closed list's value, unless it may be somebody's data."""
-    return text if _HARMLESS.fullmatch(text) else "(not shown)"
+def _count(counter: collections.Counter[str], name: str) -> None:
+    counter[name if name in counter or len(counter) < MOST_COUNTED else NOT_SHOWN] += 1

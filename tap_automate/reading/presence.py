@@ -1,4 +1,8 @@
-"""Which fields of the contract have come, and which no record of a run has had. Pure."""
+"""Which fields of the contract have come, and which no record of a run has had. Pure.
+
+A server that leaves out what is null says nothing by a field that no record has. It is known by
+objects that lack a field which others have, while null never comes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,23 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 ENOUGH: t.Final = 100
-"""Objects that could have had a field before it counts as missing: a server may leave out nulls."""
+"""Objects that could have had a field before it counts as missing."""
+
+MOST_LOOKED_AT: t.Final = 50
+"""Objects of a block that are looked at for null: a server has it in most of them, or in none."""
+
+
+class _Nulls:
+    """How a server writes that there is nothing.
+
+    Attributes:
+        come: Whether null has come in any field.
+        left_out: Whether an object has lacked a field that another had.
+    """
+
+    def __init__(self) -> None:
+        self.come = False
+        self.left_out = False
 
 
 class Presence:
@@ -22,18 +42,27 @@ class Presence:
     contract has costs one block's look.
     """
 
-    def __init__(self, schema: Mapping[str, t.Any], passed_over: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, t.Any],
+        passed_over: Collection[str] = (),
+        nulls: _Nulls | None = None,
+    ) -> None:
         """Wait for every field.
 
         Args:
             schema: Of an object, with properties.
             passed_over: Names of fields, at any depth, that are not waited for.
+            nulls: What is known of the server by other parts of the records.
         """
+        self._nulls = nulls or _Nulls()
+        self._names: frozenset[str] | None = None
+        self._known = frozenset(schema["properties"])
         fields = {n: f for n, f in schema["properties"].items() if n not in passed_over}
         self._objects = 0
         self._missing = dict.fromkeys(fields)
         self._incomplete = {
-            name: Presence(part, passed_over)
+            name: Presence(part, passed_over, self._nulls)
             for name, field in fields.items()
             if (part := _object_of(field))
         }
@@ -62,8 +91,11 @@ class Presence:
             at: Path of the object, with a dot behind it.
 
         Yields:
-            Dotted path, and how many objects could have had the field, `ENOUGH` or more.
+            Dotted path, and how many objects could have had the field, `ENOUGH` or more; nothing
+            where the server leaves out nulls.
         """
+        if self._nulls.left_out and not self._nulls.come:
+            return
         if self._objects >= ENOUGH:
             for name in self._missing:
                 yield f"{at}{name}", self._objects
@@ -72,6 +104,10 @@ class Presence:
 
     def _look(self, kind: type, objects: Sequence[t.Any]) -> None:
         self._objects += len(objects)
+        for each in objects[:MOST_LOOKED_AT]:
+            if self._nulls.come:
+                break
+            self._look_for_null(each)
         for name in list(self._missing):
             if any(value is not UNSET for value in _values(kind, objects, name)):
                 del self._missing[name]
@@ -79,6 +115,13 @@ class Presence:
             part.look(list(_within(_values(kind, objects, name))))
             if part.is_complete:
                 del self._incomplete[name]
+
+    def _look_for_null(self, value: t.Any) -> None:  # noqa: ANN401 - a struct or a dict
+        fields = _fields(value)
+        names = self._known.intersection(fields)
+        self._nulls.come = None in fields.values()
+        self._nulls.left_out = self._nulls.left_out or self._names not in {None, names}
+        self._names = names
 
 
 def _object_of(field: Mapping[str, t.Any]) -> Mapping[str, t.Any] | None:
@@ -92,6 +135,14 @@ def _values(kind: type, objects: Sequence[t.Any], name: str) -> Iterator[t.Any]:
         return (each.get(name, UNSET) for each in objects)
     attribute = _attributes(t.cast("type[msgspec.Struct]", kind)).get(name)
     return iter(()) if attribute is None else (getattr(each, attribute) for each in objects)
+
+
+def _fields(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct or a dict
+    if isinstance(value, dict):
+        return value
+    kind: type[msgspec.Struct] = type(value)
+    named = ((name, getattr(value, attribute)) for name, attribute in _attributes(kind).items())
+    return {name: part for name, part in named if part is not UNSET}
 
 
 def _within(values: Iterator[t.Any]) -> Iterator[t.Any]:

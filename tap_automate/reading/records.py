@@ -1,6 +1,7 @@
 """What is done to a record between the API and a Singer message, compiled once per schema.
 
 - Sentinel dates, which a DMS writes where it has none, become null, except for `updatedAt`.
+  A text that is no date at all passes through like any other type.
 - Personal data is dropped or hashed as the `pii` setting says.
 - What the contract does not know passes through, counted (`drift`): a vendor may add fields and
   values of closed lists at any time, or send another type, and none of it is worth a failed load.
@@ -11,17 +12,21 @@ hold what the contract foresees, and takes the steps for single fields from here
 
 from __future__ import annotations
 
+import collections
+import datetime as dt
+import functools
 import typing as t
 from decimal import Decimal
 
 from msgspec import UNSET
 
-from tap_automate.reading.drift import ITEMS, Drift, shown
+from automate_api.differences import shown, shown_word
+from tap_automate.reading.drift import ITEMS, NO_DATE, Drift, inferred_type
 from tap_automate.reading.presence import Presence
 from tap_automate.streams import REPLICATION_KEY
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from tap_automate.privacy import Privacy
 
@@ -35,10 +40,14 @@ _PYTHON_TYPES: t.Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 SENTINEL_DATES: t.Final = ("1000-01-01", "0001-01-01", "1910-01-01")
-"""Dates that stand for "none" in DMS exports (field notes, 9), alone or before a time."""
+"""Dates that stand for "none" in DMS exports (field notes, 9), as do empty texts, alone or before a
+time."""
 
 BEHIND_SENTINELS: t.Final = "1910-01-02"
 """Compared as text, every sentinel comes before this date, with whatever time."""
+
+END_OF_YEARS: t.Final = "9999-12-31"
+"""From here on an instant may lie in the year 10000 of UTC, which no loader can write."""
 
 Step: t.TypeAlias = "Callable[[t.Any], t.Any]"
 """Takes a value that is not null and returns what is emitted in its place."""
@@ -85,7 +94,8 @@ class Normaliser:
             schema: Its schema.
             path: Dotted, for the counts.
         """
-        date = self.date(path) if schema.get("format") in {"date", "date-time"} else None
+        place = path if name else f"{path}{ITEMS}"
+        date = self.date(path, place) if schema.get("format") in {"date", "date-time"} else None
         if hashing := self._privacy.hashing(name):
             # The hash of a date that stands for "none" would join everybody who has none.
             return _both(date, hashing) if date else hashing
@@ -97,7 +107,6 @@ class Normaliser:
             step = self._object(schema, f"{path}.")
         elif "array" in kinds and "items" in schema:
             step = _each(self.known("", schema["items"], path))
-        place = path if name else f"{path}{ITEMS}"
         return self._of_type(kinds, step, place) if kinds else step or _unchanged
 
     def unknown(self, name: str, path: str) -> Step:
@@ -121,18 +130,27 @@ class Normaliser:
 
         return unknown
 
-    def date(self, path: str) -> Step:
+    def date(self, path: str, place: str) -> Step:
         """Compile what becomes of a field's dates.
 
         Args:
-            path: Dotted, for the counts.
+            path: Dotted, for the counts of sentinels.
+            place: The same, for the counts of other types; names an array's elements.
         """
-        sentinels = self.drift.sentinels
+        sentinels, meet, treat = (
+            self.drift.sentinels,
+            self.drift.meet_other_type,
+            self._privacy.treat,
+        )
 
         def date(value: t.Any) -> t.Any:  # noqa: ANN401
-            if isinstance(value, str) and value.startswith(SENTINEL_DATES):
-                sentinels[path] += 1
-                return None
+            if isinstance(value, str):
+                if value.startswith(SENTINEL_DATES) or not value.strip():
+                    sentinels[path] += 1
+                    return None
+                if not _is_date(value):
+                    meet(place, NO_DATE)
+                    return treat(value)
             return value
 
         return date
@@ -173,7 +191,7 @@ class Normaliser:
             if value is None:
                 return None
             if type(value) not in types:
-                meet(path, value)
+                meet(path, inferred_type(value))
                 return treat(value)
             return value if step is None else step(value)
 
@@ -181,14 +199,28 @@ class Normaliser:
 
     def _closed_list(self, values: list[t.Any], path: str) -> Step:
         known = frozenset(value for value in values if value is not None)
-        unknown_values = self.drift.unknown_values
+        meet = self.drift.meet_unknown_value
+        said = functools.lru_cache(maxsize=256)(lambda word: shown_word(word, values))
 
         def closed_list(value: t.Any) -> t.Any:  # noqa: ANN401
             if isinstance(value, str) and value not in known:
-                unknown_values[f"{path}={shown(value)}"] += 1
+                meet(path, said(value))
             return value
 
         return closed_list
+
+
+def are_dates(texts: Iterable[str]) -> bool:
+    """Tell whether texts are all dates, or instants, as a loader reads them.
+
+    Args:
+        texts: Any; those from `END_OF_YEARS` on are to be looked at one by one.
+    """
+    try:
+        collections.deque(map(dt.datetime.fromisoformat, texts), maxlen=0)
+    except ValueError:
+        return False
+    return True
 
 
 def deviations(
@@ -224,18 +256,15 @@ def deviations(
 
 
 def unkeyed(schema: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return a record's schema without the types and formats of its key and its date.
+    """Return a record's schema without the formats of its key and its date, and the date's type.
 
-    Whether these can be used is not a matter of drift: the reader says so, and what it takes counts
-    as right. Nor do they stand for "none" when they are sentinel dates: neither may be null.
+    Whether the date can be used is not a matter of drift: the reader says so. Nor do they stand for
+    "none" when they are sentinel dates: neither may be null.
     """
-    keys = {*schema.get("x-key", ()), REPLICATION_KEY}
+    left_out = {key: {"format"} for key in schema.get("x-key", ())}
+    left_out[REPLICATION_KEY] = {"type", "format"}
     properties = {
-        name: {
-            word: value
-            for word, value in child.items()
-            if word not in {"type", "format"} or name not in keys
-        }
+        name: {word: value for word, value in child.items() if word not in left_out.get(name, ())}
         for name, child in schema["properties"].items()
     }
     return {**schema, "properties": properties}
@@ -245,6 +274,16 @@ def kinds_of(schema: Mapping[str, t.Any]) -> frozenset[str]:
     """Return the types that a schema allows besides null; none when it does not say."""
     kinds = schema.get("type", ())
     return frozenset([kinds] if isinstance(kinds, str) else kinds) - {"null"}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        instant = dt.datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            instant.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _unchanged(value: t.Any) -> t.Any:  # noqa: ANN401

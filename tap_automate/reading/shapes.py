@@ -21,7 +21,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tap_automate.reading.records import BEHIND_SENTINELS, kinds_of
+from tap_automate.reading.records import BEHIND_SENTINELS, END_OF_YEARS, are_dates, kinds_of
 from tap_automate.streams import REPLICATION_KEY
 
 if t.TYPE_CHECKING:
@@ -127,7 +127,10 @@ class Shape:
         step = rules.normaliser.known(name, schema, dotted)
         typed: t.Any = None
         if name in self._required:
-            typed = str if name == REPLICATION_KEY else str | int
+            typed = str
+            if path in rules.loose:
+                self._loose[attribute] = step
+                typed = str | int
         elif kinds_of(schema) == {"number"}:
             self._numbers[attribute] = step
             return t.Any
@@ -166,7 +169,7 @@ class Shape:
         if self._dropped:
             yield _drop(self._dropped)
         if self._dates:
-            yield _look(self._dates, _may_have_sentinels)
+            yield _look(self._dates, _may_be_no_dates)
         if self._numbers:
             yield _look(self._numbers, _has_other_types)
         if self._loose:
@@ -221,8 +224,11 @@ def _look(
     return look
 
 
-def _may_have_sentinels(values: Iterable[t.Any]) -> bool:
-    return min(filter(None, values), default=BEHIND_SENTINELS) < BEHIND_SENTINELS
+def _may_be_no_dates(values: Iterable[t.Any]) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts:
+        return False
+    return min(texts) < BEHIND_SENTINELS or max(texts) >= END_OF_YEARS or not are_dates(texts)
 
 
 def _has_other_types(values: Iterable[t.Any]) -> bool:

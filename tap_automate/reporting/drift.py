@@ -23,8 +23,9 @@ STATE: t.Final = "drift"
 MOST_NAMED: t.Final = 20
 """Names of one kind in a line."""
 
-MOST_KEPT: t.Final = 200
-"""Names of one kind in the state; where names are data themselves there is no end of them."""
+MOST_KEPT: t.Final = 500
+"""Names of one kind in the state; where names are data themselves there is no end of them, and a
+further one is no news."""
 
 LABELS: t.Final[Mapping[Kind, str]] = {
     Kind.UNKNOWN_FIELDS: "fields the contract does not know, {unknown}",
@@ -70,8 +71,9 @@ class Known:
         raise ConfigError(msg)
 
     def has(self, finding: Finding) -> bool:
-        """Tell whether something was found before."""
-        return finding.name in self.names.get(finding.kind, ())
+        """Tell whether something was found before, or so much of its kind that it is no news."""
+        names = self.names.get(finding.kind, frozenset())
+        return finding.name in names or len(names) >= MOST_KEPT
 
     def to_state(self, findings: Sequence[Finding]) -> dict[str, list[str]]:
         """Give what the next run is to know.
@@ -88,13 +90,13 @@ class Known:
         return {kind.value: sorted(found[kind])[:MOST_KEPT] for kind in Kind if kind in found}
 
 
-def sentence(findings: Sequence[Finding], known: Known, *, unknown_kept: bool = True) -> str:
+def sentence(findings: Sequence[Finding], known: Known, *, unknown: str = "passed through") -> str:
     """Say what is not as the contract has it.
 
     Args:
         findings: At least one.
         known: What is not new.
-        unknown_kept: Whether unknown fields are passed through.
+        unknown: What has become of unknown fields.
     """
     parts = []
     for kind, label in LABELS.items():
@@ -102,7 +104,7 @@ def sentence(findings: Sequence[Finding], known: Known, *, unknown_kept: bool = 
             named = [_said(each, known) for each in mine[:MOST_NAMED]]
             if more := len(mine) - len(named):
                 named.append(f"{more:,} more")
-            said = label.format(unknown="passed through" if unknown_kept else "left out")
+            said = label.format(unknown=unknown)
             parts.append(f"{said}: {', '.join(named)}")
     return f"{'; '.join(parts)}. {ADVICE}"
 

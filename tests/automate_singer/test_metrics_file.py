@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import threading
 import typing as t
 
@@ -180,7 +181,9 @@ def test_it_is_written_again_and_again_while_the_run_is_busy(
 
 def test_a_place_where_no_file_can_be_is_refused_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path / "absent" / "t.prom", tmp_path / "file" / "t.prom", tmp_path):
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    for path in (tmp_path / "absent" / "t.prom", tmp_path / "file" / "t.prom", tmp_path, device):
         begun = False
         with (
             pytest.raises(ConfigError, match="`metrics_file` cannot be written"),
@@ -188,6 +191,7 @@ def test_a_place_where_no_file_can_be_is_refused_before_the_run(tmp_path: Path) 
         ):
             begun = True
         assert not begun
+    assert device.is_fifo()
 
 
 def test_a_disk_that_fills_up_is_warned_of_once_and_ends_no_run(

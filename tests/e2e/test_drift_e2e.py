@@ -12,6 +12,8 @@ from support.dealership import Dealership, pipe, run
 from support.failures import entries, personal_values, refused, secrets_of, shows_none_of, warned
 from support.figures import figures
 
+from tap_automate.reading.records import SENTINEL_DATES
+
 if t.TYPE_CHECKING:
     from pathlib import Path
 
@@ -91,6 +93,48 @@ def test_a_number_that_becomes_text_overnight_is_kept_loaded_and_said_once(
     assert {key: Decimal(price) for key, (price, _) in prices(warehouse).items()} == {
         vehicle["vehicleId"]: vehicle["listPrice"] for vehicle in dealer.records("vehicles")
     }
+
+
+def test_a_date_that_becomes_another_text_overnight_is_kept_loaded_and_said_once(
+    dealer: Dealership, tmp_path: Path
+) -> None:
+    config, warehouse, state = dealer.config(), tmp_path / "w.duckdb", tmp_path / "state.json"
+    assert pipe(config, warehouse, state).code == 0
+    change_every_vehicle(dealer)
+    dealer.faults({**TEXT, "field": "acquisitionDate"})
+    second = pipe(config, warehouse, state)
+    assert second.code == 0, second.err
+    [said, column] = about_vehicles(second)
+    vehicles = dealer.records("vehicles")
+    texts = {
+        vehicle["vehicleId"]: None
+        if vehicle["acquisitionDate"].startswith(SENTINEL_DATES)
+        else f"{vehicle['acquisitionDate']} USD"
+        for vehicle in vehicles
+    }
+    rows = len([*filter(None, texts.values())])
+    assert f"acquisitionDate ({rows} rows, text that is no date, new)" in said
+    assert "'acquisitionDate' was DATE and is text now" in column
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        dates = connection.execute("SELECT vehicleId, acquisitionDate FROM vehicles").fetchall()
+    assert dict(dates) == texts
+
+
+def test_fields_that_a_catalog_leaves_out_are_not_said_to_pass(
+    dealer: Dealership, tmp_path: Path
+) -> None:
+    dealer.faults(NEW_FIELD)
+    catalog = json.loads(run("tap-automate", "--config", dealer.config(), "--discover").out)
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if entry["breadcrumb"] == ["properties", "trim"]:
+                entry["metadata"]["selected"] = False
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog))
+    done = run("tap-automate", "--config", dealer.config(), "--catalog", path)
+    assert done.code == 0, done.err
+    assert not any("fieldOfTomorrow" in record for record in done.records("vehicles"))
+    warned(done, "within others, as the catalog deselects fields: fieldOfTomorrow")
 
 
 def test_the_schema_allows_the_types_that_follow_it_also_of_versions(dealer: Dealership) -> None:

@@ -11,7 +11,7 @@ from automate_api import contract
 from automate_api.errors import ConfigError
 from tap_automate.privacy import Privacy
 from tap_automate.reading.codec import Codec, plain
-from tap_automate.reading.drift import Finding, Kind
+from tap_automate.reading.drift import NO_DATE, Finding, Kind
 from tap_automate.reading.presence import ENOUGH, Presence
 from tap_automate.reporting.drift import MOST_KEPT, MOST_NAMED, STATE, Known, sentence
 from tap_automate.widened import widened
@@ -19,6 +19,7 @@ from tap_automate.widened import widened
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from automate_singer.writer import BlockWriter
     from tap_automate.sdk_seams import RowStream
     from tap_automate.tap import TapAutomate
 
@@ -88,6 +89,16 @@ def test_structs_and_dicts_are_looked_at_alike() -> None:
     assert missing([*structs, *dicts, Vehicle(cost=1, lot=Lot("n"))]) == []
 
 
+def test_where_nulls_are_left_out_a_field_that_never_comes_says_nothing() -> None:
+    lacking = [{"price": 1, "lot": {"name": "n"}}, {"price": 1, "lot": {}}] * ENOUGH
+    assert missing(lacking) == []
+    assert missing([Vehicle(cost=1), Vehicle(lot=Lot())] * ENOUGH) == []
+    assert missing(lacking, [{"price": None, "lot": {}}]) == [
+        ("tags", 2 * ENOUGH + 1),
+        ("photos", 2 * ENOUGH + 1),
+    ]
+
+
 def test_what_is_passed_over_is_not_missing() -> None:
     presence = Presence(SCHEMA, ["size", "price"])
     presence.look([{**WHOLE, "photos": [{}]}] * ENOUGH)
@@ -139,7 +150,7 @@ def test_a_line_says_every_kind_and_marks_what_the_run_before_did_not_have() -> 
         "fields of the contract that no row has: lot.name (perhaps now location.name, new), "
         "trim (new). `automate-dms drift` compares, and proposes a `contract_overlay`."
     )
-    assert "know, left out: keyTag (4 rows, new)" in sentence(FINDINGS, Known(), unknown_kept=False)
+    assert "know, left out: keyTag (4 rows, new)" in sentence(FINDINGS, Known(), unknown="left out")
 
 
 def test_a_line_and_the_state_stay_short_where_names_are_data() -> None:
@@ -148,6 +159,13 @@ def test_a_line_and_the_state_stay_short_where_names_are_data() -> None:
     assert said.count("(1 rows, new)") == MOST_NAMED
     assert f"{1_000 - MOST_NAMED} more" in said
     assert [len(names) for names in Known().to_state(many).values()] == [MOST_KEPT]
+
+
+def test_where_names_are_data_a_further_one_is_no_news() -> None:
+    many = [Finding(Kind.UNKNOWN_FIELDS, f"f{number:04}", 1) for number in range(1_000)]
+    known = Known.from_state({STATE: Known().to_state(many)}, name="vehicles")
+    assert all(map(known.has, many))
+    assert not known.has(Finding(Kind.OTHER_TYPES, "year", 1))
 
 
 def test_what_was_known_stays_known() -> None:
@@ -190,6 +208,26 @@ def test_a_schema_takes_in_the_types_that_came_where_they_came(
     assert part["type"] == types
     assert {**part, "type": plain_part["type"]} == plain_part
     assert widened(wider, path, came) is wider
+
+
+def test_a_date_that_may_be_any_text_has_no_format() -> None:
+    schema = {"properties": {"on": {"type": ["string", "null"], "format": "date"}}}
+    wider = widened(schema, "on", [NO_DATE])
+    assert wider == {"properties": {"on": {"type": ["string", "null"]}}}
+    assert widened(wider, "on", [NO_DATE]) is wider
+    both = widened(schema, "on", [NO_DATE, "number"])
+    assert both["properties"]["on"] == {"type": ["string", "number", "null"]}
+
+
+def test_records_with_several_new_fields_get_one_schema(
+    make_tap: Callable[..., TapAutomate], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    stream = t.cast("RowStream", make_tap().streams["lots"])
+    stream.write_block([{"lotId": str(n), "updatedAt": "u", f"f{n}": n} for n in range(5)])
+    t.cast("BlockWriter", stream._tap.message_writer).finish()  # noqa: SLF001 - as the run ends
+    written = [msgspec.json.decode(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [line["type"] for line in written] == ["SCHEMA", *["RECORD"] * 5]
+    assert [line["record"][f"f{n}"] for n, line in enumerate(written[1:])] == list(range(5))
 
 
 @pytest.mark.parametrize(

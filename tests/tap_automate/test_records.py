@@ -5,13 +5,16 @@ from __future__ import annotations
 import typing as t
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from automate_api import contract
+from automate_api.differences import NOT_SHOWN
 from automate_api.errors import ConfigError, ProtocolError
 from tap_automate.lines import Cutter
 from tap_automate.privacy import Privacy
-from tap_automate.reading.drift import Finding, Kind
+from tap_automate.reading.codec import Codec, plain
+from tap_automate.reading.drift import MOST_COUNTED, NO_DATE, Finding, Kind
 from tap_automate.reading.records import Normaliser
 from tap_automate.streams import Lines
 
@@ -38,7 +41,7 @@ def cut(
     return Cutter(Lines("lines", field, single), inherited, numbered=numbered).cut([parent])
 
 
-@pytest.mark.parametrize("sentinel", ["1000-01-01", "0001-01-01", "1910-01-01"])
+@pytest.mark.parametrize("sentinel", ["1000-01-01", "0001-01-01", "1910-01-01", "", "  "])
 def test_sentinel_dates_become_null_and_are_counted(sentinel: str) -> None:
     normalise = normaliser("/vehicles")
     record = normalise({"vehicleId": "v", "acquisitionDate": sentinel})
@@ -53,6 +56,49 @@ def test_a_sentinel_with_a_time_counts_as_one_too_and_a_real_date_does_not() -> 
         {"openedAt": "0001-01-01T00:00:00Z", "closedAt": "2026-01-20T13:45:00Z", "lines": []}
     )
     assert (record["openedAt"], record["closedAt"]) == (None, "2026-01-20T13:45:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_odd"),
+    [
+        ("23.11.2026", True),
+        ("2026-02-30T00:00:00Z", True),
+        ("0000-00-00", True),
+        ("9999-12-31T23:59:59-05:00", True),
+        ("9999-12-31", False),
+        ("2026-11-23T10:00:00.5+01:00", False),
+        ("2026-11-23 10:00:00", False),
+    ],
+)
+@pytest.mark.parametrize("reader", ["dict", "typed"])
+def test_a_text_that_no_loader_can_read_as_a_date_passes_through_as_drift(
+    text: str, reader: str, *, is_odd: bool
+) -> None:
+    record: dict[str, t.Any] = {"vehicleId": "v", "updatedAt": "u", "createdAt": text}
+    found: t.Any
+    if reader == "dict":
+        normalise = normaliser("/vehicles")
+        drift, found = normalise.drift, normalise(dict(record))
+    else:
+        codec = Codec(CONTRACT.resource("/vehicles").record_schema, privacy())
+        body = {"items": [record], "page": 1, "pageSize": 1, "total": 1}
+        [found] = codec.normalise(codec.decode(msgspec.json.encode(body)).items)
+        assert not isinstance(found, dict)
+        drift = codec.drift
+    assert plain(found) == record
+    expected = [Finding(Kind.OTHER_TYPES, "createdAt", 1, NO_DATE)] if is_odd else []
+    assert list(drift.findings()) == expected
+
+
+def test_a_key_of_another_type_is_drift_too_and_typed_from_the_next_page_on() -> None:
+    codec = Codec(CONTRACT.resource("/vehicles").record_schema, privacy())
+    records = [{"vehicleId": 7, "updatedAt": "u"}, {"vehicleId": "v", "updatedAt": "u"}]
+    body = msgspec.json.encode({"items": records, "page": 1, "pageSize": 2, "total": 2})
+    for page in range(2):
+        found = codec.normalise(codec.decode(body).items)
+        assert list(map(plain, found)) == records
+        assert isinstance(found[0], dict) is not bool(page)
+    assert list(codec.drift.findings()) == [Finding(Kind.OTHER_TYPES, "vehicleId", 2, "number")]
 
 
 def test_licence_and_date_of_birth_are_dropped_unless_asked_for() -> None:
@@ -144,10 +190,31 @@ def test_unknown_fields_and_values_pass_through_and_are_counted_without_values()
     ]
 
 
-def test_the_name_of_an_unknown_field_is_shown_only_when_it_can_be_no_data() -> None:
+@pytest.mark.parametrize("name", ["ito@example.com", "5551234567"])
+def test_the_name_of_an_unknown_field_is_shown_only_when_it_can_be_no_data(name: str) -> None:
     normalise = normaliser("/vehicles")
-    normalise({"vehicleId": "v", "ito@example.com": 1})
+    normalise({"vehicleId": "v", name: 1})
     assert [each.name for each in normalise.drift.findings()] == ["(not shown)"]
+
+
+@pytest.mark.parametrize("word", ["Smith-Jones", "5551234567", "1FTFW1E50NFA00001"])
+def test_a_value_is_shown_only_when_it_looks_like_a_word_of_a_closed_list(word: str) -> None:
+    normalise = normaliser("/customers")
+    for value in (word, "on-hold", "Retail"):
+        normalise({"customerId": "c", "customerType": value})
+    assert [each.name for each in normalise.drift.findings()] == [
+        "customerType=(not shown)",
+        "customerType=Retail",
+        "customerType=on-hold",
+    ]
+
+
+def test_names_without_end_are_counted_together() -> None:
+    normalise = normaliser("/vehicles")
+    for number in range(MOST_COUNTED + 5):
+        normalise({"vehicleId": "v", f"f{number}": 1})
+    assert len(normalise.drift.unknown_fields) == MOST_COUNTED + 1
+    assert normalise.drift.unknown_fields[NOT_SHOWN] == 5
 
 
 def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
