@@ -142,7 +142,7 @@ class Client:
             path: As the contract (or `endpoints`) names it, from the slash on.
             params: The query.
             decode: Decodes the body of a success; raises `ValueError` when it is no JSON.
-            concerning: Of an operation that is followed, the resource that it is about.
+            concerning: Of an operation that is followed, the `operationId` of what was queued.
 
         Raises:
             NotEntitledError: 403.

@@ -91,7 +91,7 @@ class Call:
         route: Its operation.
         path: Where it is sent.
         queued: The route of the call that tells how a queued one goes.
-        about: Of such a call: the route of a record of what it is about; None where nobody says.
+        about: Of such a call: the route of what was queued; None where nobody says.
     """
 
     route: Route
@@ -187,7 +187,7 @@ class Wire:
         Args:
             method: In capitals.
             path: As the caller has it, a record's id percent-encoded.
-            concerning: The resource that an operation is about, for the call that follows one.
+            concerning: The call that was queued, by its `operationId`, for the one that follows it.
 
         Returns:
             The call, None when it is none of the contract's.
@@ -201,7 +201,7 @@ class Wire:
                     break
         if route is None:
             return None
-        about = self._routes[self._operations.lists[concerning].id] if concerning else None
+        about = self._routes[concerning] if concerning else None
         return Call(route, route.path.replace(RECORD, record), self._routes[FOLLOWING], about)
 
     def _route(self, call: Operation, endpoints: Mapping[str, str]) -> Route:

@@ -55,7 +55,7 @@ class Operations:
             AutomateError: When the DMS cannot be asked.
         """
         try:
-            answer = self.client.get(f"/operations/{operation_id}", concerning=sink.entity.name)
+            answer = self.client.get(f"/operations/{operation_id}", concerning=sink.operation_id)
         except NotOfferedError:
             return Verdict(Kind.UNKNOWN, "the DMS does not know its operation")
         except RequestRefusedError as error:

@@ -142,7 +142,7 @@ def test_an_operation_s_result_is_of_what_it_concerns(
     body = {"status": "succeeded", "result": {"id": "d"}}
     dms.answer("GET /operations/op_1", Canned(body=body), Canned(body=body))
     client = connect(contract_overlay=str(path))[1]
-    concerning = client.get("/operations/op_1", concerning="deals")
+    concerning = client.get("/operations/op_1", concerning="createDeal")
     assert concerning.body["result"] == {"dealId": "d"}
     assert client.get("/operations/op_1").body == body
 

@@ -161,16 +161,21 @@ def test_a_queued_call_is_answered_and_followed_by_the_contract() -> None:
     queued = call(text, "POST", "/deals/d/status").answer({"job": "op_1", "state": "queued"}, 202)
     assert queued == {"operationId": "op_1", "status": "queued"}
     ended = {"job": "op_1", "state": "succeeded", "result": {"id": "d", "stage": "quote"}}
-    followed = call(text, "GET", "/operations/op_1", "deals").answer(ended)
+    followed = call(text, "GET", "/operations/op_1", "createDeal").answer(ended)
     assert followed == {
         "operationId": "op_1",
         "status": "succeeded",
         "result": {"dealId": "d", "status": "penciled"},
     }
     failed = {"state": "failed", "error": {"details": [{"field": "stage", "current": "quote"}]}}
-    assert call(text, "GET", "/operations/op_1", "deals").answer(failed) == {
+    assert call(text, "GET", "/operations/op_1", "createDeal").answer(failed) == {
         "status": "failed",
         "error": {"details": [{"field": "status", "current": "penciled"}]},
+    }
+    own = "calls: {createDeal: {fields: {dealId: madeId}}}"
+    made = {"result": {"madeId": "d"}}
+    assert call(own, "GET", "/operations/op_1", "createDeal").answer(made) == {
+        "result": {"dealId": "d"}
     }
 
 

@@ -33,7 +33,7 @@ class Answering:
 def asked(body: object) -> tuple[Kind, str, str | None]:
     client = Answering(body)
     verdict = Operations(t.cast("Client", client)).ask("op_1", DEALS)
-    assert client.asked == [("/operations/op_1", "deals")]
+    assert client.asked == [("/operations/op_1", "createDeal")]
     return verdict.kind, verdict.reason, verdict.dms_id
 
 
