@@ -26,12 +26,12 @@ SHARING = ("tap-automate", "target-automate")
 KINDS = {
     "string": "string",
     "integer": "integer",
-    "number": "decimal",
+    "number": "string",
     "boolean": "boolean",
     "object": "object",
     "array": "array",
 }
-"""Type in JSON Schema to kind in Meltano."""
+"""Type in JSON Schema to kind in Meltano, which cannot hand on a `decimal` of the environment."""
 
 About = dict[str, t.Any]
 

@@ -195,6 +195,22 @@ def test_nightly_without_credentials_says_which_are_missing(
     assert "Traceback" not in refused.err
 
 
+def test_a_number_with_a_point_may_stand_in_the_environment(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    numbers = {
+        "TAP_AUTOMATE_REQUESTS_PER_SECOND": "2.5",
+        "TAP_AUTOMATE_MAX_WAIT_SECONDS": "90",
+        "TAP_AUTOMATE_REQUEST_TIMEOUT_SECONDS": "fast",
+    }
+    with project(tmp_path_factory.mktemp("numbers"), **numbers) as bare:
+        refused = bare.meltano("--environment", "prod", "invoke", "tap-automate", "--test")
+    assert "`request_timeout_seconds` must be of type number" in refused.err
+    assert "requests_per_second" not in refused.err
+    assert "max_wait_seconds" not in refused.err
+    assert "Traceback" not in refused.err
+
+
 @pytest.mark.slow
 def test_target_jsonl_gets_every_row(tmp_path_factory: pytest.TempPathFactory) -> None:
     with project(tmp_path_factory.mktemp("jsonl")) as made:
