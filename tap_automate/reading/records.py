@@ -145,7 +145,9 @@ class Normaliser:
 
         def date(value: t.Any) -> t.Any:  # noqa: ANN401
             if isinstance(value, str):
-                if value.startswith(SENTINEL_DATES) or not value.strip():
+                if value < BEHIND_SENTINELS and (
+                    value.startswith(SENTINEL_DATES) or not value.strip()
+                ):
                     sentinels[path] += 1
                     return None
                 if not _is_date(value):
@@ -279,7 +281,7 @@ def kinds_of(schema: Mapping[str, t.Any]) -> frozenset[str]:
 def _is_date(text: str) -> bool:
     try:
         instant = dt.datetime.fromisoformat(text)
-        if instant.tzinfo is not None:
+        if text >= END_OF_YEARS and instant.tzinfo is not None:
             instant.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return False

@@ -225,10 +225,12 @@ def _look(
 
 
 def _may_be_no_dates(values: Iterable[t.Any]) -> bool:
-    texts = [value for value in values if isinstance(value, str)]
-    if not texts:
-        return False
-    return min(texts) < BEHIND_SENTINELS or max(texts) >= END_OF_YEARS or not are_dates(texts)
+    every = list(values)
+    texts = list(filter(None, every))
+    is_usual = not texts or (
+        min(texts) >= BEHIND_SENTINELS and max(texts) < END_OF_YEARS and are_dates(texts)
+    )
+    return not is_usual or "" in every
 
 
 def _has_other_types(values: Iterable[t.Any]) -> bool:
