@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from automate_api.tenant.places import Path
 
 ENOUGH: t.Final = 5
-"""Records, or items of an array, without a field before it counts as missing."""
+"""Records, or items of an array, without a field before it counts as missing; of a key, one."""
 
 NOT_SHOWN: t.Final = "(not shown)"
 """Stands for a name or a word that may be somebody's data."""
@@ -233,7 +233,7 @@ def missing(scope: Scope) -> Iterator[tuple[Path, Schema, int]]:
         scope: The objects.
 
     Yields:
-        Path, schema, and how many objects could have had it: `ENOUGH` or more.
+        Path, schema, and how many objects could have had it: `ENOUGH` or more, unless it is a key.
     """
     yield from _missing((), scope.schema, scope.seen)
 
@@ -287,7 +287,8 @@ def _missing(holder: Path, schema: Schema, seen: Node) -> Iterator[tuple[Path, S
     objects = seen.kinds["object"]
     for name, field in schema.get("properties", {}).items():
         found = seen.fields.get(name)
-        if found is None and objects >= ENOUGH:
+        least = 1 if name in schema.get("required", ()) else ENOUGH
+        if found is None and objects >= least:
             yield (*holder, name), field, objects
         elif found is not None:
             yield from _missing((*holder, name), field, found)

@@ -259,7 +259,7 @@ class Authenticator:
         if reply.status != HTTPStatus.UNAUTHORIZED:
             error = replies.refusal(reply, LOGIN)
             if isinstance(error, RequestRefusedError):
-                raise AuthenticationError(str(error)) from error
+                raise AuthenticationError(str(error), code=reply.error_code) from error
             raise error
         failed = state.failed_logins + 1
         locked = "the DMS refused two logins in a row" if failed >= REFUSALS_BEFORE_LOCK else None

@@ -14,6 +14,7 @@ import random
 import threading
 import typing as t
 import urllib.parse
+from pathlib import Path
 
 import requests
 import requests.adapters
@@ -23,7 +24,7 @@ from requests.cookies import extract_cookies_to_jar
 
 from automate_api import exact_json, network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import TryLaterError
+from automate_api.errors import ConfigError, TryLaterError
 from automate_api.pacing import Pacer, Place
 from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
@@ -278,9 +279,17 @@ class Transport:
     @functools.cached_property
     def _environment(self) -> Mapping[str, t.Any]:
         """What the environment says of proxies and certificates; asking it takes long."""
-        return self._http.merge_environment_settings(
+        found = self._http.merge_environment_settings(
             self._config.base_url, {}, stream=True, verify=self._verify, cert=None
         )
+        trusted = found["verify"]
+        if isinstance(trusted, str) and not Path(trusted).exists():
+            msg = (
+                "The certificate authorities that the environment names are not there. Correct "
+                "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or set `ca_bundle`, which wins."
+            )
+            raise ConfigError(msg)
+        return found
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
         """Make the message; `Session.request` would merge settings that never change, each time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from automate_api import differences
-from automate_api.tenant.likeness import likeness
+from automate_api.tenant.likeness import likeness, words
 from automate_api.tenant.places import Place
 
 if t.TYPE_CHECKING:
@@ -76,21 +76,22 @@ def _pairs(scope: Scope) -> Iterator[_Pair]:
         for theirs, seen in _within_node(outer, node)
         if all(differences.shown(name) == name for name in theirs)
     ]
+    keys = [(name,) for name in scope.schema.get("required", ())[:1]]
     for outer, schema, _ in differences.missing(scope):
         for mine, field in _within_schema(outer, schema):
             for theirs, seen in unknown:
-                pair = _pair(mine, field, theirs, seen)
+                pair = _pair(mine, field, theirs, seen, is_key=mine in keys)
                 if pair.score >= LEAST:
                     yield pair
 
 
-def _pair(mine: Path, field: Schema, theirs: Path, seen: Node) -> _Pair:
+def _pair(mine: Path, field: Schema, theirs: Path, seen: Node, *, is_key: bool) -> _Pair:
     """Judge two fields."""
     none = _Pair(0.0, mine, theirs, "")
     kinds = differences.allowed(field)
     if not seen.kinds or not kinds.issuperset(seen.kinds):
         return none
-    name = likeness(mine, theirs)
+    name = _name(mine, theirs, is_key=is_key)
     score, why = name, ["like names"] if name >= LEAST_NAME else []
     form = field.get("format", differences.TEXT)
     if "string" in seen.kinds:
@@ -114,6 +115,13 @@ def _pair(mine: Path, field: Schema, theirs: Path, seen: Node) -> _Pair:
     if len(mine) == len(theirs) and mine[:-1] == theirs[:-1]:
         score += _HOLDER
     return _Pair(score, mine, theirs, ", ".join(why))
+
+
+def _name(mine: Path, theirs: Path, *, is_key: bool) -> float:
+    """Compare names; a record's own key need not say whose it is: `dealId` may be `id`."""
+    whole = likeness(mine, theirs)
+    *_, last = words(mine)
+    return max(whole, likeness((last,), theirs)) if is_key else whole
 
 
 def _parts(field: Schema, seen: Node) -> float:

@@ -10,10 +10,11 @@ from automate_api.errors import (
     AutomateError,
     ConfigError,
     LockedOutError,
+    StoppedError,
     TryLaterError,
 )
 from automate_api.tenant.operations import Operations
-from automate_dms.doctor.findings import Finding, Status, named
+from automate_dms.doctor.findings import Finding, Status, named, told
 from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
@@ -25,7 +26,15 @@ if t.TYPE_CHECKING:
 _ADVICE: t.Final = (
     (r"platform", "Correct `platform_token`: it is the platform's, as it was issued."),
     (
-        r"(mfa|otp|code)\w*(required|missing|needed)",
+        r"password\w*(expired|change|reset)|expired\w*(password|credential)",
+        "Log in to the DMS by hand and choose another password, then correct `password`.",
+    ),
+    (
+        r"disabled|suspended|inactive|deactivated|blocked",
+        "Have the dealer's administrator enable the user.",
+    ),
+    (
+        r"(mfa|otp|code|factor)\w*(required|missing|needed)",
         "The login needs a second factor: set `mfa_type: totp` and `totp_secret`.",
     ),
     (
@@ -40,6 +49,11 @@ _ADVICE: t.Final = (
 )
 """Words of the code of a refusal, and what to do; the first that fits counts."""
 _RESET: t.Final = " Then `automate-dms login --reset`."
+_PROXY: t.Final = (
+    "Check `api_url` and `integration_id`, and whether a proxy answers in the API's place."
+)
+_AROUND: t.Final = " \t\r\n\"'"
+"""What comes along when a secret is copied."""
 
 
 def enter(report: Report, session: Session, api: ApiConfig) -> frozenset[str] | None:
@@ -55,15 +69,33 @@ def enter(report: Report, session: Session, api: ApiConfig) -> frozenset[str] | 
     """
     try:
         entitlements = session.entitlements
+    except StoppedError:
+        raise
     except AutomateError as error:
-        report.add(
-            Finding("login", Status.FAIL, _what(error), _advice(error, api)), code=error.exit_code
-        )
+        refuse(report, error, api)
         return None
     report.add(
         Finding("login", Status.OK, f"Logged in{' with a one-time code' * bool(api.totp_secret)}.")
     )
     return entitlements
+
+
+def refuse(report: Report, error: AutomateError, api: ApiConfig) -> None:
+    """Say why there is no login, and what to do.
+
+    Args:
+        report: Is told.
+        error: That ended it.
+        api: The settings.
+    """
+    is_setting = isinstance(error, ConfigError)
+    what, advice = told(error, "Correct that setting." if is_setting else _PROXY)
+    if isinstance(error, AuthenticationError):
+        is_locked = isinstance(error, LockedOutError)
+        advice = _correction(error.code or "", api, is_locked=is_locked) + _RESET * is_locked
+    elif isinstance(error, TryLaterError):
+        advice = "Nothing is wrong here: run again later."
+    report.add(Finding("login", Status.FAIL, what, advice), code=error.exit_code)
 
 
 def entitled(report: Report, known: Contract, entitlements: frozenset[str]) -> None:
@@ -91,25 +123,17 @@ def entitled(report: Report, known: Contract, entitlements: frozenset[str]) -> N
         report.add(Finding("entitlements", Status.NOTE, what, advice))
 
 
-def _what(error: AutomateError) -> str:
-    """Give the first sentence of an error."""
-    text = " ".join(str(error).split())
-    return re.split(r"(?<=[.)])\s+(?=[A-Z])", text)[0]
-
-
-def _advice(error: AutomateError, api: ApiConfig) -> str:
-    if isinstance(error, AuthenticationError):
-        is_locked = isinstance(error, LockedOutError)
-        return _correction(error.code or "", api, is_locked=is_locked) + _RESET * is_locked
-    if isinstance(error, ConfigError):
-        return "Check `integration_id`, `api_url` and `session_path`."
-    if isinstance(error, TryLaterError):
-        return "Nothing is wrong here: run again later."
-    return "Check `api_url` and `integration_id`, and whether a proxy answers in the API's place."
-
-
 def _correction(code: str, api: ApiConfig, *, is_locked: bool) -> str:
-    """Say what to correct, by the code of a refusal."""
+    """Say what to correct: what was copied with more than it is, else by the refusal's code."""
+    secrets = {
+        "platform_token": api.platform_token,
+        "username": api.username,
+        "password": api.password,
+    }
+    copied = [name for name, value in secrets.items() if value != value.strip(_AROUND)]
+    if copied:
+        are = "has" if len(copied) == 1 else "have"
+        return f"{named(copied)} {are} white space or quotes around: take that away."
     for pattern, advice in _ADVICE:
         if re.search(pattern, code):
             return advice

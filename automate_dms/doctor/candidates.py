@@ -10,7 +10,7 @@ if t.TYPE_CHECKING:
 MOST_PATHS: t.Final = 3
 """Paths that are tried for a list that answers 404."""
 
-MOST_PARAMETERS: t.Final = 3
+MOST_PARAMETERS: t.Final = 10
 """The same for a query parameter that is not applied."""
 
 PATHS: t.Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,25 +37,24 @@ PATHS: t.Final[Mapping[str, tuple[str, ...]]] = {
 """List to paths that are not the contract's."""
 
 _ENDS: t.Final = (("From", "To"), ("Since", "Until"), ("After", "Before"))
-_STEMS: t.Final = ("modified", "changed", "lastModified")
+_STEMS: t.Final = ("updated", "modified", "changed", "lastModified")
 
 
 def parameters(updated: str) -> Iterator[tuple[str, str]]:
     """List what `updatedFrom` and `updatedTo` may be called.
 
     Args:
-        updated: What the tenant calls `updatedAt`; the likeliest names are made of that.
+        updated: What the tenant calls `updatedAt`; the likeliest names are made of that, unless it
+            is called as in the contract.
 
     Yields:
         Both names, the likeliest first; `MOST_PARAMETERS` of them.
     """
     name = updated.rpartition(".")[2]
     stem = name.removesuffix("At").removesuffix("On").removesuffix("_at")
-    stems = dict.fromkeys((stem, *_STEMS))
-    pairs = [(f"{stem}{start}", f"{stem}{end}") for start, end in _ENDS]
-    pairs += [(f"{each}{_ENDS[0][0]}", f"{each}{_ENDS[0][1]}") for each in stems]
-    own = [pair for pair in dict.fromkeys(pairs) if pair[0] != "updatedFrom"]
-    if stem == "updated":
-        # The field has its name: a filter by another word is likelier than by another ending.
-        own.sort(key=lambda pair: pair[0].startswith("updated"))
-    yield from own[:MOST_PARAMETERS]
+    short = stem.removeprefix("last")
+    own = () if stem == "updated" else (short[:1].lower() + short[1:], stem)
+    pairs = [(f"{each}{start}", f"{each}{end}") for each in own for start, end in _ENDS]
+    pairs += [(f"{each}{start}", f"{each}{end}") for start, end in _ENDS for each in _STEMS]
+    likely = [pair for pair in dict.fromkeys(pairs) if pair[0] != "updatedFrom"]
+    yield from likely[:MOST_PARAMETERS]

@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from automate_api import settings, whole_files
+from automate_api import program, settings, whole_files
 from automate_api.errors import ConfigError
 from automate_api.tables import console, table
 from automate_api.tenant import proposal
@@ -68,16 +68,20 @@ def doctor(
     with for it.
     """
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    if propose is not None and propose.exists():
-        msg = f"{propose} is there already. Name another file by --propose."
-        raise ConfigError(msg)
+    if propose is not None:
+        _check(propose)
     report = examine(sources or (settings.ENVIRONMENT,), consents if write_tests else None)
+    unwritten = None
     if propose is not None and report.proposal is not None:
-        _write(propose, report)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report.as_json())).decode())
-    else:
-        _print(report, propose, whole=whole)
+        unwritten = _write(propose, report)
+    gone = "Nobody reads what doctor found any more."
+    with program.standard_output(gone=gone, then="run doctor again"):
+        if as_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(report.as_json())).decode())
+        else:
+            _print(report, None if unwritten else propose, whole=whole)
+    if unwritten:
+        raise ConfigError(unwritten)
     return report.exit_code
 
 
@@ -94,15 +98,29 @@ def consents(api: ApiConfig) -> bool:
     return answer.strip() == api.integration_id
 
 
-def _write(path: Path, report: Report) -> None:
-    """Write the proposal, with what renamed fields were recognised by above it."""
+def _check(path: Path) -> None:
+    """See before anything is asked that the proposal can be written."""
+    if path.exists():
+        msg = f"{path} is there already. Name another file by --propose."
+        raise ConfigError(msg)
+    if not path.parent.is_dir():
+        msg = f"There is no folder {path.parent}. Name another file by --propose."
+        raise ConfigError(msg)
+
+
+def _write(path: Path, report: Report) -> str | None:
+    """Write the proposal, with what renamed fields were recognised by above it.
+
+    Returns:
+        None; why it could not be written, where that is so: what was found is shown all the same.
+    """
     lines = [f"# {line}\n" for line in (*HEAD, *report.reasons)]
     text = "".join(lines) + proposal.written(report.proposal or {})
     try:
         whole_files.write(path, text.encode())
     except OSError as error:
-        msg = f"The proposal cannot be written to {path} ({error.strerror}). Name another file."
-        raise ConfigError(msg) from None
+        return f"The proposal cannot be written to {path} ({error.strerror}). Name another file."
+    return None
 
 
 def _print(report: Report, propose: Path | None, *, whole: bool) -> None:
@@ -130,6 +148,6 @@ def _print(report: Report, propose: Path | None, *, whole: bool) -> None:
             f"`contract_overlay`."
         )
     elif propose is not None:
-        lines.append(f"There is nothing to propose, and {propose} was not written.")
+        lines.append(f"No overlay is proposed, and {propose} was not written.")
     for line in lines:
         out.print(Text(line), soft_wrap=True)

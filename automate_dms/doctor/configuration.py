@@ -7,7 +7,7 @@ import typing as t
 from automate_api import settings
 from automate_api.config import ApiConfig
 from automate_api.errors import EXIT_USAGE, ConfigError
-from automate_dms.doctor.findings import Finding, Status, counted
+from automate_dms.doctor.findings import Finding, Status, counted, told
 from tap_automate.tap import TapAutomate
 from target_automate.target import TargetAutomate
 
@@ -47,7 +47,8 @@ def read(report: Report, sources: Sequence[str]) -> Read | None:
     try:
         given = settings.from_sources(schema, sources, TapAutomate.env_prefix)
     except ConfigError as error:
-        report.add(_fail(str(error), "Name the file by `--config`."), code=EXIT_USAGE)
+        what, advice = told(error, "Correct it, or name another file by `--config`.")
+        report.add(_fail(what, advice), code=EXIT_USAGE)
         return None
     values = {name: value for name, value in given.items() if value not in (None, "")}
     api, problems = None, list(_problems(schema, values))
@@ -94,4 +95,6 @@ def _fail(what: str, advice: str) -> Finding:
 def _correction(problem: str, names: str) -> str:
     if problem.startswith("line "):
         return "Correct this line of the overlay."
+    if problem.startswith("The overlay "):
+        return "Correct that file, or name another by `contract_overlay`."
     return f"{'Add' if problem.endswith('missing') else 'Correct'} it in {names}."

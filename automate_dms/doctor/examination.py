@@ -6,7 +6,7 @@ import contextlib
 import typing as t
 
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import AutomateError, StoppedError
+from automate_api.errors import AutomateError, ConfigError, StoppedError
 from automate_api.session import Session
 from automate_dms.doctor import (
     account,
@@ -19,7 +19,7 @@ from automate_dms.doctor import (
     paging,
     windows,
 )
-from automate_dms.doctor.findings import Finding, Report, Status, counted
+from automate_dms.doctor.findings import Finding, Report, Status, counted, told
 from automate_dms.doctor.subject import Subject, patient
 from target_automate.target import TargetAutomate
 
@@ -54,7 +54,12 @@ def examine(
     read = configuration.read(report, sources)
     if read is None or not network.reach(report, patient(read.api), clock):
         return report
-    with contextlib.closing(Session(patient(read.api), clock=clock)) as session:
+    try:
+        login = Session(patient(read.api), clock=clock)
+    except ConfigError as error:
+        account.refuse(report, error, read.api)
+        return report
+    with contextlib.closing(login) as session:
         entitlements = account.enter(report, session, read.api)
         if entitlements is None:
             report.requests += session.stats.requests
@@ -65,7 +70,8 @@ def examine(
             except StoppedError:
                 raise
             except AutomateError as error:
-                what, advice = str(error), "All further checks are left out; then run again."
+                what, advice = told(error)
+                advice += " All further checks are left out."
                 report.add(Finding("requests", Status.FAIL, what, advice), code=error.exit_code)
             report.requests += subject.requests
             said = read.api.overlay.as_document() if read.api.overlay else {}

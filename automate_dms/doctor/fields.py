@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import typing as t
 
-from automate_api.differences import ENOUGH, Kind
+from automate_api.differences import Kind
 from automate_api.tenant import proposal
 from automate_api.tenant.overlay import SAME_RESOURCE
 from automate_api.tenant.places import Place
 from automate_dms.doctor.findings import Finding, Status, counted, named
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from automate_api.differences import Difference
     from automate_api.tenant.proposal import Proposal
     from automate_dms.doctor.findings import Report
     from automate_dms.doctor.subject import Listed, Subject
+
+CHECK: t.Final = "fields"
 
 PASSES: t.Final = 2
 """Times that a list is read anew through what was proposed of it."""
@@ -41,11 +43,10 @@ def compare(report: Report, subject: Subject) -> None:
 
 
 def _compare(report: Report, subject: Subject, name: str) -> None:
-    check = "fields"
     listed = subject.lists[name]
     if not listed.records:
         report.add(
-            Finding(check, Status.SKIPPED, "The list is empty: nothing to look at."), about=name
+            Finding(CHECK, Status.SKIPPED, "The list is empty: nothing to look at."), about=name
         )
         return
     before = len(report.findings)
@@ -54,13 +55,14 @@ def _compare(report: Report, subject: Subject, name: str) -> None:
         overlay = subject.api.overlay
         said = overlay.resource(name) if overlay else SAME_RESOURCE
         made = proposal.proposed(listed.sample, said)
-        report.add(*_said(check, listed, made, seen), about=name)
+        keys = subject.known.resource(listed.call.path).key
+        report.add(*_said(listed, made, seen, keys), about=name)
         if not made.part:
             break
         problem = subject.propose(name, made.part)
         if problem is not None:
             what = f"No overlay can say all of this: {problem}"
-            report.add(Finding(check, Status.WARN, what, "Write the overlay by hand."), about=name)
+            report.add(Finding(CHECK, Status.WARN, what, "Write the overlay by hand."), about=name)
             break
         report.reasons += [
             f"{name}: {rename.field} is {made.part['fields'][str(rename.field)]}: {rename.why}"
@@ -71,10 +73,10 @@ def _compare(report: Report, subject: Subject, name: str) -> None:
         listed = subject.keep(name, subject.page(name))
     if len(report.findings) == before:
         what = f"{counted(len(listed.records), 'record')} as the contract has them."
-        report.add(Finding(check, Status.OK, what), about=name)
+        report.add(Finding(CHECK, Status.OK, what), about=name)
 
 
-def _said(check: str, listed: Listed, made: Proposal, seen: set[str]) -> Iterator[Finding]:
+def _said(listed: Listed, made: Proposal, seen: set[str], keys: Sequence[str]) -> Iterator[Finding]:
     """Put differences into words, but for those that were said before."""
     found = [
         each
@@ -89,16 +91,22 @@ def _said(check: str, listed: Listed, made: Proposal, seen: set[str]) -> Iterato
         path = made.part["fields"][str(rename.field)]
         what = f"`{rename.field}` never comes, and seems to be `{path}` here: {rename.why}."
         advice = f"Look at it, then set {where}.fields` in the overlay: `{rename.field}: {path}`."
-        yield Finding(check, Status.WARN, what, advice)
+        yield Finding(CHECK, Status.WARN, what, advice)
     missing = [
         each.place
         for each in found
         if each.kind is Kind.MISSING and not _is_within(each.place, renamed)
     ]
-    if missing and len(listed.records) >= ENOUGH:
-        what = f"Never came in {counted(len(listed.records), 'record')}: {named(missing)}."
+    lost = [place for place in missing if place in keys]
+    if lost:
+        what = f"{named(lost)} never came, by which records are told apart: they cannot be loaded."
+        advice = f"Set {where}.fields` to what the tenant calls it, or deselect the stream."
+        yield Finding(CHECK, Status.FAIL, what, advice)
+    rest = [place for place in missing if place not in keys]
+    if rest:
+        what = f"Never came in {counted(len(listed.records), 'record')}: {named(rest)}."
         advice = f"Nothing, unless the tenant calls them otherwise: then {where}.fields`."
-        yield Finding(check, Status.NOTE, what, advice)
+        yield Finding(CHECK, Status.NOTE, what, advice)
     unknown = [
         each.place
         for each in found
@@ -108,11 +116,11 @@ def _said(check: str, listed: Listed, made: Proposal, seen: set[str]) -> Iterato
     if unknown:
         what = f"Beyond the contract: {named(unknown)}."
         advice = f"Nothing is lost: they are loaded as they come. {where}.add` gives them a type."
-        yield Finding(check, Status.NOTE, what, advice)
-    yield from _values(check, where, found)
+        yield Finding(CHECK, Status.NOTE, what, advice)
+    yield from _values(where, found)
 
 
-def _values(check: str, where: str, found: list[Difference]) -> Iterator[Finding]:
+def _values(where: str, found: list[Difference]) -> Iterator[Finding]:
     words: dict[str, list[str]] = {}
     for each in found:
         if each.kind is Kind.WORD:
@@ -120,12 +128,12 @@ def _values(check: str, where: str, found: list[Difference]) -> Iterator[Finding
     for place, further in words.items():
         what = f"`{place}` has words beyond the contract's: {named(further)}."
         advice = f"Nothing is lost: they are loaded as they come. {where}.values` makes them known."
-        yield Finding(check, Status.NOTE, what, advice)
+        yield Finding(CHECK, Status.NOTE, what, advice)
     for each in found:
         if each.kind is Kind.TYPE:
             what = f"`{each.place}` came as {each.detail}, {counted(each.times, 'time')}."
             advice = "Nothing is lost: it is loaded as it comes. Tell the vendor, and who reads it."
-            yield Finding(check, Status.WARN, what, advice)
+            yield Finding(CHECK, Status.WARN, what, advice)
 
 
 def _is_within(place: str, renamed: set[str]) -> bool:

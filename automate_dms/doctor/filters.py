@@ -43,18 +43,21 @@ def look(report: Report, subject: Subject) -> None:
 
 def _look(subject: Subject, listed: Listed, parameter: str, needed: str) -> Finding:
     check = f"filter {parameter}"
-    value = _value(listed, parameter)
-    if value is None:
+    values = _values(listed, parameter)
+    if not values:
         return Finding(check, Status.SKIPPED, "No two values in the sample to tell it by.")
-    try:
-        page = subject.page(listed.name, **{parameter: value})
-    except (RequestRefusedError, ProtocolError) as error:
-        what = f"It is refused: {type(error).__name__}."
-        return Finding(check, Status.WARN, what, _advice(listed.name, parameter, needed))
-    if page.items and all(record.get(parameter) == value for record in page.items):
-        return Finding(check, Status.OK, "It is applied.")
-    got = "other records come, too" if page.items else "no record comes"
-    what = f"It is not applied: {got}."
+    what = "It is not applied: no record comes."
+    for value in values:
+        try:
+            page = subject.page(listed.name, **{parameter: value})
+        except (RequestRefusedError, ProtocolError) as error:
+            what = f"It is refused: {type(error).__name__}."
+            break
+        if page.items and all(record.get(parameter) == value for record in page.items):
+            return Finding(check, Status.OK, "It is applied.")
+        if page.items:
+            what = "It is not applied: other records come, too."
+            break
     return Finding(check, Status.WARN, what, _advice(listed.name, parameter, needed))
 
 
@@ -65,12 +68,16 @@ def _advice(name: str, parameter: str, needed: str) -> str:
     )
 
 
-def _value(listed: Listed, parameter: str) -> str | None:
-    """Choose a value that some records have and others not: the rarest."""
+def _values(listed: Listed, parameter: str) -> list[str]:
+    """Choose values that some records have and others not: the rarest tells most.
+
+    Where no record comes with that, it may have changed meanwhile: then the commonest.
+    """
     values = collections.Counter(_texts(listed.records, parameter))
     if not values or values.total() == len(listed.records) == max(values.values()):
-        return None
-    return min(values, key=lambda value: values[value])
+        return []
+    in_order = [value for value, _ in values.most_common()]
+    return list(dict.fromkeys((in_order[-1], in_order[0])))
 
 
 def _texts(records: t.Iterable[Mapping[str, t.Any]], field: str) -> t.Iterator[str]:

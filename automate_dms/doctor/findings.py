@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 import typing as t
 
 from automate_api import redaction
@@ -11,6 +12,8 @@ from automate_api.errors import EXIT_DONE, EXIT_UNEXPECTED
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from automate_api.errors import AutomateError
 
 
 class Status(enum.StrEnum):
@@ -103,6 +106,17 @@ class Report:
 def one_line(text: str) -> str:
     """Bring text onto one line, without secrets and personal data."""
     return redaction.redact(" ".join(text.split()))
+
+
+def told(error: AutomateError, advice: str = "Run again later.") -> tuple[str, str]:
+    """Part the message of an error: what is wrong, and what it says to do.
+
+    Args:
+        error: Whose first sentence is what is wrong.
+        advice: What to do where it does not say.
+    """
+    what, *rest = re.split(r"(?<=[.)])\s+(?=[A-Z])", one_line(str(error)), maxsplit=1)
+    return what, rest[0] if rest else advice
 
 
 def counted(number: int, one: str, more: str = "") -> str:

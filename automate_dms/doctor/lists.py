@@ -6,13 +6,16 @@ import typing as t
 from http import HTTPStatus
 
 from automate_api.errors import (
+    EXIT_UNEXPECTED,
     NotEntitledError,
     NotOfferedError,
     ProtocolError,
     RequestRefusedError,
+    UnreachableError,
 )
 from automate_dms.doctor.candidates import MOST_PATHS, PATHS
 from automate_dms.doctor.findings import Finding, Status, counted
+from automate_dms.doctor.subject import PAGE_SIZE
 
 if t.TYPE_CHECKING:
     from automate_api.client import Page
@@ -21,6 +24,11 @@ if t.TYPE_CHECKING:
 
 LARGE: t.Final = 1000
 """Records that are asked for on one page, to see how many there may be."""
+
+SMALLER: t.Final = (PAGE_SIZE, 100, 50)
+"""Asked for, one after the other, where more on one page are refused."""
+
+_REFUSALS: t.Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 MOST_TRIES: t.Final = 30
 """Requests that may go to likely paths, of all lists together."""
@@ -60,17 +68,27 @@ class _Survey:
         self._subject = subject
         self._tries = MOST_TRIES
         self._has_asked_large = False
+        self._silent = ""
 
-    def say(self, name: str, status: Status, what: str, advice: str = "") -> None:
-        self._report.add(Finding("path", status, what, advice), about=name)
+    def say(
+        self, name: str, status: Status, what: str, advice: str = "", *, code: int = EXIT_UNEXPECTED
+    ) -> None:
+        self._report.add(Finding("path", status, what, advice), code=code, about=name)
 
     def visit(self, name: str) -> None:
         """Ask for a list's first page, and elsewhere when it is not where it should be."""
         subject = self._subject
         at = subject.path(name)
-        size = {} if self._has_asked_large else {"pageSize": LARGE}
         try:
-            page = subject.page(name, **size)
+            page = self._first(name)
+        except UnreachableError as error:
+            if self._silent:
+                # Two that do not answer: it is not the list.
+                raise
+            self._silent = name
+            advice = "Tell the vendor's support, or deselect the stream. The others are asked."
+            self.say(name, Status.FAIL, str(error), advice, code=error.exit_code)
+            return
         except NotEntitledError:
             what = f"GET {at}: 403, though the login names the entitlement."
             advice = "Deselect the stream, or have the dealer's administrator grant it."
@@ -83,12 +101,44 @@ class _Survey:
             advice = "Give the vendor's support the request id, or deselect the stream."
             self.say(name, Status.FAIL, str(error), advice)
             return
-        if not self._has_asked_large:
-            self._has_asked_large = True
-            self._page_size(page)
         self._keep(name, page)
         moved = subject.known.resource(subject.calls[name].path).path
         self.say(name, Status.OK, f"{self._place(name, moved)}: {_records(page)}.")
+
+    def _first(self, name: str) -> Page:
+        """Ask for a list's first page; of the first list, for as many records as there may be."""
+        subject = self._subject
+        if self._has_asked_large:
+            return subject.page(name)
+        try:
+            page = subject.page(name, pageSize=LARGE)
+        except RequestRefusedError as error:
+            if error.status not in _REFUSALS:
+                raise
+            page = self._smaller(name, error)
+            self._has_asked_large = True
+            return page
+        self._has_asked_large = True
+        self._page_size(page)
+        return page
+
+    def _smaller(self, name: str, refused: RequestRefusedError) -> Page:
+        """Ask for fewer records on a page than were refused."""
+        for size in SMALLER:
+            try:
+                page = self._subject.page(name, pageSize=size)
+            except RequestRefusedError as error:
+                if error.status not in _REFUSALS:
+                    raise
+                continue
+            self._subject.page_size = size
+            more = LARGE if size == PAGE_SIZE else PAGE_SIZE
+            what = f"Pages of {more:,} records are refused ({refused.status}), of {size:,} not."
+            advice = f"Set `page_size` to {size} or less."
+            status = Status.NOTE if size == PAGE_SIZE else Status.WARN
+            self._report.add(Finding("page size", status, what, advice))
+            return page
+        raise refused
 
     def _place(self, name: str, path: str) -> str:
         overlay = self._subject.api.overlay
@@ -104,16 +154,20 @@ class _Survey:
             self.say(name, Status.FAIL, what, advice)
         elif len(page.items) != held:
             what = f"Page 1 has {counted(len(page.items), 'record')}; {held:,} were to be expected."
-            advice = "Nothing, if records come and go just now; otherwise tell the vendor."
+            advice = (
+                "Nothing, if records come and go just now; otherwise set `page_size` to "
+                f"{len(page.items)}."
+            )
             self.say(name, Status.WARN, what, advice)
 
     def _page_size(self, page: Page) -> None:
-        if page.page_size >= LARGE:
+        if page.page_size >= LARGE and len(page.items) == min(page.total, page.page_size):
             what = f"A page may have {LARGE:,} records or more."
             self._report.add(Finding("page size", Status.OK, what))
             return
-        what = f"A page has {page.page_size:,} records at most; {LARGE:,} were asked for."
-        advice = f"Nothing; a `page_size` above {page.page_size:,} gains nothing."
+        most = len(page.items) if page.page_size >= LARGE else page.page_size
+        what = f"A page has {most:,} records at most; {LARGE:,} were asked for."
+        advice = f"Nothing; a `page_size` above {most:,} gains nothing."
         self._report.add(Finding("page size", Status.NOTE, what, advice))
 
     def _search(self, name: str, status: int) -> None:

@@ -8,6 +8,7 @@ import threading
 import typing as t
 import urllib.parse
 from http import HTTPStatus
+from pathlib import Path
 
 import certifi
 import requests
@@ -17,7 +18,7 @@ from requests.cookies import RequestsCookieJar
 from automate_api.errors import EXIT_TRY_LATER, EXIT_USAGE, AutomateError
 from automate_api.replies import Reply
 from automate_api.transport import NoAuth, Request, Transport
-from automate_dms.doctor.findings import Finding, Status, counted
+from automate_dms.doctor.findings import Finding, Status, counted, told
 
 if t.TYPE_CHECKING:
     from automate_api.clock import Clock
@@ -106,8 +107,15 @@ def _tcp(report: Report, api: ApiConfig, port: int) -> bool:
 
 
 def _tls(report: Report, api: ApiConfig, port: int) -> bool:
-    context = ssl.create_default_context(cafile=str(api.ca_bundle or _authorities(api)))
     patience = min(PATIENCE_SECONDS, api.request_timeout_seconds)
+    code = EXIT_USAGE
+    try:
+        context = _context(_authorities(api))
+    except OSError:
+        what = "The certificate authorities that the environment names cannot be read."
+        advice = "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or set `ca_bundle`, which wins."
+        report.add(Finding("TLS", Status.FAIL, what, advice), code=code)
+        return False
     try:
         with (
             socket.create_connection((api.host, port), timeout=patience) as plain,
@@ -117,18 +125,31 @@ def _tls(report: Report, api: ApiConfig, port: int) -> bool:
             return True
     except ssl.SSLCertVerificationError as error:
         what, advice = _untrusted(error, api)
+    except (TimeoutError, ConnectionError, ssl.SSLEOFError):
+        what = f"{api.host} accepts connections on port {port}, and lets no TLS begin."
+        advice = "Check the port in `api_url`, and that no firewall or proxy stands between."
+        code = EXIT_TRY_LATER
     except (OSError, ValueError):
         what = f"{api.host} does not speak TLS on port {port}."
         advice = "Check that `api_url` names a host and port that do."
-    report.add(Finding("TLS", Status.FAIL, what, advice), code=EXIT_USAGE)
+    report.add(Finding("TLS", Status.FAIL, what, advice), code=code)
     return False
 
 
 def _authorities(api: ApiConfig) -> str:
-    """Name the file of authorities that requests trust: the environment may say which."""
+    """Name the file or folder of authorities that requests trust, as `Transport` finds it."""
+    if api.ca_bundle:
+        return str(api.ca_bundle)
     with requests.Session() as session:
+        session.trust_env = not api.is_loopback
         said = session.merge_environment_settings(api.base_url, {}, None, None, None)["verify"]
     return said if isinstance(said, str) else certifi.where()
+
+
+def _context(trusted: str) -> ssl.SSLContext:
+    if Path(trusted).is_dir():
+        return ssl.create_default_context(capath=trusted)
+    return ssl.create_default_context(cafile=trusted)
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, api: ApiConfig) -> tuple[str, str]:
@@ -155,7 +176,7 @@ def _answers(report: Report, api: ApiConfig, clock: Clock) -> bool:
     try:
         outcome = transport.attempt(Request("HEAD", "", NoAuth()))
     except AutomateError as error:
-        report.add(Finding("HTTP", Status.FAIL, str(error), "As it says."), code=error.exit_code)
+        report.add(Finding("HTTP", Status.FAIL, *told(error)), code=error.exit_code)
         return False
     finally:
         report.requests += transport.stats.requests
@@ -177,19 +198,19 @@ def _answers(report: Report, api: ApiConfig, clock: Clock) -> bool:
         report.add(Finding("HTTP", Status.FAIL, what, advice))
         return False
     report.add(Finding("HTTP", Status.OK, f"{api.host} answers."))
-    _clock(report, transport.clock_skew, totp=api.totp_secret is not None)
-    return True
+    return _clock(report, transport.clock_skew, totp=api.totp_secret is not None)
 
 
-def _clock(report: Report, skew: float | None, *, totp: bool) -> None:
+def _clock(report: Report, skew: float | None, *, totp: bool) -> bool:
+    """Compare the clocks; without the server's, no list can be read."""
     if skew is None:
         what = "The API sends no `Date`: the tap cannot tell what is new."
         advice = "Have the vendor, or the proxy between, send the header."
         report.add(Finding("clock", Status.FAIL, what, advice))
-        return
+        return False
     if abs(skew) <= SKEW_SECONDS:
         report.add(Finding("clock", Status.OK, "This machine's clock is as the server's."))
-        return
+        return True
     what = (
         f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'} the "
         "server's."
@@ -198,3 +219,4 @@ def _clock(report: Report, skew: float | None, *, totp: bool) -> None:
     report.add(
         Finding("clock", status, what, "Set the clock by NTP; codes and bookmarks are corrected.")
     )
+    return True

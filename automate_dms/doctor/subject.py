@@ -64,6 +64,7 @@ class Subject:
         lists: Name to what is known of each list that answers.
         document: What the overlay's file would hold now.
         rates: Header about rates to its value, as they came.
+        page_size: Records that are asked for on a page unless a check says otherwise.
     """
 
     def __init__(self, api: ApiConfig, session: Session, clock: Clock) -> None:
@@ -79,6 +80,7 @@ class Subject:
         self.lists: dict[str, Listed] = {}
         self.document: dict[str, t.Any] = api.overlay.as_document() if api.overlay else {}
         self.rates: dict[str, str] = {}
+        self.page_size = PAGE_SIZE
         self._clock = clock
         self._clients: list[Client] = []
 
@@ -118,12 +120,13 @@ class Subject:
 
         Args:
             name: The list.
-            params: The query; the first page of `PAGE_SIZE` records unless given.
+            params: The query; the first page of `page_size` records unless given.
 
         Raises:
             AutomateError: As `Client.list_page`.
         """
-        return self.client.list_page(self.path(name), {"page": 1, "pageSize": PAGE_SIZE, **params})
+        query = {"page": 1, "pageSize": self.page_size, **params}
+        return self.client.list_page(self.path(name), query)
 
     def keep(self, name: str, page: Page) -> Listed:
         """Take the first page of a list for its sample."""

@@ -27,6 +27,9 @@ PAST: t.Final = "1900-01-01T00:00:00Z"
 MOST_LISTS: t.Final = 2
 """Lists whose bounds are tried, with four requests each."""
 
+_FIRST_YEAR: t.Final = 1901
+_LAST_YEAR: t.Final = 2989
+
 WIDTH: t.Final = dt.timedelta(seconds=2)
 _HALF: t.Final = dt.timedelta(milliseconds=500)
 _MOST_MOVED: t.Final = 0.5
@@ -43,7 +46,8 @@ def look(report: Report, subject: Subject) -> None:
     Raises:
         AutomateError: When nothing can be asked any more.
     """
-    applied = [name for name in subject.lists if _applied(report, subject, name)]
+    likely: dict[tuple[str, str], None] = {}
+    applied = [name for name in subject.lists if _applied(report, subject, name, likely)]
     tried = 0
     for name in applied:
         if tried == MOST_LISTS:
@@ -56,8 +60,10 @@ def look(report: Report, subject: Subject) -> None:
     _undated(report, subject)
 
 
-def _applied(report: Report, subject: Subject, name: str) -> bool:
-    """Tell whether a list applies the filter, by whatever name."""
+def _applied(
+    report: Report, subject: Subject, name: str, likely: dict[tuple[str, str], None]
+) -> bool:
+    """Tell whether a list applies the filter, by whatever name; those of other lists go first."""
     check = "change filter"
     if not subject.lists[name].total:
         report.add(
@@ -76,11 +82,13 @@ def _applied(report: Report, subject: Subject, name: str) -> bool:
     overlay = subject.api.overlay
     said = overlay.resource(name) if overlay else SAME_RESOURCE
     where = f"`resources.{name}.parameters`"
-    for start, end in parameters(said.fields.get(UPDATED, UPDATED)):
+    own = parameters(said.fields.get(UPDATED, UPDATED))
+    for start, end in dict.fromkeys((*likely, *own)):
         names = {FROM: start, TO: end}
         found = {mine: names[mine] for mine in ignored}
         values = {FROM: FUTURE, TO: PAST}
         if all(_excludes(subject, name, {found[mine]: values[mine]}) for mine in ignored):
+            likely[start, end] = None
             problem = subject.propose(name, {"parameters": found})
             pairs = ", ".join(f"{mine}: {theirs}" for mine, theirs in found.items())
             what = f"{_listed(ignored)} not applied; by another name: {pairs}."
@@ -114,13 +122,21 @@ def _instant(subject: Subject, listed: Listed) -> tuple[tuple[str, ...], dt.date
             instant = dt.datetime.fromisoformat(record[UPDATED])
         except (KeyError, TypeError, ValueError):
             continue
-        if instant.tzinfo is not None:
+        # Beyond these years stand sentinels, and time that cannot be counted any more.
+        if instant.tzinfo is not None and _FIRST_YEAR <= instant.year <= _LAST_YEAR:
             dated.append((key_of(subject, listed, record), instant.astimezone(dt.UTC)))
     beside = {
         key: sum(abs(other - instant) <= WIDTH for _, other in dated) for key, instant in dated
     }
     dated.sort(key=lambda each: (not each[1].microsecond, beside[each[0]]))
     return dated[0] if dated else None
+
+
+_Told: t.TypeAlias = tuple[bool, bool, bool | None]
+"""Whether each bound is inclusive, and whether they count whole seconds; None where both may be."""
+
+_KIND: t.Final = {True: "inclusive", False: "exclusive"}
+_UNIT: t.Final = {True: ", in whole seconds", False: ", in fractions of seconds", None: ""}
 
 
 class _Bounds:
@@ -138,43 +154,51 @@ class _Bounds:
     def finding(self) -> Finding:
         check = "bounds"
         told = self._fractional() if self._instant.microsecond else self._whole()
-        if None in told:
+        if told is None:
             what = "Its records changed, or are too many at one time, so that nothing is told."
             return Finding(check, Status.SKIPPED, what)
-        inclusive, seconds = told
-        said = "inclusive" if inclusive else "exclusive"
-        unit = {True: ", in whole seconds", False: ", in fractions of seconds"}.get(
-            bool(seconds), ""
+        start, end, seconds = told
+        said = (
+            f"`{FROM}` and `{TO}` are {_KIND[start]}"
+            if start == end
+            else f"`{FROM}` is {_KIND[start]} and `{TO}` {_KIND[end]}"
         )
-        what = f"`{FROM}` and `{TO}` are {said}{unit}."
-        if inclusive and not seconds:
+        what = f"{said}{_UNIT[seconds]}."
+        if start and end and not seconds:
             return Finding(check, Status.OK, what)
         advice = "Nothing: the tap's windows overlap by as much."
         return Finding(check, Status.NOTE, what, advice)
 
-    def _whole(self) -> tuple[bool | None, bool | None]:
-        """Tell inclusive and whole seconds by a record at a whole second."""
+    def _whole(self) -> _Told | None:
+        """Tell the kind of bounds by a record at a whole second."""
         at = self._second
-        inclusive = self._shows(at, at + WIDTH)
-        if inclusive is None:
-            return None, None
-        if inclusive:
+        start, end = self._shows(at, at + WIDTH), self._shows(at - WIDTH, at)
+        if start is None or end is None:
+            return None
+        if start:
             # Half a second later, it is behind the bound unless the fraction is cut off.
-            return True, self._shows(at + _HALF, at + WIDTH)
-        shown = self._shows(at - WIDTH, at + _HALF)
-        return False, None if shown is None else not shown
+            seconds = self._shows(at + _HALF, at + WIDTH)
+        elif end:
+            # Cut off or not, bounds beside it show the same.
+            return start, end, None
+        else:
+            shown = self._shows(at - WIDTH, at + _HALF)
+            seconds = None if shown is None else not shown
+        return None if seconds is None else (start, end, seconds)
 
-    def _fractional(self) -> tuple[bool | None, bool | None]:
-        """Tell the same by a record within a second, by the bounds at its whole one."""
+    def _fractional(self) -> _Told | None:
+        """Tell the same by a record within a second, first by the bounds at its whole one."""
         at = self._second
-        from_shows, to_shows = self._shows(at, at + WIDTH), self._shows(at - WIDTH, at)
-        if from_shows is None or to_shows is None:
-            return None, None
-        if not from_shows:
-            return False, True
-        if to_shows:
-            return True, True
-        return self._shows(self._instant, at + WIDTH), False
+        start, end = self._shows(at, at + WIDTH), self._shows(at - WIDTH, at)
+        if start is None or end is None:
+            return None
+        if end or not start:
+            return start, end, True
+        start, end = self._shows(self._instant, at + WIDTH), self._shows(at - WIDTH, self._instant)
+        if start is None or end is None:
+            return None
+        # An upper bound that shows nothing at the record's own time may also be cut off.
+        return start, end, False if start == end else None
 
     def _shows(self, start: dt.datetime, end: dt.datetime) -> bool | None:
         """Tell whether a window has the record; None when its first page is not all of it."""

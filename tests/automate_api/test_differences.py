@@ -18,9 +18,10 @@ Record = dict[str, t.Any]
 
 SCHEMA: t.Final[Record] = {
     "type": "object",
-    "x-key": ["id"],
+    "x-key": ["recordId"],
+    "required": ["recordId"],
     "properties": {
-        "id": {"type": "string"},
+        "recordId": {"type": "string"},
         "status": {"type": ["string", "null"], "enum": ["open", "closed", None]},
         "openedAt": {"type": ["string", "null"], "format": "date-time"},
         "dueOn": {"type": ["string", "null"], "format": "date"},
@@ -35,6 +36,7 @@ SCHEMA: t.Final[Record] = {
             "type": ["array", "null"],
             "items": {
                 "type": "object",
+                "required": ["lineId"],
                 "properties": {
                     "lineId": {"type": "string"},
                     "laborSale": {"type": ["number", "null"]},
@@ -49,7 +51,7 @@ SCHEMA: t.Final[Record] = {
 def record(**changes: t.Any) -> Record:  # noqa: ANN401 - any values
     """A record as the contract has it, but for the changes; `...` leaves a field out."""
     plain: Record = {
-        "id": "r_1",
+        "recordId": "r_1",
         "status": "open",
         "openedAt": "2026-01-20T13:45:00Z",
         "dueOn": "2026-01-20",
@@ -74,7 +76,7 @@ def found(*records: Record) -> list[tuple[Kind, str, str]]:
 
 
 def test_records_as_the_contract_has_them_show_no_difference() -> None:
-    nulls = {name: None for name in record() if name != "id"}
+    nulls = {name: None for name in record() if name != "recordId"}
     assert found(record(), record(**nulls), record(total=2, lines=[], tags=[])) == []
 
 
@@ -123,6 +125,12 @@ def test_a_field_counts_as_missing_when_enough_records_could_have_had_it() -> No
     assert not [each for each in found(record(dueOn=...), record()) if each[0] is Kind.MISSING]
 
 
+def test_a_key_counts_as_missing_when_one_record_lacks_it() -> None:
+    one = sampled(record(recordId=..., lines=[{"laborSale": 1, "payType": None}]), times=1)
+    places = [(each.kind, each.place) for each in one.differences()]
+    assert places == [(Kind.MISSING, "recordId"), (Kind.MISSING, "lines[].lineId")]
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs"),
     [
@@ -135,6 +143,9 @@ def test_a_field_counts_as_missing_when_enough_records_could_have_had_it() -> No
         ("updatedAt", "lastModified"),
         ("laborSale", "labor.sale"),
         ("accountNumber", "glAccount"),
+        ("msrp", "stickerPrice"),
+        ("customerId", "buyerId"),
+        ("exteriorColor", "extColor"),
     ],
 )
 def test_names_of_the_same_thing_are_alike(mine: str, theirs: str) -> None:
@@ -167,6 +178,11 @@ def made(*records: Record, said: ResourceOverlay = SAME_RESOURCE) -> proposal.Pr
         ({"lot": {"lotId": "l"}, "lotName": "M"}, {"lot.name": "lotName"}),
         ({"lot": ..., "place": {"lotId": "l", "name": "M"}}, {"lot": "place"}),
         ({"status": ..., "progress": "closed"}, {"status": "progress"}),
+        ({"recordId": ..., "id": "r_1"}, {"recordId": "id"}),
+        (
+            {"lines": [{"id": "1", "laborSale": 1, "payType": None}]},
+            {"lines[].lineId": "id"},
+        ),
         (
             {"lines": ..., "jobs": [{"lineId": "1", "laborSale": 1, "payType": None}]},
             {"lines": "jobs"},
@@ -191,6 +207,7 @@ def test_what_is_missing_is_found_under_another_name(
         pytest.param({"visits": ..., "visitCount": None}, id="null alone"),
         pytest.param({"status": ..., "state": "new"}, id="other words"),
         pytest.param({"dueOn": ..., "hiredOn": "2026-01-20"}, id="another name"),
+        pytest.param({"recordId": ..., "buyerId": "b_1"}, id="whose key it is"),
         pytest.param(
             {"dueOn": ..., "dueDate": "2026-01-20", "dueDay": "2026-01-21"}, id="two of them"
         ),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 import json
+import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
 from support.canaries import DEBUG, PASSWORD, PERSON, PERSONAL, PLATFORM, SECRETS, TOTP
 from support.compare import differences
-from support.dealership import Dealership, Run, dealership, pipe, run
+from support.dealership import Dealership, Run, command, dealership, environment, pipe, run
 from support.failures import shows_none_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WORLD: t.Final = ("--vehicles", "120", "--days", "20")
 HOSTILE: t.Final[dict[str, t.Any]] = yaml.safe_load(
@@ -186,6 +187,46 @@ def test_a_file_that_is_there_is_not_replaced(hostile: Examined) -> None:
     assert hostile.overlay.read_text() == before
 
 
+def test_a_folder_that_is_not_there_is_said_before_anything_is_asked(
+    hostile: Examined, tmp_path: Path
+) -> None:
+    before = hostile.dealer.stats()["requests"]
+    done = doctor(hostile.dealer.config(), "--propose", tmp_path / "none" / "tenant.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert f"There is no folder {tmp_path / 'none'}." in done.err
+    assert hostile.dealer.stats()["requests"] == before
+
+
+@pytest.mark.parametrize("form", ["--all", "--json"])
+def test_what_was_found_is_shown_when_the_proposal_cannot_be_written(
+    hostile: Examined, form: str
+) -> None:
+    proposed = "/proc/tenant.yaml"
+    done = doctor(hostile.dealer.config(), form, "--propose", proposed)
+    assert done.code == 2
+    assert "/inventory/vehicles" in done.out
+    assert f"is in {proposed}" not in done.out
+    assert done.err.startswith(f"The proposal cannot be written to {proposed} (")
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["--all", "--json"])
+def test_a_full_disk_below_standard_output_is_one_line(quiet_dealer: Dealership, form: str) -> None:
+    words = command("automate-dms", "doctor", "--config", quiet_dealer.config("full"), form)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - our own program
+            words,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment(None),
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The messages cannot be written to standard output (No space")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_at_a_tenant_that_keeps_the_contract_all_is_well(quiet_dealer: Dealership) -> None:
     done = doctor(quiet_dealer.config("well"), "--all")
     assert (done.code, done.err) == (0, "")
@@ -286,6 +327,56 @@ def test_half_a_filter_a_filter_of_another_name_and_spelled_words_are_told(own: 
 def test_pages_in_no_order_are_told(own: Examined) -> None:
     assert "in another order, the second time" in own.said("page order", "gl_entries")
     assert own.report["requests"] < MOST_REQUESTS
+
+
+OTHER: t.Final[dict[str, t.Any]] = {
+    "options": {"max-page-size": 37, "page-order": "by_id", "fractional-seconds": True},
+    "absent": ["op_codes"],
+    "paths": {"customers": "/crm/customers", "gl_accounts": "/accounting/accounts"},
+    "parameters": {
+        "deals": {"updatedFrom": "modifiedAfter", "updatedTo": "modifiedBefore"},
+        "vehicles": {"updatedFrom": "modifiedSince", "updatedTo": "modifiedUntil"},
+        "gl_entries": {"updatedFrom": "modifiedSince", "updatedTo": "modifiedUntil"},
+    },
+    "fields": {
+        "vehicles": {
+            "vehicleId": "unitId",
+            "updatedAt": "lastModified",
+            "lot.name": "lotName",
+            "listPrice": "prices.list",
+            "salePrice": "prices.sale",
+            "msrp": "prices.sticker",
+            "cost": "prices.cost",
+        },
+        "customers": {"address": "mailingAddress", "lastName": "familyName"},
+        "deals": {"dealId": "id", "customerId": "buyerId", "tradeIns": "trades"},
+        "repair_orders": {"lines": "jobs", "totals.labor": "laborTotal"},
+        "gl_entries": {"lines[].debit": "debitAmount", "lines[].credit": "creditAmount"},
+        "rooftops": {"rooftopId": "storeId"},
+    },
+    "more_fields": {"vehicles": {"gps": [{"lat": 1.5}, None]}},
+}
+"""A tenant of which all can be guessed: keys, objects, filters, lists of few records."""
+
+
+def test_with_the_overlay_of_another_tenant_the_warehouse_equals_its_dms(tmp_path: Path) -> None:
+    tenant, overlay = tmp_path / "tenant.yaml", tmp_path / "proposed.yaml"
+    tenant.write_text(yaml.safe_dump(OTHER))
+    options = (*WORLD, "--mfa-type", "none", "--tenant", str(tenant))
+    with dealership(tmp_path, *options) as dealer:
+        done = doctor(dealer.config(), "--json", "--propose", overlay)
+        assert done.code == 1, done.err
+        assert json.loads(done.out)["requests"] < MOST_REQUESTS
+        proposed = yaml.safe_load(overlay.read_text())["resources"]
+        for section in ("fields", "parameters"):
+            told = {name: part[section] for name, part in proposed.items() if section in part}
+            assert told == OTHER[section]
+        config = dealer.config("exact", contract_overlay=str(overlay))
+        warehouse = tmp_path / "dms.duckdb"
+        loaded = pipe(config, warehouse, tmp_path / "state.json")
+        assert loaded.code == 0, loaded.err
+        assert differences(dealer, warehouse, without=OTHER["absent"]) == []
+        assert doctor(config).code == 0
 
 
 @pytest.mark.parametrize(
