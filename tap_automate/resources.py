@@ -34,6 +34,7 @@ from tap_automate.reading.drift import Kind
 from tap_automate.reading.reader import Reader
 from tap_automate.reading.windows import UncertifiableError
 from tap_automate.reporting import drift as reporting
+from tap_automate.reporting import naming
 from tap_automate.reporting.drift import Known
 from tap_automate.reporting.progress import Oddities
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
@@ -146,14 +147,25 @@ class ResourceStream(FamilyStream):
             return "passed through only within others, as the catalog deselects fields"
         return "passed through"
 
+    def begin(self) -> None:
+        """Note which names and words a first load goes by; later, say when they have changed."""
+        super().begin()
+        if not self._keeps_state:
+            return
+        state, now = self._state, naming.naming(self.tap.overlay, self.name)
+        if naming.has_rows(state):
+            if naming.from_state(state, name=self.name) != now:
+                self.logger.warning("Stream '%s': %s", self.name, naming.WARNING)
+            return
+        state.pop(naming.STATE, None)
+        if now:
+            state[naming.STATE] = now
+
     def keep_notes(self) -> bool:
         """Have the next run know of this one's drift, unless that is to fail runs as well."""
-        known, keeper = self._known, self.members()[0]
-        keeps_state = keeper.replication_method == "INCREMENTAL"
-        if not keeps_state or self.config.get("end_date") or self.config["on_drift"] == "fail":
+        if not self._keeps_state or self.config["on_drift"] == "fail":
             return False
-        notes = known.to_state(list(self._codec.drift.findings()))
-        state = keeper.get_context_state(None)
+        notes, state = self._known.to_state(list(self._codec.drift.findings())), self._state
         if not notes or notes == state.get(reporting.STATE):
             return False
         state[reporting.STATE] = notes
@@ -173,8 +185,19 @@ class ResourceStream(FamilyStream):
     @functools.cached_property
     def _known(self) -> Known:
         """What the runs before have told of."""
+        return Known.from_state(dict(self._state), name=self.name)
+
+    @property
+    def _state(self) -> dict[str, t.Any]:
+        """What the state holds for the stream, whatever its partitions; to be written to."""
         state: dict[str, t.Any] = self.members()[0].get_context_state(None)
-        return Known.from_state(dict(state), name=self.name)
+        return state
+
+    @property
+    def _keeps_state(self) -> bool:
+        """Whether a later run goes on from this one."""
+        is_incremental = self.members()[0].replication_method == "INCREMENTAL"
+        return is_incremental and not self.config.get("end_date")
 
     def wanted_files(self) -> Files | None:
         """Return where records name files that are to be fetched; None where they do not."""

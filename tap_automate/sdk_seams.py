@@ -271,6 +271,12 @@ class FamilyStream(RowStream, abc.ABC):
             context: The partition, or None.
         """
 
+    def begin(self) -> None:
+        """Write the SCHEMAs of the line streams, before any row is read."""
+        for child in self.child_streams:
+            if child.selected:
+                child._write_schema_message()  # noqa: SLF001 - written by the parent, see above
+
     def keep_notes(self) -> bool:
         """Put into the state what is known now that every partition has been written.
 
@@ -303,10 +309,9 @@ class FamilyStream(RowStream, abc.ABC):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, None, None]:
-        for child in self.child_streams:
-            if child.selected and write_messages:
-                child._write_schema_message()  # noqa: SLF001 - written by the parent, see above
         members = self.members()
+        if write_messages:
+            self.begin()
         with contextlib.ExitStack() as metrics:
             metrics.callback(t.cast("BlockWriter", self._tap.message_writer).finish)
             metrics.callback(self.tell)

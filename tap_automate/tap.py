@@ -27,7 +27,7 @@ from tap_automate.downloads.store import FileStore
 from tap_automate.passes.controls import Kept
 from tap_automate.passes.rereads import Digests
 from tap_automate.privacy import Privacy
-from tap_automate.reporting import measures, summary
+from tap_automate.reporting import measures, naming, summary
 from tap_automate.reporting.drift import Known
 from tap_automate.reporting.progress import Progress
 from tap_automate.resources import stream_types
@@ -173,6 +173,7 @@ class TapAutomate(CommandTap):
                 Kept.from_state(bookmark, name=name)
                 Unfetched.from_state(bookmark.get(STATE), name=name)
             Known.from_state(bookmarks[name], name=name)
+            naming.from_state(bookmarks[name], name=name)
 
 
 def _leave_out_places(catalog: dict[str, t.Any], values: Mapping[str, t.Any]) -> None:

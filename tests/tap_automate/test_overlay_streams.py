@@ -156,6 +156,37 @@ def test_what_is_kept_beside_a_personal_field_is_treated_as_the_field(
     assert not [name for name in record if name.startswith(("dateOfBirth", "address"))]
 
 
+def test_rows_that_came_under_other_names_are_told_of_until_they_are_loaded_anew(
+    extract_from: Callable[..., Run], dms: FakeDms, overlay: str, tmp_path: Path, recent: str
+) -> None:
+    def load(state: dict[str, t.Any], **settings: str) -> tuple[bool, dict[str, t.Any]]:
+        path = "/inventory/units" if settings else "/vehicles"
+        serve(dms, path, {"id": "a", "vehicleId": "a", "modified": recent, "updatedAt": recent})
+        done = extract_from(dms, "vehicles", state=state, rooftop_ids=["rt_1", "rt_2"], **settings)
+        assert done.code == 0, done.err
+        warnings = done.err.count("Stream 'vehicles': the rows of earlier runs came under other")
+        assert warnings <= 1
+        return bool(warnings), done.state()
+
+    said, plain = load({})
+    assert not said
+    said, kept = load(plain, contract_overlay=overlay)
+    assert said
+    said, kept = load(kept, contract_overlay=overlay)
+    assert said
+    said, anew = load({}, contract_overlay=overlay)
+    assert not said
+    more = tmp_path / "more.yaml"
+    more.write_text(OVERLAY.replace("add: {", "add: {aisle: {type: string}, "))
+    said, anew = load(anew, contract_overlay=str(more))
+    assert not said
+    more.write_text(OVERLAY.replace("demo: null", "demo: transit"))
+    said, _ = load(anew, contract_overlay=str(more))
+    assert said
+    said, _ = load(anew)
+    assert said
+
+
 def test_a_catalog_has_what_the_tenant_adds(
     make_tap: Callable[..., TapAutomate], overlay: str
 ) -> None:
