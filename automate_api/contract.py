@@ -273,15 +273,23 @@ class Contract:
         return plain | {"x-origin": origin}
 
 
-@functools.cache
 def load(overlay: Overlay | None = None) -> Contract:
     """Read the contract that comes with the package, once in a process.
 
     Args:
         overlay: What a tenant has beyond it; names and paths stay the contract's.
     """
-    if overlay is not None:
-        return Contract(document.adapted(load(), overlay))
+    return plain() if overlay is None else _adapted(overlay)
+
+
+@functools.cache
+def _adapted(overlay: Overlay) -> Contract:
+    return Contract(document.adapted(plain(), overlay))
+
+
+@functools.cache
+def plain() -> Contract:
+    """Read the contract without any tenant's overlay."""
     loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = (importlib.resources.files("automate_api") / "openapi.yaml").read_bytes()
     return Contract(yaml.load(text, Loader=loader))  # noqa: S506 - both loaders are the safe ones
