@@ -17,13 +17,26 @@ if t.TYPE_CHECKING:
 FILTERS: t.Final = (
     ("vehicles", "status", "`vehicle_status`, or have all of it read"),
     ("vehicles", "vin", "`vehicle_vin`, and writes that name a vehicle by its VIN"),
+    ("vehicles", "rooftopId", "`rooftop_ids`"),
     ("customers", "externalId", "the target's look-up of customers"),
     ("deals", "status", "the reading again of open deals"),
     ("deals", "referenceId", "the target's look-up of deals"),
     ("service_appointments", "status", "filters of appointments"),
+    ("service_appointments", "vin", "the target's look-up of appointments"),
     ("repair_orders", "status", "the reading again of open repair orders"),
+    ("repair_orders", "externalId", "the target's look-up of repair orders"),
+    ("attachments", "entityId", "the target's look-up of files"),
 )
 """List, parameter, which is the field's name, too, and what works by it."""
+
+RANGES: t.Final = (
+    ("gl_entries", "accountingFrom", "2990-01-01"),
+    ("gl_entries", "accountingTo", "1900-01-01"),
+)
+"""List, parameter, and a date beyond all records."""
+PERIODS: t.Final = (
+    "`gl_accounting_from`, `gl_accounting_to`, and the comparison of accounting periods"
+)
 
 
 def look(report: Report, subject: Subject) -> None:
@@ -39,6 +52,9 @@ def look(report: Report, subject: Subject) -> None:
     for name, parameter, needed in FILTERS:
         if listed := subject.lists.get(name):
             report.add(_look(subject, listed, parameter, needed), about=name)
+    for name, parameter, beyond in RANGES:
+        if (listed := subject.lists.get(name)) and listed.total:
+            report.add(_range(subject, listed, parameter, beyond), about=name)
 
 
 def _look(subject: Subject, listed: Listed, parameter: str, needed: str) -> Finding:
@@ -59,6 +75,20 @@ def _look(subject: Subject, listed: Listed, parameter: str, needed: str) -> Find
             what = "It is not applied: other records come, too."
             break
     return Finding(check, Status.WARN, what, _advice(listed.name, parameter, needed))
+
+
+def _range(subject: Subject, listed: Listed, parameter: str, beyond: str) -> Finding:
+    """Ask for what cannot be."""
+    check = f"filter {parameter}"
+    try:
+        page = subject.page(listed.name, pageSize=1, **{parameter: beyond})
+    except (RequestRefusedError, ProtocolError) as error:
+        what = f"It is refused: {type(error).__name__}."
+    else:
+        if not page.total:
+            return Finding(check, Status.OK, "It is applied.")
+        what = f"It is not applied: there are records for {beyond}."
+    return Finding(check, Status.WARN, what, _advice(listed.name, parameter, PERIODS))
 
 
 def _advice(name: str, parameter: str, needed: str) -> str:

@@ -158,6 +158,8 @@ def _ambiguous(place: str, pairs: Mapping[str, str], known: Collection[str]) -> 
 def _moved(place: str, pairs: Mapping[str, str], schemas: list[str]) -> Iterator[str]:
     levels: dict[str, dict[str, str]] = {}
     for path, target in pairs.items():
+        if path.endswith("[]"):
+            yield f"{place}.{path}: expected the array's own name, without []"
         if not any(contract_file.field(schema, path) for schema in schemas):
             array, is_within, _ = path.rpartition(ITEM)
             siblings = _siblings(schemas, array if is_within else "")

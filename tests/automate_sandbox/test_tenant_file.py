@@ -66,6 +66,10 @@ def test_the_tenants_that_ship_can_be(name: str) -> None:
             "fields.vehicles.stockNum: the contract has no such field; the nearest is stockNumber",
         ),
         (
+            {"fields": {"repair_orders": {"lines[]": "jobs"}}},
+            "fields.repair_orders.lines[]: expected the array's own name, without []",
+        ),
+        (
             {"fields": {"repair_orders": {"lines[].laborSales": "sale"}}},
             (
                 "fields.repair_orders.lines[].laborSales: the contract has no such field; "

@@ -282,6 +282,7 @@ OWN: t.Final[dict[str, t.Any]] = {
         "customers": {"updatedFrom": "sinceWhen", "updatedTo": "untilWhen"},
         "repair_orders": {"status": "phase"},
         "users": {"updatedFrom": "modifiedFrom"},
+        "gl_entries": {"accountingTo": "postedTo"},
     },
     "words": {
         "repair_orders": {"department": {"service": "Service"}, "status": {"closed": "CLOSED"}}
@@ -320,6 +321,8 @@ def test_what_cannot_be_guessed_fails_with_what_to_ask_for(own: Examined) -> Non
 def test_half_a_filter_a_filter_of_another_name_and_spelled_words_are_told(own: Examined) -> None:
     assert own.proposed["users"] == {"parameters": {"updatedFrom": "modifiedFrom"}}
     assert "It is not applied" in own.said("filter status", "repair_orders")
+    assert "It is not applied" in own.said("filter accountingTo", "gl_entries")
+    assert "It is applied" in own.said("filter accountingFrom", "gl_entries")
     assert own.proposed["repair_orders"]["values"] == OWN_WORDS
     assert own.proposed["receipts"]["fields"] == {"updatedAt": "lastModified"}
 
