@@ -21,7 +21,7 @@ from automate_api import settings, whole_files
 from automate_api.clock import SYSTEM_CLOCK
 from automate_api.config import ApiConfig
 from automate_api.differences import Difference, Kind
-from automate_api.errors import ConfigError, NotEntitledError, NotOfferedError
+from automate_api.errors import ConfigError, NotEntitledError, NotOfferedError, ProtocolError
 from automate_api.session import Session
 from automate_api.tables import console, table
 from automate_api.tenant import proposal
@@ -41,6 +41,13 @@ WIDTH: t.Final = 160
 COLUMNS: t.Final = ("stream", "difference", "field", "records", "detail")
 HEAD: t.Final = "A proposal: look at every line before `contract_overlay` names this file."
 NO_LIST: t.Final = "no such list"
+NO_PAGE: t.Final = "no page"
+FURTHER: t.Final = {
+    NO_LIST: "moved, or not offered: `automate-dms doctor` looks for it",
+    NO_PAGE: "the answer is not the contract's, see below",
+}
+"""Differences of a whole list, and what the table says of them."""
+
 PASSES: t.Final = 2
 """Times that a list is read anew through what was proposed: a field that has come to its place may
 show others behind it."""
@@ -75,7 +82,7 @@ class Compared:
     def rows(self) -> list[tuple[t.Any, ...]]:
         """Give what the table shows."""
         return [
-            (name, each, None, None, "moved, or not offered: `automate-dms doctor` looks for it")
+            (name, each, None, None, FURTHER[each])
             if isinstance(each, str)
             else (name, str(each.kind), each.place, each.times, each.detail or None)
             for name, each in self.found
@@ -184,6 +191,9 @@ def _compare(subject: Subject, names: tuple[str, ...], sample: int) -> Compared:
                 compared.skipped[name] = str(error)
             except NotOfferedError:
                 compared.found.append((name, NO_LIST))
+            except ProtocolError as error:
+                compared.found.append((name, NO_PAGE))
+                compared.skipped[name] = str(error)
     compared.proposal = subject.document
     return compared
 

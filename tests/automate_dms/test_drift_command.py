@@ -125,3 +125,17 @@ def test_what_the_login_may_not_read_is_left_out_with_the_reason(tmp_path: Path)
         done = drift(dealer)
     assert done.code == 0, done.err
     assert "deals: not compared, the login lacks the entitlement" in done.out
+
+
+def test_a_list_whose_pages_are_none_does_not_keep_the_others_from_being_compared(
+    plain: Dealership,
+) -> None:
+    plain.faults({"kind": "malformed", "form": "no_total", "match": {"path": "/lots*"}})
+    try:
+        done = drift(plain, "--json", "--stream", "lots", "--stream", "vehicles")
+    finally:
+        plain.control("reset-faults", {})
+    assert done.code == 1, done.err
+    assert [(stream, kind) for stream, kind, _ in differences(done)] == [("lots", "no page")]
+    assert json.loads(done.out)["sampled"] == {"vehicles": 60}
+    assert json.loads(done.out)["skipped"]["lots"].startswith("GET /lots: expected a page")
