@@ -280,7 +280,7 @@ def _compiled(schema: Schema) -> _Part:
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     match next(kind for kind in kinds if kind != "null"), schema.get("format"):
         case "object", _:
-            return _Object(schema)
+            return _Object(schema) if "properties" in schema else _Scalar(coercion.mapping)
         case "array", _:
             return _Array(schema)
         case "string", "date":

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import typing as t
 from decimal import Decimal
+from pathlib import Path
 
 import inflection
 import jsonschema_rs
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automate_api import contract
+from automate_api.tenant.overlay import CallOverlay, Overlay
 from target_automate.journal import identity
 from target_automate.records.payloads import Conformer, Invalid, Problem
 from target_automate.sinks import table as sinks
@@ -347,6 +349,17 @@ def test_fields_that_the_contract_does_not_know_are_named_and_not_sent() -> None
     assert payload.body["vehicle"] == {"vin": "1HGCM82633A004352"}
     assert payload.body["fees"] == [{"code": "DOC", "amount": 175}, {"code": "TAG"}]
     assert payload.body.keys() == RECORDS["deals"].keys()
+
+
+def test_an_object_that_a_tenant_adds_without_naming_its_fields_is_sent_as_it_is() -> None:
+    added = {"extra": {"type": ["object", "null"], "x-origin": "inferred"}}
+    call = CallOverlay(add=added)
+    known = contract.load(Overlay(Path("tenant.yaml"), calls={"createDeal": call}))
+    extra = {"a": {"b": [Decimal("1.10"), None]}}
+    conformer = Conformer(sinks.by_object("deals"), known)
+    for told in (extra, json.dumps(extra, default=float)):
+        body = conformer.conform(RECORDS["deals"] | {"extra": told}).body
+        assert body["extra"] == {"a": {"b": [Decimal("1.1"), None]}}
 
 
 def test_the_dms_id_of_a_customer_is_not_sent() -> None:
