@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from http import HTTPStatus
 
@@ -34,7 +35,7 @@ MOST_TRIES: t.Final = 30
 """Requests that may go to likely paths, of all lists together."""
 
 ALIKE: t.Final = 0.5
-"""Share of the contract's fields that records elsewhere must have to be taken for the list's."""
+"""Share of a list's own fields that records elsewhere must have to be taken for its records."""
 
 
 def look(report: Report, subject: Subject, entitlements: frozenset[str]) -> None:
@@ -191,9 +192,22 @@ class _Survey:
             page = subject.client.list_page(path, {"page": 1, "pageSize": 20})
         except (RequestRefusedError, ProtocolError):
             return False
-        known = subject.known.resource(subject.calls[name].path).record_schema["properties"]
         came = {field for record in page.items for field in record}
-        return len(came & set(known)) >= ALIKE * len(known)
+        shares = {each: len(own & came) / len(own) for each, own in self._own_fields.items()}
+        share = shares.pop(name)
+        # Records of another list of the contract have some fields of this one, and more of theirs.
+        return share >= ALIKE and share > max(shares.values())
+
+    @functools.cached_property
+    def _own_fields(self) -> dict[str, set[str]]:
+        """The fields of each list's records, without those that all lists have."""
+        subject = self._subject
+        fields = {
+            name: set(subject.known.resource(call.path).record_schema["properties"])
+            for name, call in subject.calls.items()
+        }
+        shared = set.intersection(*fields.values())
+        return {name: each - shared for name, each in fields.items()}
 
     def _found(self, name: str, at: str, path: str, status: int) -> None:
         subject = self._subject

@@ -342,3 +342,16 @@ def test_names_of_a_filter_that_one_list_has_are_tried_first_at_the_next(
         {"modifiedAfter"},
         {"modifiedBefore"},
     ]
+
+
+def test_another_list_at_a_likely_path_is_not_taken_for_it(
+    dms: FakeDms, asked: Callable[[], Report]
+) -> None:
+    own = ("rooftopId", "name", "createdAt", "updatedAt", "deletedAt")
+    store = {**dict.fromkeys(own, "x"), "dealerCode": "D", "timeZone": "UTC", "companyId": "c"}
+    dms.answer("GET /lots", Canned(404))
+    dms.answer("GET /inventory/lots", Canned(body=page_of([store])))
+    dms.answer("GET /inventory/locations", Canned(404))
+    dms.answer("GET /vehicles/lots", Canned(body=page_of(lots({}))))
+    proposed = asked().proposal or {}
+    assert proposed["resources"]["lots"]["path"] == "/vehicles/lots"
