@@ -154,7 +154,8 @@ class Cutter:
                 continue
             if not isinstance(line, dict):
                 raise self._unexpected()
-            row = {**head, **line, PARENT_KEY: parent[REPLICATION_KEY]}
+            # The parent's key wins over a field of its name that a vendor has put into the line.
+            row = {**head, **line, **head, PARENT_KEY: parent[REPLICATION_KEY]}
             if self._numbered:
                 row[POSITION] = number
             yield row

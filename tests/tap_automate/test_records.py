@@ -217,6 +217,17 @@ def test_names_without_end_are_counted_together() -> None:
     assert normalise.drift.unknown_fields[NOT_SHOWN] == 5
 
 
+def test_a_line_cannot_take_the_place_of_its_parents_key() -> None:
+    parent = {
+        "dealId": "d",
+        "updatedAt": "u",
+        "fees": [{"dealId": "x", "position": 7, "code": "c"}],
+    }
+    assert cut(parent, "fees", ("dealId",), numbered=True) == [
+        {"dealId": "d", "position": 1, "code": "c", "parentUpdatedAt": "u"}
+    ]
+
+
 def test_lines_carry_key_rooftop_and_the_parents_change() -> None:
     parent: dict[str, t.Any] = {
         "journalEntryId": "je_1",
