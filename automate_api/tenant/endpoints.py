@@ -27,12 +27,18 @@ def problems(overlay: Overlay, endpoints: Mapping[str, str]) -> list[str]:
         A sentence for each.
     """
     lists = operations_of(contract.load()).lists
+    listed = {call.path: name for name, call in lists.items()}
     found = []
     for name, path in endpoints.items():
         if name not in lists:
             found.append(
                 f"`endpoints.{name}` is the path of a single call: say it in {overlay.source}, "
                 "under `calls.<operationId>.path`"
+            )
+        elif listed.get(path, name) != name:
+            found.append(
+                f"`endpoints.{name}` is the contract's path of {listed[path]}: say it under "
+                f"`resources.{name}.path` of {overlay.source} alone"
             )
         elif overlay.resource(name).path not in {None, path}:
             found.append(

@@ -213,6 +213,10 @@ def test_without_an_overlay_nothing_more_is_kept_back() -> None:
     ("endpoints", "said"),
     [
         ({"vehicles": "/units"}, "`endpoints.vehicles` is another path than `resources.vehicles."),
+        (
+            {"lots": "/parts", "parts": "/stock"},
+            "`endpoints.lots` is the contract's path of parts: say it under `resources.lots.path`",
+        ),
         ({"deal_statuses": "/moves/{id}"}, "`endpoints.deal_statuses` is the path of a single"),
     ],
 )
