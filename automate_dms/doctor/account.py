@@ -107,8 +107,10 @@ def entitled(report: Report, known: Contract, entitlements: frozenset[str]) -> N
         entitlements: Of the login.
     """
     lacking: dict[str, list[str]] = {}
+    words: set[str] = set()
     for name, call in Operations(known).lists.items():
         needed = known.resource(call.path).entitlements
+        words |= needed
         if needed and not needed & entitlements:
             lacking.setdefault(" or ".join(sorted(needed)), []).append(name)
     for sink in SINKS:
@@ -116,9 +118,15 @@ def entitled(report: Report, known: Contract, entitlements: frozenset[str]) -> N
         if of_sink and not of_sink & entitlements:
             lacking.setdefault(" or ".join(sorted(of_sink)), []).append(f"{sink.object} (sink)")
     has = ", ".join(sorted(entitlements)) or "nothing in particular"
-    report.add(Finding("entitlements", Status.OK, f"The login has: {has}."))
-    for words, names in lacking.items():
-        what = f"Without `{words}`: {named(names, 12)} are skipped or refused."
+    what = f"The login has: {has}."
+    if words & entitlements:
+        report.add(Finding("entitlements", Status.OK, what))
+    else:
+        what += f" Nothing of {named(sorted(words))}, so that nearly all lists are skipped."
+        advice = "Have the dealer's administrator grant them, or the vendor say how they are named."
+        report.add(Finding("entitlements", Status.FAIL, what, advice))
+    for needs, names in lacking.items():
+        what = f"Without `{needs}`: {named(names, 12)} are skipped or refused."
         advice = "Deselect them, or have the dealer's administrator grant it."
         report.add(Finding("entitlements", Status.NOTE, what, advice))
 

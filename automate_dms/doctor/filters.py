@@ -67,7 +67,7 @@ def _look(subject: Subject, listed: Listed, parameter: str, needed: str) -> Find
         try:
             page = subject.page(listed.name, **{parameter: value})
         except (RequestRefusedError, ProtocolError) as error:
-            what = f"It is refused: {type(error).__name__}."
+            what = _refused(error)
             break
         if page.items and all(record.get(parameter) == value for record in page.items):
             return Finding(check, Status.OK, "It is applied.")
@@ -83,12 +83,18 @@ def _range(subject: Subject, listed: Listed, parameter: str, beyond: str) -> Fin
     try:
         page = subject.page(listed.name, pageSize=1, **{parameter: beyond})
     except (RequestRefusedError, ProtocolError) as error:
-        what = f"It is refused: {type(error).__name__}."
+        what = _refused(error)
     else:
         if not page.total:
             return Finding(check, Status.OK, "It is applied.")
         what = f"It is not applied: there are records for {beyond}."
     return Finding(check, Status.WARN, what, _advice(listed.name, parameter, PERIODS))
+
+
+def _refused(error: RequestRefusedError | ProtocolError) -> str:
+    if isinstance(error, RequestRefusedError):
+        return f"It is refused with {error.status}."
+    return "What it brings is no page."
 
 
 def _advice(name: str, parameter: str, needed: str) -> str:

@@ -140,6 +140,17 @@ def test_a_login_that_brings_no_session_says_what_to_look_at(
     assert advice in told
 
 
+@pytest.mark.parametrize("entitlements", [[], ["Inventory", "Desk"]])
+def test_a_login_with_none_of_the_entitlements_fails_since_nothing_would_be_read(
+    dms: FakeDms, doctor: Examine, tmp_path: Path, entitlements: list[str]
+) -> None:
+    dms.entitlements = entitlements
+    check, said, told, code = failed(doctor(dms.settings(tmp_path)))
+    assert (check, code) == ("entitlements", 1)
+    assert "Nothing of `accounting`, `inventory`, `sales`, `service`" in said
+    assert "grant them" in told
+
+
 def test_what_the_login_is_not_entitled_to_is_named_and_not_asked_for(
     dms: FakeDms, doctor: Examine, tmp_path: Path
 ) -> None:

@@ -355,3 +355,15 @@ def test_another_list_at_a_likely_path_is_not_taken_for_it(
     dms.answer("GET /vehicles/lots", Canned(body=page_of(lots({}))))
     proposed = asked().proposal or {}
     assert proposed["resources"]["lots"]["path"] == "/vehicles/lots"
+
+
+def test_a_filter_that_is_refused_is_told_by_the_status(
+    dms: FakeDms, asked: Callable[[], Report]
+) -> None:
+    vehicles = [{"vehicleId": f"v_{number}", "vin": f"VIN{number}"} for number in range(2)]
+    dms.answer("GET /vehicles?vin=VIN1", Canned(400, {"error": {"code": "unknown_parameter"}}))
+    dms.answer("GET /vehicles", Canned(body=page_of(vehicles)))
+    found = {each.check: each for each in asked().findings if each.list == "vehicles"}
+    assert found["filter vin"].status is Status.WARN
+    assert found["filter vin"].what == "It is refused with 400."
+    assert "`resources.vehicles.parameters.vin`" in found["filter vin"].set
