@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from automate_api.tenant.document import extended as _extended
@@ -15,6 +16,8 @@ if t.TYPE_CHECKING:
 
 KINDS: t.Final = ("string", "integer", "number", "boolean", "object", "array")
 FORMATS: t.Final = ("date", "date-time")
+NO_NAME: t.Final = "expected a name without dots, brackets and blanks, quotes and backslashes."
+_NAME: t.Final = re.compile(r"[^.\[\]\s\"\\\x00-\x1f]+")
 _SIZES: t.Final = ("precision", "scale")
 
 _KEYS: t.Final = (
@@ -37,6 +40,11 @@ def extended(schema: Schema, add: Mapping[str, Schema]) -> Schema:
         add: Place to the field's schema.
     """
     return _extended(schema, add, {}, ())
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a field may be called so: by readers that are compiled for it, too."""
+    return _NAME.fullmatch(name) is not None
 
 
 def has_holder(schema: Schema, place: Place) -> bool:
@@ -121,8 +129,8 @@ def _properties(part: Part, kind: str, schema: Schema) -> None:
         return
     found: dict[str, Schema] = {}
     for name, each in part.mapping(what="field").items():
-        if any(mark in name for mark in ".[] "):
-            each.refuse("expected a name without dots, brackets and blanks.")
+        if not is_name(name):
+            each.refuse(NO_NAME)
         elif (field := schema_of(each)) is not None:
             found[name] = field
     schema["properties"] = found

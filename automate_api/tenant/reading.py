@@ -174,6 +174,8 @@ class _Reader:
                     "the contract has this field. Where the tenant calls it otherwise, say it "
                     "under `fields`; where it is personal, under `pii`."
                 )
+            elif not additions.is_name(place.path[-1]):
+                part.refuse(additions.NO_NAME)
             elif not additions.has_holder(schema, place):
                 part.refuse("expected it to be within an object that the contract has.")
             elif (field := additions.schema_of(part)) is not None:

@@ -380,6 +380,14 @@ def test_what_is_wrong_by_itself_is_said_with_its_line_and_key(text: str, said: 
         ("a: {type: integer, enum: [1]}", "a.enum`: a closed list is of strings."),
         ("a: {type: string, properties: {}}", "a.properties`: fields are within an object."),
         ("a: {type: string, items: {}}", "a.items`: items are within an array."),
+        (
+            "'a\"b': {type: string}",
+            'a"b`: expected a name without dots, brackets and blanks, quotes',
+        ),
+        (
+            r"a: {type: object, properties: {'b\c': {type: string}}}",
+            r"a.properties.b\c`: expected a name without dots, brackets and blanks, quotes and",
+        ),
         ("a: {type: array}", "a`: expected `items`, what an array is of; there are none."),
         ("a: {type: string, pii: 1}", "a.pii`: expected true or false, got a number."),
         (
