@@ -25,7 +25,7 @@ FUTURE: t.Final = "2990-01-01T00:00:00Z"
 PAST: t.Final = "1900-01-01T00:00:00Z"
 
 MOST_LISTS: t.Final = 2
-"""Lists whose bounds are tried, with four requests each."""
+"""Lists whose bounds are tried, with five requests each at most."""
 
 _FIRST_YEAR: t.Final = 1901
 _LAST_YEAR: t.Final = 2989
@@ -128,7 +128,8 @@ def _instant(subject: Subject, listed: Listed) -> tuple[tuple[str, ...], dt.date
     beside = {
         key: sum(abs(other - instant) <= WIDTH for _, other in dated) for key, instant in dated
     }
-    dated.sort(key=lambda each: (not each[1].microsecond, beside[each[0]]))
+    # The oldest is the least likely to change while it is asked for.
+    dated.sort(key=lambda each: (not each[1].microsecond, beside[each[0]], each[1]))
     return dated[0] if dated else None
 
 
@@ -154,7 +155,7 @@ class _Bounds:
     def finding(self) -> Finding:
         check = "bounds"
         told = self._fractional() if self._instant.microsecond else self._whole()
-        if told is None:
+        if told is None or not (all(told[:2]) or self._is_still_there()):
             what = "Its records changed, or are too many at one time, so that nothing is told."
             return Finding(check, Status.SKIPPED, what)
         start, end, seconds = told
@@ -168,6 +169,10 @@ class _Bounds:
             return Finding(check, Status.OK, what)
         advice = "Nothing: the tap's windows overlap by as much."
         return Finding(check, Status.NOTE, what, advice)
+
+    def _is_still_there(self) -> bool:
+        """Tell whether the record, which some window did not show, has its change time yet."""
+        return self._shows(self._second - WIDTH, self._second + WIDTH) is True
 
     def _whole(self) -> _Told | None:
         """Tell the kind of bounds by a record at a whole second."""

@@ -289,6 +289,24 @@ def test_each_bound_is_told_by_itself_also_beside_times_that_nobody_can_count(
     assert [each.what for each in report.findings if each.check == "bounds"] == [said]
 
 
+def test_a_record_that_changes_while_it_is_asked_for_tells_nothing_of_bounds(
+    dms: FakeDms, asked: Callable[[], Report], serve: Serve
+) -> None:
+    served = Served(lots({"updatedAt": "2026-01-20T13:45:00.250Z"}))
+    plain = served.answer
+
+    def answer(seen: Seen) -> Canned:
+        if {"updatedFrom", "updatedTo"} <= seen.query.keys():
+            served.records[0]["updatedAt"] = "2026-01-20T14:00:00.500Z"
+        return plain(seen)
+
+    served.answer = answer  # type: ignore[method-assign]  # this one only
+    serve("/lots", served)
+    (found,) = [each for each in asked().findings if each.check == "bounds"]
+    assert found.status is Status.SKIPPED
+    assert dms.calls("GET", "/lots")
+
+
 def test_a_filter_is_not_blamed_for_a_record_that_has_changed_meanwhile(
     dms: FakeDms, asked: Callable[[], Report]
 ) -> None:
