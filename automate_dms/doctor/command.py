@@ -27,6 +27,7 @@ HEAD: t.Final = (
     "What this tenant does otherwise than the contract, as `automate-dms doctor` takes it.",
     "A proposal: look at every line before `contract_overlay` names this file.",
 )
+PARTIAL: t.Final = "Not all was asked: take it again when the API answers."
 
 
 @click.command()
@@ -114,7 +115,8 @@ def _write(path: Path, report: Report) -> str | None:
     Returns:
         None; why it could not be written, where that is so: what was found is shown all the same.
     """
-    lines = [f"# {line}\n" for line in (*HEAD, *report.reasons)]
+    partial = () if report.is_whole else (PARTIAL,)
+    lines = [f"# {line}\n" for line in (*HEAD, *partial, *report.reasons)]
     text = "".join(lines) + proposal.written(report.proposal or {})
     try:
         whole_files.write(path, text.encode())

@@ -70,6 +70,7 @@ def examine(
             except StoppedError:
                 raise
             except AutomateError as error:
+                report.is_whole = False
                 what, advice = told(error)
                 advice += " All further checks are left out."
                 report.add(Finding("requests", Status.FAIL, what, advice), code=error.exit_code)

@@ -58,6 +58,7 @@ class Report:
         proposal: What an overlay for the tenant says, as a file holds it; None where there is
             nothing to say beside what `contract_overlay` says already.
         reasons: What the proposal's renamed fields were recognised by, a sentence each.
+        is_whole: Whether all checks were made that could be.
         exit_code: What the command ends with.
     """
 
@@ -65,6 +66,7 @@ class Report:
     requests: int = 0
     proposal: dict[str, t.Any] | None = None
     reasons: list[str] = dataclasses.field(default_factory=list)
+    is_whole: bool = True
     exit_code: int = EXIT_DONE
 
     def add(self, *found: Finding, code: int = EXIT_UNEXPECTED, about: str = "") -> None:

@@ -176,7 +176,8 @@ class _Survey:
         subject = self._subject
         at = self._place(name, subject.calls[name].path)
         asked = 0
-        for path in [each for each in PATHS.get(name, ()) if each != at][:MOST_PATHS]:
+        likely = (subject.calls[name].path, *PATHS.get(name, ())[:MOST_PATHS])
+        for path in [each for each in likely if each != at]:
             if self._tries <= 0:
                 break
             self._tries -= 1
@@ -189,7 +190,7 @@ class _Survey:
     def _is_at(self, name: str, path: str) -> bool:
         subject = self._subject
         try:
-            page = subject.client.list_page(path, {"page": 1, "pageSize": 20})
+            page = subject.plain.list_page(path, {"page": 1, "pageSize": 20})
         except (RequestRefusedError, ProtocolError):
             return False
         came = {field for record in page.items for field in record}

@@ -91,6 +91,14 @@ class Subject:
         self._clients.append(client)
         return client
 
+    @functools.cached_property
+    def plain(self) -> Client:
+        """What asks for paths as they are, without the overlay."""
+        api = dataclasses.replace(self.api, overlay=None, endpoints={})
+        client = Client(api, self.session, clock=self._clock, watch=self._watch)
+        self._clients.append(client)
+        return client
+
     @property
     def known(self) -> Contract:
         """The contract with the overlay as it is now."""

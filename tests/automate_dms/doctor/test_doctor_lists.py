@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
+from click.testing import CliRunner
 from support.dms import Canned, FakeDms, Seen
 from support.examination import HTML, Examine, failed, only_failure
 
+from automate_dms.doctor import command
 from automate_dms.doctor.findings import Status
 
 if t.TYPE_CHECKING:
@@ -385,3 +388,29 @@ def test_a_filter_that_is_refused_is_told_by_the_status(
     assert found["filter vin"].status is Status.WARN
     assert found["filter vin"].what == "It is refused with 400."
     assert "`resources.vehicles.parameters.vin`" in found["filter vin"].set
+
+
+def test_a_list_that_is_back_at_the_contracts_path_is_found_there(
+    dms: FakeDms, doctor: Examine, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "tenant.yaml"
+    overlay.write_text("resources: {lots: {path: /old/lots}}")
+    dms.answer("GET /old/lots", Canned(404))
+    dms.answer("GET /lots", *[Canned(body=page_of(lots({})))] * 2)
+    report = doctor(dms.settings(tmp_path, contract_overlay=str(overlay)))
+    assert report.proposal == {"resources": {"lots": {"path": "/lots"}}}
+    (found,) = [each for each in report.of(Status.WARN) if each.check == "path"]
+    assert found.what == "GET /old/lots: 404; the list is at /lots."
+
+
+def test_a_proposal_of_what_was_asked_before_the_checks_ended_says_so(
+    dms: FakeDms, tmp_path: Path
+) -> None:
+    config, proposed = tmp_path / "config.json", tmp_path / "tenant.yaml"
+    config.write_text(json.dumps(dms.settings(tmp_path)))
+    dms.answer("GET /lots", Canned(404))
+    dms.answer("GET /vehicles/lots", Canned(body=page_of(lots({}))))
+    dms.answer("GET /deals", Canned(429, headers={"Retry-After": "3600"}))
+    arguments = ["--config", str(config), "--propose", str(proposed)]
+    CliRunner().invoke(command.doctor, arguments, standalone_mode=False)
+    assert f"# {command.PARTIAL}" in proposed.read_text()
