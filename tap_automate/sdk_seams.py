@@ -126,18 +126,31 @@ class RowStream(PlainStream):
         Args:
             drift: Of the family's records.
         """
+        if self.takes_in(drift):
+            self._write_schema_message()
+
+    def takes_in(self, drift: Drift) -> bool:
+        """Have the next SCHEMA say the types that came in fields of another.
+
+        Args:
+            drift: Of the family's records.
+
+        Returns:
+            Whether that changes it.
+        """
         known = sum(map(len, drift.types.values()))
         if known == self._types_followed:
-            return
+            return False
         self._types_followed = known
         raw = self.stream_maps[0].raw_schema
         wider: Mapping[str, t.Any] = raw
         for path, kinds in drift.types.items():
             if (place := self.place_of(path)) is not None:
                 wider = widened(wider, place, kinds)
-        if wider is not raw:
-            self._declare(dict(wider))
-            self._write_schema_message()
+        if wider is raw:
+            return False
+        self._declare(dict(wider))
+        return True
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         new = record.keys() - self._expected_fields

@@ -17,16 +17,21 @@ from tap_automate.downloads.downloads import Downloads
 from tap_automate.downloads.fields import field_of
 from tap_automate.partition import Partition
 from tap_automate.reading.codec import Codec
+from tap_automate.reading.drift import NO_DATE
 from tap_automate.reading.records import Normaliser
+from tap_automate.widened import with_types
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from automate_singer.tombstones import Key
     from tap_automate.audit.sides import Record
+    from tap_automate.reading.drift import Drift
     from tap_automate.resources import ResourceStream
     from tap_automate.sdk_seams import RowStream
     from tap_automate.streams import Files
+
+TEXT: t.Final = "string"
 
 
 class Layout(t.Protocol):
@@ -74,8 +79,15 @@ class Messages:
         self._now = now
         self._written = False
 
-    def record(self, record: dict[str, t.Any]) -> None:
-        """Write a normalised record of the tap."""
+    def record(self, record: dict[str, t.Any], drift: Drift) -> None:
+        """Write a normalised record of the tap.
+
+        Args:
+            record: It.
+            drift: What normalising it, and those before, has counted.
+        """
+        if self._stream.takes_in(drift):
+            self._written = False
         for message in self._stream.mapped(record):
             columns = {self._layout.column(name): v for name, v in message.record.items()}
             self.row({name: value for name, value in columns.items() if name is not None})
@@ -103,7 +115,8 @@ class Messages:
             for name, schema in self._stream.stream_maps[0].transformed_schema["properties"].items()
         }
         properties = {
-            name: declared.get(name, schema) for name, schema in self._layout.schemas.items()
+            name: _as_wide_as(schema, declared.get(name, schema))
+            for name, schema in self._layout.schemas.items()
         }
         if self._layout.column(DELETED) is None and not isinstance(self._stream, CutStream):
             instant = {"type": ["string", "null"], "format": "date-time"}
@@ -171,9 +184,10 @@ class StreamFixes:
         lines = [
             (messages, line) for child, messages in self._lines for line in child.cut([emitted])
         ]
-        self._messages.record(emitted)
+        drift = self._normalise.drift
+        self._messages.record(emitted, drift)
         for messages, line in lines:
-            messages.record(line)
+            messages.record(line, drift)
 
     def tell(self) -> None:
         """Say which files of the records could not be had."""
@@ -184,3 +198,9 @@ class StreamFixes:
         """Write the warehouse's own last versions, marked as deleted by the time of the audit."""
         for row in self._versions.versions(keys):
             self._messages.row({**row, self._deleted: self._now})
+
+
+def _as_wide_as(column: Mapping[str, t.Any], declared: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
+    """Return what is declared of a field, as wide as its column has become by drift."""
+    is_text = TEXT in column.get("type", ()) and "format" not in column
+    return with_types(declared, (TEXT, NO_DATE)) if is_text else declared

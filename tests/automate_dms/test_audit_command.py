@@ -273,6 +273,28 @@ def test_a_repaired_row_has_what_the_contract_does_not_know_as_a_run_would_load_
     assert record.get("fieldOfTomorrow") == value
 
 
+@pytest.mark.parametrize("was_loaded", [True, False], ids=["loaded so", "first in a repair"])
+def test_a_repaired_row_has_values_of_another_type_as_a_run_would_load_them(
+    audited: Audited, *, was_loaded: bool
+) -> None:
+    warehouse = audited.warehouse(f"types-{was_loaded}")
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "DELETE FROM vehicles WHERE vehicleId = "
+            "(SELECT vehicleId FROM vehicles ORDER BY updatedAt LIMIT 1 OFFSET 20)"
+        )
+        if was_loaded:
+            connection.execute("ALTER TABLE vehicles ALTER listPrice TYPE VARCHAR")
+    audited.dealer.faults({"kind": "text_field", "match": {"path": "/vehicles*"}})
+    try:
+        done = audited.audit(warehouse, "--stream", "vehicles", "--output", "-")
+    finally:
+        audited.dealer.control("reset-faults", {})
+    load(warehouse, done.out)
+    texts = "SELECT count(*) FROM vehicles WHERE CAST(listPrice AS VARCHAR) LIKE '% USD'"
+    assert query(warehouse, texts) == [(1,)]
+
+
 def test_many_that_vanish_at_once_are_no_deletes(audited: Audited, tmp_path: Path) -> None:
     dealer, warehouse = audited.dealer, audited.warehouse("mass")
     keys = [record["vehicleId"] for record in dealer.records("vehicles")]
