@@ -113,7 +113,7 @@ class Client:
     ) -> None:
         self._session = session
         self._clock = clock
-        self._wire = Wire(config.overlay, config.endpoints) if config.overlay else None
+        self.follow(config)
         self._transport = Transport(
             config,
             cookies=session.cookies,
@@ -122,6 +122,14 @@ class Client:
             chance=chance,
             watch=watch,
         )
+
+    def follow(self, config: ApiConfig) -> None:
+        """Speak to the tenant by another overlay from now on, at the pace so far.
+
+        Args:
+            config: Of the same API, with the overlay.
+        """
+        self._wire = Wire(config.overlay, config.endpoints) if config.overlay else None
 
     @property
     def stats(self) -> Stats:

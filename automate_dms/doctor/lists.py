@@ -190,7 +190,8 @@ class _Survey:
     def _is_at(self, name: str, path: str) -> bool:
         subject = self._subject
         try:
-            page = subject.plain.list_page(path, {"page": 1, "pageSize": 20})
+            with subject.as_it_is() as client:
+                page = client.list_page(path, {"page": 1, "pageSize": 20})
         except (RequestRefusedError, ProtocolError):
             return False
         came = {field for record in page.items for field in record}

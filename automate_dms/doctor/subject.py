@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -16,7 +17,7 @@ from automate_api.tenant import personal, proposal, reading
 from automate_api.tenant.operations import Operations
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from automate_api.client import Page
     from automate_api.clock import Clock
@@ -61,6 +62,7 @@ class Subject:
     Attributes:
         api: The settings, patient for as long as a person is, with the overlay as it has grown.
         session: The login.
+        client: Sends the requests, through the overlay as it has grown.
         lists: Name to what is known of each list that answers.
         document: What the overlay's file would hold now.
         rates: Header about rates to its value, as they came.
@@ -81,23 +83,16 @@ class Subject:
         self.document: dict[str, t.Any] = api.overlay.as_document() if api.overlay else {}
         self.rates: dict[str, str] = {}
         self.page_size = PAGE_SIZE
-        self._clock = clock
-        self._clients: list[Client] = []
+        self.client = Client(self.api, session, clock=clock, watch=self._watch)
 
-    @functools.cached_property
-    def client(self) -> Client:
-        """What sends requests, through the overlay as it is now."""
-        client = Client(self.api, self.session, clock=self._clock, watch=self._watch)
-        self._clients.append(client)
-        return client
-
-    @functools.cached_property
-    def plain(self) -> Client:
-        """What asks for paths as they are, without the overlay."""
-        api = dataclasses.replace(self.api, overlay=None, endpoints={})
-        client = Client(api, self.session, clock=self._clock, watch=self._watch)
-        self._clients.append(client)
-        return client
+    @contextlib.contextmanager
+    def as_it_is(self) -> Iterator[Client]:
+        """Ask for paths without the overlay."""
+        self.client.follow(dataclasses.replace(self.api, overlay=None, endpoints={}))
+        try:
+            yield self.client
+        finally:
+            self.client.follow(self.api)
 
     @property
     def known(self) -> Contract:
@@ -112,12 +107,12 @@ class Subject:
     @property
     def requests(self) -> int:
         """Requests that were sent, logins among them."""
-        return sum(each.stats.requests for each in self._clients) + self.session.stats.requests
+        return self.client.stats.requests + self.session.stats.requests
 
     @property
     def throttled(self) -> int:
         """Answers 429 among them."""
-        return sum(each.stats.throttled for each in self._clients)
+        return self.client.stats.throttled
 
     def path(self, name: str) -> str:
         """Give what to ask for, so that the client knows which list is meant."""
@@ -168,13 +163,12 @@ class Subject:
             endpoints.pop(name, None)
         self.document = document
         self.api = dataclasses.replace(self.api, overlay=overlay, endpoints=endpoints)
-        self.__dict__.pop("client", None)
+        self.client.follow(self.api)
         return None
 
     def close(self) -> None:
         """Close the connections; the session stays."""
-        for client in self._clients:
-            client.close()
+        self.client.close()
 
     def _watch(self, headers: Mapping[str, str]) -> None:
         for name, value in headers.items():
