@@ -21,7 +21,7 @@ from tap_automate.passes.restatement import RANGE, Restatement
 from tap_automate.passes.undated import Undated
 from tap_automate.reading.windows import MICROSECONDS
 from tap_automate.reporting import metrics
-from tap_automate.reporting.progress import Oddities
+from tap_automate.reporting.figures import Oddities
 from tap_automate.sdk_seams import Step
 from tap_automate.streams import REPLICATION_KEY
 

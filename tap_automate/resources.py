@@ -36,7 +36,7 @@ from tap_automate.reading.windows import UncertifiableError
 from tap_automate.reporting import drift as reporting
 from tap_automate.reporting import naming
 from tap_automate.reporting.drift import Known
-from tap_automate.reporting.progress import Oddities
+from tap_automate.reporting.figures import Oddities
 from tap_automate.sdk_seams import FamilyStream, RowStream, Step
 from tap_automate.streams import REPLICATION_KEY, STREAMS, Declaration, Files, Lines
 

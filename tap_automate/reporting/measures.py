@@ -11,7 +11,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from automate_singer.metrics_file import Measure
-    from tap_automate.reporting.progress import Figures, Progress
+    from tap_automate.reporting.figures import Figures
+    from tap_automate.reporting.progress import Progress
 
 PREFIX: t.Final = "automate_tap"
 

@@ -15,7 +15,8 @@ from tap_automate.instants import from_seconds
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_automate.reporting.progress import Figures, Progress
+    from tap_automate.reporting.figures import Figures
+    from tap_automate.reporting.progress import Progress
 
 BEAT_SECONDS: t.Final = 5.0
 """Seconds between two metrics of a stream that is being read."""

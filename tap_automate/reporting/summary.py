@@ -14,15 +14,17 @@ from automate_api import tables
 from automate_singer.repeating import repeated
 from tap_automate.instants import EPOCH, from_seconds
 from tap_automate.reporting import terminal
+from tap_automate.reporting.figures import FileCounts
 from tap_automate.reporting.metrics import BEAT_SECONDS, Beat
-from tap_automate.reporting.progress import FileCounts, waited_for_dms
+from tap_automate.reporting.progress import waited_for_dms
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
-    from tap_automate.reporting.progress import Figures, Progress
+    from tap_automate.reporting.figures import Figures
+    from tap_automate.reporting.progress import Progress
 
 COLUMNS: t.Final = (
     "stream",

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
     from tap_automate.reporting import progress
-    from tap_automate.reporting.progress import Figures
+    from tap_automate.reporting.figures import Figures
 
 REFRESH_SECONDS: t.Final = 0.5
 BAR_COLUMNS: t.Final = 20

@@ -12,7 +12,8 @@ from automate_api.clock import SYSTEM_CLOCK
 from automate_api.transport import Stats
 from tap_automate.downloads.errors import TOO_LARGE, FileError
 from tap_automate.downloads.store import Outcome
-from tap_automate.reporting.progress import FileCounts, Progress
+from tap_automate.reporting.figures import FileCounts
+from tap_automate.reporting.progress import Progress
 from tap_automate.reporting.summary import show
 from tap_automate.reporting.terminal import troubles_text
 

@@ -10,8 +10,9 @@ from support.model import ModelApi
 from automate_api.transport import Stats
 from tap_automate.reading.harvest import Harvest
 from tap_automate.reading.windows import MICROSECONDS, Certified, Row, Window
+from tap_automate.reporting.figures import Oddities
 from tap_automate.reporting.measures import measured
-from tap_automate.reporting.progress import Oddities, Progress
+from tap_automate.reporting.progress import Progress
 
 SPAN: t.Final = Window(0, 10_000)
 

@@ -21,9 +21,12 @@ from tap_automate.downloads.store import Outcome
 from tap_automate.reading.harvest import Harvest
 from tap_automate.reading.windows import MICROSECONDS, Certified, Row, Window
 from tap_automate.reporting.metrics import Beat, Gauge, log
-from tap_automate.reporting.progress import Figures, Progress, Report
+from tap_automate.reporting.progress import Progress, Report
 from tap_automate.reporting.summary import COLUMNS, show
 from tap_automate.reporting.terminal import Lines
+
+if t.TYPE_CHECKING:
+    from tap_automate.reporting.figures import Figures
 
 SPAN = Window(0, 10_000)
 
