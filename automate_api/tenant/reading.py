@@ -233,7 +233,10 @@ def _words(part: Part, listed: list[str]) -> dict[str, str | None]:
     for word, each in part.mapping(what="word").items():
         mine = None if each.is_null else each.text("a word of the contract, or null")
         if mine is not None and mine not in listed:
-            each.refuse(f"expected null or a word of the contract; {unknown('word', mine, listed)}")
+            hint = unknown("word", mine, listed)
+            if word in listed:
+                hint = "left stands the tenant's. Are the two the wrong way round?"
+            each.refuse(f"expected null or a word of the contract; {hint}")
         elif mine is None and word in listed:
             each.refuse("the contract has this word. Leave it out.")
         else:

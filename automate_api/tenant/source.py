@@ -38,7 +38,9 @@ class Problems:
             part: Where it is.
             message: What was expected, what came, and what to do.
         """
-        self._found[part.line, f"line {part.line}, `{part.key}`: {message}"] = None
+        # The file's top has no key.
+        where = f"line {part.line}, `{part.key}`" if part.key else f"line {part.line}"
+        self._found[part.line, f"{where}: {message}"] = None
 
     def __len__(self) -> int:
         """Tell how many there are."""
@@ -105,13 +107,15 @@ class Part:
         if self.is_null:
             return {}
         if not isinstance(self._node, yaml.MappingNode):
-            self.refuse(f"expected a mapping, got {self.kind}.")
+            of = f" of {' and '.join(known)}" if known and not self.key else ""
+            self.refuse(f"expected a mapping{of}, got {self.kind}.")
             return {}
         parts: dict[str, Part] = {}
         for name, value in self._node.value:
             text = name.value if isinstance(name, yaml.ScalarNode) else ""
             line = name.start_mark.line + 1
-            part = Part(f"{self.key}.{text}" if self.key else text, line, self.problems, value)
+            key = ".".join(filter(None, (self.key, text)))
+            part = Part(key, line, self.problems, value)
             if not text:
                 part.refuse(f"expected a {what}, got none that is text.")
             elif text in parts:
@@ -169,9 +173,15 @@ def parse(text: str, source: Path) -> Part:
         source: The file, for messages.
 
     Raises:
-        ConfigError: When it is neither.
+        ConfigError: When it is neither, or empty, as a file that was cut short.
     """
     problems = Problems(source)
+    if not text.strip():
+        msg = (
+            f"The overlay {source} cannot be used: the file is empty. Where the tenant does "
+            "nothing otherwise, leave `contract_overlay` out, or write {}."
+        )
+        raise ConfigError(msg)
     text = _of_json(text)
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):

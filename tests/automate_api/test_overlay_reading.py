@@ -119,7 +119,17 @@ def test_the_file_that_the_page_shows_is_right() -> None:
 
 def test_what_says_nothing_is_no_part_of_what_is_written() -> None:
     assert from_text("resources: {vehicles: {}}\ncalls:", Path("x")).as_document() == {}
-    assert from_text("", Path("x")).as_document() == {}
+    assert from_text("{}", Path("x")).as_document() == {}
+    assert from_text("# resources:\n", Path("x")).as_document() == {}
+
+
+@pytest.mark.parametrize("text", ["", " \n\n"])
+def test_a_file_that_is_empty_is_refused(text: str) -> None:
+    """It was cut short, or is another than was meant: the tenant's own names would go unread."""
+    with pytest.raises(
+        ConfigError, match=r"the file is empty\..*`contract_overlay` out, or write {}\."
+    ):
+        from_text(text, Path("x"))
 
 
 def test_resources_are_the_streams_and_what_the_target_writes() -> None:
@@ -183,7 +193,10 @@ def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
     ("text", "said"),
     [
         ("resource: {}", "line 1, `resource`: there is no such section. Is `resources` meant?"),
-        ("[]", "line 1, ``: expected a mapping, got a list."),
+        ("[]", "line 1: expected a mapping of resources and calls, got a list."),
+        ("vehicles", "line 1: expected a mapping of resources and calls, got text."),
+        ("[a]: b", "line 1: expected a section, got none that is text."),
+        ("resources: []", "line 1, `resources`: expected a mapping, got a list."),
         (
             "resources: {vehicle: {}}",
             "line 1, `resources.vehicle`: there is no such resource. Is `vehicles` meant?",
@@ -288,7 +301,7 @@ def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
         ),
         (
             of_vehicles("fields: {[a]: b}"),
-            "line 3, `resources.vehicles.fields.`: expected a field, got none that is text.",
+            "line 3, `resources.vehicles.fields`: expected a field, got none that is text.",
         ),
         (
             of_vehicles("pii: comments"),
@@ -310,6 +323,13 @@ def test_aliases_are_refused_so_that_no_file_is_without_end() -> None:
             (
                 "line 3, `resources.vehicles.values.status.lot`: expected null or a "
                 "word of the contract; there is no such word. Is `in_stock` meant?"
+            ),
+        ),
+        (
+            of_vehicles("values: {status: {in_stock: lot}}"),
+            (
+                "line 3, `resources.vehicles.values.status.in_stock`: expected null or a word of "
+                "the contract; left stands the tenant's. Are the two the wrong way round?"
             ),
         ),
         (
