@@ -162,14 +162,15 @@ class ResourceStream(FamilyStream):
             state[naming.STATE] = now
 
     def keep_notes(self) -> bool:
-        """Have the next run know of this one's drift, unless that is to fail runs as well."""
-        if not self._keeps_state or self.config["on_drift"] == "fail":
+        """Have the next run know of this one's drift, and whether the run accepts it."""
+        if not self._keeps_state:
             return False
-        notes, state = self._known.to_state(list(self._codec.drift.findings())), self._state
-        if not notes or notes == state.get(reporting.STATE):
-            return False
-        state[reporting.STATE] = notes
-        return True
+        accepts = self.config["on_drift"] != "fail"
+        notes = self._known.to_state(list(self._codec.drift.findings()), accepts=accepts)
+        state, keys = self._state, (reporting.STATE, reporting.FAILED)
+        before = {key: state.pop(key) for key in keys if key in state}
+        state |= notes
+        return notes != before
 
     @functools.cached_property
     def _codec(self) -> Codec:

@@ -105,9 +105,10 @@ class TapAutomate(CommandTap):
         if drifted and self.config["on_drift"] == "fail":
             msg = (
                 f"`on_drift: fail`: the records of {', '.join(drifted)} are not as the contract "
-                "has them, see above. All of them are written, and STATE. Put it into a "
-                "`contract_overlay` (`automate-dms drift --propose FILE`), or accept it by one run "
-                "with `on_drift: warn`."
+                "has them, see above. All of them are written, and STATE. New fields and words a "
+                "`contract_overlay` can say (`automate-dms drift --propose FILE`). One run with "
+                "`on_drift: warn` accepts whatever runs have failed for; for another type, or a "
+                "field that is gone, nothing else does."
             )
             raise DriftError(msg)
 

@@ -1,7 +1,7 @@
 """What a run says of drift: one line a stream, with a mark at what the run before did not have.
 
-What was said stays in the stream's state as `STATE`: kind to names, never a value but words of
-closed lists.
+What was said stays in the stream's state as `STATE`, or as `FAILED` where runs failed for it: kind
+to names, never a value but words of closed lists.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
 STATE: t.Final = "drift"
 """Where a stream's state has what was known."""
 
+FAILED: t.Final = "drift_failed"
+"""Where it has what runs have failed for, and none has accepted yet."""
+
 MOST_NAMED: t.Final = 20
 """Names of one kind in a line."""
 
@@ -34,7 +37,12 @@ LABELS: t.Final[Mapping[Kind, str]] = {
     Kind.MISSING_FIELDS: "fields of the contract that no row has",
 }
 
-ADVICE: t.Final = "`automate-dms drift` compares, and proposes a `contract_overlay`."
+COMPARE: t.Final = (
+    "`automate-dms drift --propose FILE` compares, and proposes a `contract_overlay`."
+)
+NO_OVERLAY: t.Final = (
+    "No overlay has another type, or a field that is gone: look at what reads them."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +51,11 @@ class Known:
 
     Attributes:
         names: Kind to the names of its findings.
+        failed: The same of those that runs have failed for, and none has accepted yet.
     """
 
     names: Mapping[Kind, frozenset[str]] = dataclasses.field(default_factory=dict)
+    failed: Mapping[Kind, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_state(cls, state: Mapping[str, t.Any], *, name: str) -> Known:
@@ -58,36 +68,31 @@ class Known:
         Raises:
             ConfigError: When a person edited it into another form.
         """
-        kept = state.get(STATE, {})
-        if isinstance(kept, dict) and all(
-            kind in LABELS and isinstance(names, list) and all(isinstance(n, str) for n in names)
-            for kind, names in kept.items()
-        ):
-            return cls({Kind(kind): frozenset(names) for kind, names in kept.items()})
-        msg = (
-            f"State of stream '{name}': `{STATE}` must be names by kind, as tap-automate writes "
-            f"them. Remove `{STATE}`: then the next run takes all drift for new."
-        )
-        raise ConfigError(msg)
+        return cls(*(_names(state.get(key, {}), key, name) for key in (STATE, FAILED)))
 
     def has(self, finding: Finding) -> bool:
         """Tell whether something was found before, or so much of its kind that it is no news."""
         names = self.names.get(finding.kind, frozenset())
         return finding.name in names or len(names) >= MOST_KEPT
 
-    def to_state(self, findings: Sequence[Finding]) -> dict[str, list[str]]:
+    def to_state(self, findings: Sequence[Finding], *, accepts: bool) -> dict[str, t.Any]:
         """Give what the next run is to know.
 
         Args:
             findings: Of this run.
+            accepts: Whether this run accepts them, and what runs before it have failed for; else
+                it fails for those that are not known.
 
         Returns:
-            Kind to names, sorted; of each kind the first `MOST_KEPT`.
+            `STATE` and `FAILED`, where there is anything in them: kind to names, sorted; of each
+            kind the first `MOST_KEPT`.
         """
-        found: dict[Kind, set[str]] = {kind: set(names) for kind, names in self.names.items()}
-        for finding in findings:
-            found.setdefault(finding.kind, set()).add(finding.name)
-        return {kind.value: sorted(found[kind])[:MOST_KEPT] for kind in Kind if kind in found}
+        if accepts:
+            now = {STATE: _together(self.names, self.failed, _by_kind(findings))}
+        else:
+            new = [each for each in findings if not self.has(each)]
+            now = {STATE: _together(self.names), FAILED: _together(self.failed, _by_kind(new))}
+        return {key: names for key, names in now.items() if names}
 
 
 def sentence(findings: Sequence[Finding], known: Known, *, unknown: str = "passed through") -> str:
@@ -106,7 +111,9 @@ def sentence(findings: Sequence[Finding], known: Known, *, unknown: str = "passe
                 named.append(f"{more:,} more")
             said = label.format(unknown=unknown)
             parts.append(f"{said}: {', '.join(named)}")
-    return f"{'; '.join(parts)}. {ADVICE}"
+    overlaid = [_is_for_an_overlay(each) for each in findings]
+    advice = [COMPARE] * any(overlaid) + [NO_OVERLAY] * (not all(overlaid))
+    return " ".join([f"{'; '.join(parts)}.", *advice])
 
 
 def sentinels(drift: Drift) -> str:
@@ -114,6 +121,42 @@ def sentinels(drift: Drift) -> str:
     counted = sorted(drift.sentinels.items())
     seen = ", ".join(f"{name} ({rows} rows)" for name, rows in counted)
     return f"sentinel dates set to null: {seen}" if seen else ""
+
+
+def _is_for_an_overlay(finding: Finding) -> bool:
+    """Tell whether an overlay can say it: a field, a word, or where a field has moved to."""
+    match finding.kind:
+        case Kind.MISSING_FIELDS:
+            return bool(finding.detail)
+        case Kind.OTHER_TYPES:
+            return False
+        case _:
+            return True
+
+
+def _names(kept: object, key: str, stream: str) -> dict[Kind, frozenset[str]]:
+    if isinstance(kept, dict) and all(
+        kind in LABELS and isinstance(names, list) and all(isinstance(n, str) for n in names)
+        for kind, names in kept.items()
+    ):
+        return {Kind(kind): frozenset(names) for kind, names in kept.items()}
+    msg = (
+        f"State of stream '{stream}': `{key}` must be names by kind, as tap-automate writes them. "
+        f"Remove `{key}`: then the next run takes all drift for new."
+    )
+    raise ConfigError(msg)
+
+
+def _by_kind(findings: Sequence[Finding]) -> dict[Kind, frozenset[str]]:
+    return {
+        kind: frozenset([each.name for each in findings if each.kind is kind])
+        for kind in {each.kind for each in findings}
+    }
+
+
+def _together(*parts: Mapping[Kind, frozenset[str]]) -> dict[str, list[str]]:
+    found = {kind: frozenset().union(*(part.get(kind, ()) for part in parts)) for kind in Kind}
+    return {kind.value: sorted(names)[:MOST_KEPT] for kind, names in found.items() if names}
 
 
 def _said(finding: Finding, known: Known) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import msgspec
@@ -13,7 +14,7 @@ from tap_automate.privacy import Privacy
 from tap_automate.reading.codec import Codec, plain
 from tap_automate.reading.drift import NO_DATE, Finding, Kind
 from tap_automate.reading.presence import ENOUGH, Presence
-from tap_automate.reporting.drift import MOST_KEPT, MOST_NAMED, STATE, Known, sentence
+from tap_automate.reporting.drift import FAILED, MOST_KEPT, MOST_NAMED, STATE, Known, sentence
 from tap_automate.widened import widened
 
 if t.TYPE_CHECKING:
@@ -141,16 +142,35 @@ FINDINGS: t.Final = [
 ]
 
 
+def after(*findings: Finding, known: Known | None = None, accepts: bool = True) -> Known:
+    """Return what is known after a run."""
+    state = (known or Known()).to_state(findings, accepts=accepts)
+    return Known.from_state(json.loads(json.dumps(state)), name="vehicles")
+
+
 def test_a_line_says_every_kind_and_marks_what_the_run_before_did_not_have() -> None:
-    known = Known.from_state({STATE: Known().to_state(FINDINGS[:3])}, name="vehicles")
+    known = after(*FINDINGS[:3])
     assert sentence(FINDINGS, known) == (
         "fields the contract does not know, passed through: keyTag (4 rows); "
         "values its closed lists do not have, passed through: status=demo (3 rows); "
         "values of another type than the contract's, passed through: year (2 rows, string); "
         "fields of the contract that no row has: lot.name (perhaps now location.name, new), "
-        "trim (new). `automate-dms drift` compares, and proposes a `contract_overlay`."
+        "trim (new). `automate-dms drift --propose FILE` compares, and proposes a "
+        "`contract_overlay`. No overlay has another type, or a field that is gone: look at what "
+        "reads them."
     )
     assert "know, left out: keyTag (4 rows, new)" in sentence(FINDINGS, Known(), unknown="left out")
+
+
+@pytest.mark.parametrize(
+    ("finding", "overlay"), [*zip(FINDINGS, [True, True, False, True, False], strict=True)]
+)
+def test_a_line_advises_an_overlay_only_for_what_one_can_say(
+    finding: Finding, *, overlay: bool
+) -> None:
+    said = sentence([finding], Known())
+    assert ("--propose" in said) is overlay
+    assert ("No overlay has" in said) is not overlay
 
 
 def test_a_line_and_the_state_stay_short_where_names_are_data() -> None:
@@ -158,27 +178,45 @@ def test_a_line_and_the_state_stay_short_where_names_are_data() -> None:
     said = sentence(many, Known())
     assert said.count("(1 rows, new)") == MOST_NAMED
     assert f"{1_000 - MOST_NAMED} more" in said
-    assert [len(names) for names in Known().to_state(many).values()] == [MOST_KEPT]
+    for accepts, key in ((True, STATE), (False, FAILED)):
+        kept = Known().to_state(many, accepts=accepts)
+        assert {name: len(names) for name, names in kept[key].items()} == {
+            Kind.UNKNOWN_FIELDS: MOST_KEPT
+        }
 
 
 def test_where_names_are_data_a_further_one_is_no_news() -> None:
     many = [Finding(Kind.UNKNOWN_FIELDS, f"f{number:04}", 1) for number in range(1_000)]
-    known = Known.from_state({STATE: Known().to_state(many)}, name="vehicles")
+    known = after(*many)
     assert all(map(known.has, many))
     assert not known.has(Finding(Kind.OTHER_TYPES, "year", 1))
 
 
 def test_what_was_known_stays_known() -> None:
-    first = Known.from_state({STATE: Known().to_state(FINDINGS[:1])}, name="vehicles")
-    second = Known.from_state({STATE: first.to_state(FINDINGS[1:])}, name="vehicles")
+    second = after(*FINDINGS[1:], known=after(*FINDINGS[:1]))
     assert all(map(second.has, FINDINGS))
     assert not second.has(Finding(Kind.OTHER_TYPES, "keyTag", 1))
 
 
+def test_what_runs_have_failed_for_is_known_once_a_run_has_accepted_it_without_meeting_it() -> None:
+    first = after(*FINDINGS[:2], known=after(*FINDINGS[:1]), accepts=False)
+    assert [first.has(each) for each in FINDINGS[:2]] == [True, False]
+    second = after(FINDINGS[2], known=first, accepts=False)
+    quiet = after(known=second, accepts=False)
+    assert quiet == second
+    assert not any(map(quiet.has, FINDINGS[1:]))
+    accepted = after(known=quiet)
+    assert [accepted.has(each) for each in FINDINGS] == [True, True, True, False, False]
+    assert FAILED not in accepted.to_state([], accepts=False)
+
+
+@pytest.mark.parametrize("key", [STATE, FAILED])
 @pytest.mark.parametrize("kept", [[], {"moods": []}, {"other_types": "year"}, {"other_types": [1]}])
-def test_a_note_that_a_person_has_spoilt_is_refused_with_the_streams_name(kept: object) -> None:
-    with pytest.raises(ConfigError, match=r"'vehicles'.*`drift`"):
-        Known.from_state({STATE: kept}, name="vehicles")
+def test_a_note_that_a_person_has_spoilt_is_refused_with_the_streams_name(
+    kept: object, key: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"'vehicles'.*`{key}`"):
+        Known.from_state({key: kept}, name="vehicles")
 
 
 @pytest.mark.parametrize(
