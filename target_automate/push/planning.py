@@ -240,8 +240,8 @@ def open_planner(
             connected(api, stop=stop) as client,
         ):
             parts = Parts.of(journal, client, api, values, clock=SYSTEM_CLOCK, rules=())
-            known = contract.load(api.overlay)
-            records, approvals = Records(journal, known), Approvals(values["approvals"], known)
+            records = Records(journal, api.overlay)
+            approvals = Approvals(values["approvals"], contract.load(api.overlay))
             yield Planner(journal, records, parts, approvals, tenant=tenant, is_new=is_new)
 
 

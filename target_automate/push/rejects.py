@@ -6,7 +6,6 @@ import time
 
 import click
 
-from automate_api import contract
 from automate_api.config import overlay_of
 from automate_api.errors import RejectsError
 from target_automate.journal.file import change_journal
@@ -61,7 +60,7 @@ def replay(
     path, key = journal_path(values), values.get("journal_key")
     with change_journal(path, key=key) as opened:
         selected = choice(opened, ids, everything=everything, states=STATES, what=WHAT)
-        records = Records(opened, contract.load(overlay_of(values)))
+        records = Records(opened, overlay_of(values))
         held = replays.replay(opened, records, selected, time.time())
     planned = sorted(set(selected) - {kept.id for kept in held})
     tell_held(held)

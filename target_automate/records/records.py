@@ -7,6 +7,9 @@ import logging
 import typing as t
 from pathlib import Path
 
+import inflection
+
+from automate_api import contract
 from target_automate.checks.comparing import STATUS
 from target_automate.checks.preparation import BLOCKED, exists
 from target_automate.checks.references import lane_of, parent_of
@@ -20,7 +23,7 @@ from target_automate.sinks.table import by_object
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from automate_api.contract import Contract
+    from automate_api.tenant.overlay import Overlay
     from target_automate.journal.intents import Head
     from target_automate.journal.journal import Journal
     from target_automate.sinks.declarations import SinkDeclaration
@@ -70,12 +73,13 @@ class Records:
 
     Args:
         journal: Where records become intents.
-        contract: What a payload may be.
+        overlay: What the tenant does otherwise than the contract, if anything.
     """
 
-    def __init__(self, journal: Journal, contract: Contract) -> None:
+    def __init__(self, journal: Journal, overlay: Overlay | None = None) -> None:
         self._journal = journal
-        self._contract = contract
+        self._contract = contract.load(overlay)
+        self._overlay = overlay
         self._conformers: dict[str, Conformer] = {}
         self._unknown: set[tuple[str, str]] = set()
 
@@ -97,7 +101,10 @@ class Records:
             if (sink.object, name) not in self._unknown:
                 self._unknown.add((sink.object, name))
                 logger.warning(
-                    "%s: the field %r is not sent, the API does not take it", sink.object, name
+                    "%s: the field %r is not sent, the API does not take it%s",
+                    sink.object,
+                    name,
+                    self._hint(sink, name),
                 )
         if sink.operation == "upload" and (problem := _describe_file(payload.body)):
             return self._unusable(sink, record, payload.body, problem)
@@ -109,6 +116,16 @@ class Records:
             parent_of(self._journal, sink, payload.body),
             lane_of(self._journal, sink, business_key, payload.body),
             None,
+        )
+
+    def _hint(self, sink: SinkDeclaration, name: str) -> str:
+        """Say what to do where the tenant's records have a field that its call does not take."""
+        added = self._overlay.resource(sink.entity.name).add if self._overlay else ()
+        if _plain(name) not in map(_plain, added):
+            return ""
+        return (
+            f". `contract_overlay` adds it to what {sink.entity.name} hold; where the call takes "
+            f"it, too, say so under `calls.{sink.operation_id}.add`."
         )
 
     def _unusable(
@@ -197,6 +214,11 @@ class Records:
             reason=None,
         )
         return State.PLANNED
+
+
+def _plain(name: str) -> str:
+    """Spell a field as the contract or a database does alike: `lotRow`, `lot_row`, `lot__row`."""
+    return inflection.underscore(name.replace("__", "."))
 
 
 def _describe_file(body: dict[str, t.Any]) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from automate_api import contract
 from automate_api.clock import SYSTEM_CLOCK, Clock
 from automate_api.errors import UnsettledError
 from target_automate.journal.file import open_journal
@@ -243,7 +242,7 @@ def open_run(  # noqa: PLR0913 - what tests inject
             max_reject_percent=float(values["max_reject_percent"]),
         )
         watermark, breaker = Watermark(), Breaker(clock)
-        records = Records(journal, contract.load(api.overlay))
+        records = Records(journal, api.overlay)
         intake = Intake(journal, records, watermark=watermark, tally=tally, clock=clock)
         courier = _courier(
             journal, client, uploads, api, values, tenant, tally, breaker, clock, probe

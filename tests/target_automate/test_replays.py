@@ -7,7 +7,6 @@ import typing as t
 import pytest
 from support.intents import AT, new
 
-from automate_api import contract
 from target_automate.journal.intents import Cause, State
 from target_automate.push import replays
 from target_automate.records.records import Records
@@ -17,7 +16,7 @@ if t.TYPE_CHECKING:
 
 
 def records(journal: Journal) -> Records:
-    return Records(journal, contract.load())
+    return Records(journal)
 
 
 def refused(journal: Journal, **changes: t.Any) -> int:  # noqa: ANN401 - of any attribute
