@@ -188,7 +188,8 @@ class Lookup:
             if number == LONGEST_PAGES:
                 msg = (
                     f"GET {path} answers {page.total} records to a question about one "
-                    f"({', '.join(params)}): this tenant does not filter it"
+                    f"({', '.join(params)}): this tenant does not filter it, or calls the "
+                    "parameter otherwise, which `contract_overlay` can say"
                 )
                 raise CannotLookUpError(msg)
 

@@ -7,6 +7,8 @@ for anew, and a merged customer is followed to the one that is left.
 from __future__ import annotations
 
 import dataclasses
+import logging
+import threading
 import typing as t
 
 from automate_api.errors import NotEntitledError, NotOfferedError
@@ -70,6 +72,8 @@ class Refused:
 
 Resolution: t.TypeAlias = Found | Pending | Refused
 
+logger = logging.getLogger(__name__)
+
 
 class References:
     """Resolves the references of a run; safe to share between threads.
@@ -83,6 +87,8 @@ class References:
         self._journal = journal
         self._lookup = lookup
         self._known: dict[tuple[str, str], str] = {}
+        self._warned: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
 
     def resolve(self, intent: Intent, reference: Reference) -> Resolution:
         """Find what an intent refers to.
@@ -108,7 +114,7 @@ class References:
             return Found(known or acked.dms_id)
         if newest is not None and newest.state is State.REJECTED:
             return Refused(f"its {entity.noun} is rejected ({newest.cause})")
-        return Found(known) if known is not None else self._ask(entity, own_id)
+        return Found(known) if known is not None else self._ask(intent, entity, own_id)
 
     def resolve_again(self, intent: Intent, reference: Reference) -> Resolution:
         """Find what an intent refers to after the DMS has refused the id that was sent.
@@ -124,13 +130,15 @@ class References:
             except (NotEntitledError, NotOfferedError):
                 return _missing(entity)
             return Found(survivor) if survivor else _missing(entity)
-        return self._ask(entity, str(intent.payload[reference.alias]))
+        return self._ask(intent, entity, str(intent.payload[reference.alias]))
 
-    def _ask(self, entity: Entity, own_id: str) -> Resolution:
+    def _ask(self, intent: Intent, entity: Entity, own_id: str) -> Resolution:
         try:
             found = self._lookup.named(entity, own_id)
             survivors = {self._survivor(entity, record) for record in found} - {None}
         except (CannotLookUpError, NotEntitledError, NotOfferedError) as error:
+            if entity.is_filtered:
+                self._warn(intent.object, entity, error)
             return Pending(f"its {entity.noun} cannot be looked up: {error}")
         if len(survivors) > 1:
             return Refused(f"the DMS has {len(survivors)} records of its {entity.noun}")
@@ -141,6 +149,16 @@ class References:
             self._known[entity.name, own_id] = dms_id
             return Found(dms_id)
         return _missing(entity)
+
+    def _warn(self, object_name: str, entity: Entity, error: Exception) -> None:
+        """Say once that the tenant, or its login, keeps records of an object from being sent."""
+        with self._lock:
+            if (object_name, entity.name) in self._warned:
+                return
+            self._warned.add((object_name, entity.name))
+        logger.warning(
+            "%s wait, since their %s cannot be looked up: %s", object_name, entity.noun, error
+        )
 
     def _survivor(self, entity: Entity, record: Record | None) -> str | None:
         """Follow merges to the id of the customer that is left; None when there is none."""

@@ -10,12 +10,14 @@ import typing as t
 
 import click
 
-from automate_api.errors import NotEntitledError
+from automate_api.client import Client
+from automate_api.errors import NotEntitledError, NotOfferedError
 from automate_api.session import Session
 from automate_api.tables import console, table
 from target_automate.journal.file import NoJournalError, hold_to_tenant, read_journal
 from target_automate.journal.intents import OPEN
 from target_automate.paths import journal_path
+from target_automate.push.lists import unread
 from target_automate.push.options import (
     api_config,
     journal_settings,
@@ -26,12 +28,17 @@ from target_automate.push.options import (
 )
 from target_automate.running.parts import tenant_of
 from target_automate.sending.keys import PROOF
+from target_automate.sinks.entities import lists_of
 from target_automate.sinks.table import SINKS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from automate_api.tenant.overlay import Overlay
+    from target_automate.push.lists import Unread
 
 FORBIDDEN: t.Final = 403
+NOT_FOUND: t.Final = 404
 
 
 @click.command()
@@ -79,32 +86,56 @@ def status(sources: tuple[str, ...], journal: str | None, *, as_json: bool) -> N
 def check(sources: tuple[str, ...], journal: str | None, objects: tuple[str, ...]) -> None:
     """Log in, open the journal, and say what may be written.
 
-    Nothing is written, neither to the DMS nor to the journal. It ends with 1 when the login may not
-    write one of the objects.
+    Nothing is written, neither to the DMS nor to the journal. Each list that records are looked up
+    in is asked for one. It ends with 1 when the login may not write one of the objects, or the
+    tenant does not have, or show it, the list of what one changes.
     """
     log_plainly()
     values = target_settings(sources, journal)
     api = api_config(values)
     about_journal, proved = _journal(values, tenant_of(api))
-    with stoppable() as stop, contextlib.closing(Session(api, stop=stop)) as session:
+    pushed = [sink for sink in SINKS if not objects or sink.object in objects]
+    with (
+        stoppable() as stop,
+        contextlib.closing(Session(api, stop=stop)) as session,
+        contextlib.closing(Client(api, session, stop=stop)) as client,
+    ):
         entitlements = session.entitlements
-    missing = []
-    for sink in SINKS:
-        if objects and sink.object not in objects:
-            continue
-        needed = " or ".join(sorted(sink.entitlements)) or "nothing in particular"
-        allowed = not sink.entitlements or bool(sink.entitlements & entitlements)
-        click.echo(f"{sink.object}: {'may be written' if allowed else f'needs {needed}'}")
-        if not allowed:
-            missing.append(sink.object)
+        writable = [
+            sink for sink in pushed if not sink.entitlements or sink.entitlements & entitlements
+        ]
+        unlisted = list(unread(client, lists_of(api), writable))
+    for sink in pushed:
+        needed = " or ".join(sorted(sink.entitlements))
+        said = "may be written" if sink in writable else f"needs {needed}"
+        click.echo(f"{sink.object}: {said}")
+    for entity, sinks, reason in unlisted:
+        names = ", ".join(sink.object for sink in sinks)
+        click.echo(f"list of {entity.name}: cannot be read, and {names} may need it. {reason}")
     click.echo(f"journal: {about_journal}")
     click.echo(f"keys: {_about_keys(values['idempotency_honoured'], proved=proved)}")
-    if missing:
+    if missing := [sink.object for sink in pushed if sink not in writable]:
         msg = (
             f"This login may not write {', '.join(missing)}. Have the dealer grant what it needs, "
             "or name with --object what you push."
         )
         raise NotEntitledError(msg, status=FORBIDDEN)
+    if unseen := list(_unseen(unlisted, api.overlay)):
+        msg = (
+            f"What {', '.join(unseen)} change cannot be looked up. Have the dealer grant it, say "
+            "in `contract_overlay` where it is, or name with --object what you push."
+        )
+        raise NotOfferedError(msg, status=NOT_FOUND)
+
+
+def _unseen(unlisted: Iterable[Unread], overlay: Overlay | None) -> Iterator[str]:
+    """Name the objects that change what cannot be looked up: no change is sent unread.
+
+    Not where the overlay says itself that there is no list: then they name records by their ids.
+    """
+    for entity, sinks, _ in unlisted:
+        if overlay is None or overlay.offers(entity.name):
+            yield from (sink.object for sink in sinks if sink.change is not None)
 
 
 def _journal(values: Mapping[str, t.Any], tenant: str) -> tuple[str, bool]:

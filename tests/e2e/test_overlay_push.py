@@ -145,6 +145,22 @@ def test_a_record_that_the_tenant_does_not_show_is_not_taken_for_one_that_is_gon
     assert deal["status"] == "pending"
 
 
+def test_a_run_says_that_records_wait_where_the_list_of_what_they_name_is_not_there(
+    pushing: Pushing, tmp_path: Path
+) -> None:
+    elsewhere = OVERLAY.replace("    path: /inventory/units\n", "")
+    done = push(pushing, elsewhere, tmp_path)
+    assert done.code == 0, done.err
+    (line,) = [each for each in done.err.splitlines() if "cannot be looked up" in each]
+    assert "vehicle_prices wait, since their vehicle cannot be looked up: GET /vehicles: " in line
+    assert "the DMS answered 404" in line
+    assert pushing.states("vehicle_prices") == ["WAITING_PARENT"]
+    mended = push(pushing, OVERLAY, tmp_path)
+    assert mended.code == 0, mended.err
+    assert "cannot be looked up" not in mended.err
+    assert pushing.states("vehicle_prices") == ["ACKED"]
+
+
 def test_an_overlay_that_is_wrong_ends_a_push_with_2_and_its_line(
     pushing: Pushing, tmp_path: Path
 ) -> None:

@@ -62,6 +62,32 @@ def test_what_a_login_may_not_write_ends_a_check_with_1_unless_it_is_not_pushed(
         assert "deals" not in others.out
 
 
+def test_check_says_which_lists_are_not_where_records_would_be_looked_up(tmp_path: Path) -> None:
+    tenant, overlay = tmp_path / "tenant.yaml", tmp_path / "overlay.yaml"
+    tenant.write_text("paths: {vehicles: /inventory/units}\nabsent: [listRepairOrders]\n")
+    with dealership(tmp_path, "--vehicles", "5", "--days", "2", "--mfa-type", "none",
+                    "--tenant", str(tenant)) as dealer:  # fmt: skip
+        pushing = Pushing(dealer, tmp_path)
+        files = push(pushing, "check", "--object", "attachments", "--object", "deals")
+        assert files.code == 0, files.err
+        needed = "cannot be read, and attachments may need it. GET /"
+        assert f"list of vehicles: {needed}vehicles: the DMS answered 404" in files.out
+        assert f"list of repair_orders: {needed}service/repair-orders: the DMS" in files.out
+        assert "list of deals" not in files.out
+        prices = push(pushing, "check", "--object", "vehicle_prices", "--object", "deal_statuses")
+        assert prices.code == 1
+        assert "vehicle_prices: may be written\n" in prices.out
+        assert "What vehicle_prices change cannot be looked up." in prices.err
+        overlay.write_text(
+            "resources: {vehicles: {path: /inventory/units}}\n"
+            "calls: {listRepairOrders: {offered: false}}\n"
+        )
+        mended = push(pushing, "check", contract_overlay=str(overlay))
+        assert mended.code == 0, mended.err
+        assert "list of vehicles" not in mended.out
+        assert "list of repair_orders: cannot be read" in mended.out
+
+
 def test_check_opens_the_journal_and_leaves_it_as_it_is(pushing: Pushing) -> None:
     assert told(pushing, "journal") == f"{pushing.journal_path}, made by the first push"
     assert pushing.push(pushing.customer(1), pushing.deal(2)).code == 0

@@ -197,6 +197,21 @@ def test_what_refers_to_a_customer_that_cannot_be_read_waits(
     assert "cannot be looked up: GET /customers: no" in pending.reason
 
 
+def test_that_records_wait_for_a_list_that_is_not_there_is_said_once_for_each_object(
+    references: References, lists: Lists, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists.failure = NotOfferedError("GET /customers: no", status=404)
+    for _ in range(2):
+        resolve(references)
+        references.resolve(
+            intent("service_appointments", payload={"customerExternalId": "crm-2"}), REFERENCE
+        )
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"{name} wait, since their customer cannot be looked up: GET /customers: no")
+        for name in ("deals", "service_appointments")
+    ]
+
+
 @pytest.mark.parametrize(
     ("object_name", "payload", "founder"),
     [
@@ -278,7 +293,7 @@ def test_two_vehicles_of_a_vin_are_not_guessed_at(references: References, lists:
 
 
 def test_an_appointment_that_others_have_booked_cannot_be_found_by_their_id(
-    references: References, lists: Lists
+    references: References, lists: Lists, caplog: pytest.LogCaptureFixture
 ) -> None:
     change = intent("appointment_changes", payload={"appointmentExternalId": "bk-1"})
     pending = references.resolve(change, CHANGES.references[0])
@@ -286,6 +301,7 @@ def test_an_appointment_that_others_have_booked_cannot_be_found_by_their_id(
         "its appointment cannot be looked up: the API finds no appointment by externalId"
     )
     assert lists.asked == []
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("state", [State.WAITING_APPROVAL, State.PARKED])
