@@ -9,16 +9,18 @@ import contextlib
 import io
 import logging
 import os
+import signal
 import sys
 import typing as t
 
 import click
 
 from automate_api import log_fields, redaction
-from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError
+from automate_api.errors import EXIT_DONE, EXIT_SIGINT, EXIT_UNEXPECTED, AutomateError, StoppedError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 
 @contextlib.contextmanager
@@ -58,6 +60,25 @@ def standard_output(*, gone: str, then: str) -> Iterator[None]:
             f"is a file, see to its disk; then {then}."
         )
         raise AutomateError(msg) from None
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Have SIGTERM end the block at once with a line, where nothing is left half done by that.
+
+    Raises:
+        StoppedError: When the signal came.
+    """
+
+    def stop(signum: int, frame: FrameType | None) -> t.NoReturn:
+        del frame
+        raise StoppedError(128 + signum, then="run it again")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def exit_code(error: BaseException) -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from automate_api import settings
 from automate_api.tables import console, table
+from automate_dms import tap_settings
 from automate_dms.auditor import COLUMNS, Auditor, Outcome
 from automate_singer import inputs
 from tap_automate.audit import comparison
@@ -58,14 +59,7 @@ class Instant(click.ParamType[int]):
     required=True,
     help="The DuckDB file of target-warehouse; it is only read.",
 )
-@click.option(
-    "--config",
-    "sources",
-    multiple=True,
-    metavar="FILE",
-    help="Configuration file (JSON) of tap-automate, or ENV for TAP_AUTOMATE_* variables. May be "
-    "repeated, the last wins. Default: ENV.",
-)
+@tap_settings.option
 @click.option("--schema", default="main", show_default=True, help="The schema with the tables.")
 @click.option(
     "--stream",
@@ -131,7 +125,7 @@ def audit(
                 put(line)
                 written += 1
 
-        tap = _tap(sources, inputs.read_json(state))
+        tap = TapAutomate(config=tap_settings.given(sources), state=inputs.read_json(state))
         connection = connect(against, read_only=True)
         stack.callback(connection.close)
         place = TablePlace(against, options["schema"], "")
@@ -175,17 +169,6 @@ def _summary(found: Findings, output: str | None, written: int) -> str:
         return f"{said}."
     place = "standard output" if output == STANDARD_OUTPUT else output
     return f"{said}: {written:,} messages written to {place}."
-
-
-def _tap(sources: tuple[str, ...], state: dict[str, t.Any] | None) -> TapAutomate:
-    """Make the tap of its settings, which also takes over the signals."""
-    schema = TapAutomate.config_jsonschema
-    TapAutomate.append_builtin_config(schema)
-    given = settings.from_sources(
-        schema, sources or (settings.ENVIRONMENT,), TapAutomate.env_prefix
-    )
-    known = {name: value for name, value in given.items() if value not in (None, "")}
-    return TapAutomate(config=known, state=state)
 
 
 def _print(outcomes: list[Outcome], lines: list[str], *, to_stderr: bool) -> None:

@@ -19,7 +19,7 @@ GROUPS: t.Final = {
         "Find out what a tenant really answers, and what to set for it.",
     ),
     "drift": (
-        "automate_dms.drift:drift",
+        "automate_dms.drift.command:drift",
         "Compare a sample of the DMS's records with the contract.",
     ),
     "login": ("automate_dms.login:login", "Log in once, so that jobs refresh from then on."),

@@ -13,7 +13,7 @@ from automate_api.errors import (
     StoppedError,
     TryLaterError,
 )
-from automate_api.tenant.operations import Operations
+from automate_api.tenant.operations import operations_of
 from automate_dms.doctor.findings import Finding, Status, named, told
 from target_automate.sinks.table import SINKS
 
@@ -108,7 +108,7 @@ def entitled(report: Report, known: Contract, entitlements: frozenset[str]) -> N
     """
     lacking: dict[str, list[str]] = {}
     words: set[str] = set()
-    for name, call in Operations(known).lists.items():
+    for name, call in operations_of(known).lists.items():
         needed = known.resource(call.path).entitlements
         words |= needed
         if needed and not needed & entitlements:

@@ -7,6 +7,7 @@ import typing as t
 from automate_api import settings
 from automate_api.config import ApiConfig
 from automate_api.errors import EXIT_USAGE, ConfigError
+from automate_dms import tap_settings
 from automate_dms.doctor.findings import Finding, Status, counted, told
 from tap_automate.tap import TapAutomate
 from target_automate.target import TargetAutomate
@@ -42,15 +43,13 @@ def read(report: Report, sources: Sequence[str]) -> Read | None:
     Returns:
         They; None where they cannot be used.
     """
-    schema = TapAutomate.config_jsonschema
-    TapAutomate.append_builtin_config(schema)
+    schema = tap_settings.schema()
     try:
-        given = settings.from_sources(schema, sources, TapAutomate.env_prefix)
+        values = tap_settings.given(sources)
     except ConfigError as error:
         what, advice = told(error, "Correct it, or name another file by `--config`.")
         report.add(_fail(what, advice), code=EXIT_USAGE)
         return None
-    values = {name: value for name, value in given.items() if value not in (None, "")}
     api, problems = None, list(_problems(schema, values))
     try:
         api = ApiConfig.from_settings(values, program=TapAutomate.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import re
 import typing as t
 from pathlib import Path
@@ -14,7 +13,7 @@ from automate_api.client import Client
 from automate_api.differences import Sample
 from automate_api.errors import ConfigError
 from automate_api.tenant import personal, proposal, reading
-from automate_api.tenant.operations import Operations
+from automate_api.tenant.operations import operations_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +101,7 @@ class Subject:
     @property
     def calls(self) -> Mapping[str, Operation]:
         """The lists of the contract, by name."""
-        return _lists()
+        return operations_of(contract.load()).lists
 
     @property
     def requests(self) -> int:
@@ -183,8 +182,3 @@ def patient(api: ApiConfig) -> ApiConfig:
         max_wait_seconds=min(api.max_wait_seconds, LONGEST_WAIT_SECONDS),
         request_timeout_seconds=min(api.request_timeout_seconds, LONGEST_WAIT_SECONDS),
     )
-
-
-@functools.cache
-def _lists() -> Mapping[str, Operation]:
-    return Operations(contract.load()).lists

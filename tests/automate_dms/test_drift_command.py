@@ -74,6 +74,7 @@ def test_each_difference_of_a_sample_is_named(plain: Dealership) -> None:
     finally:
         plain.control("reset-faults", {})
     assert (done.code, shown.code) == (1, 1), done.err
+    assert "60 records of 1 stream. 4 differences." in shown.out
     assert differences(done) == {
         ("vehicles", "unknown field", "fieldOfTomorrow"): None,
         ("vehicles", "new word", "status"): "beamed_up",
@@ -101,10 +102,20 @@ def test_what_it_proposes_is_an_overlay_with_which_there_is_no_difference_left(
     overlay = reading.read(proposed)
     assert overlay.resource("deals").fields["dealNumber"] == "dealNo"
     assert overlay.resource("customers").values == {"customerType": {"broker": None}}
-    assert proposed.read_text().startswith("# A proposal")
+    assert proposed.read_text().startswith("# What this tenant does otherwise")
     after = drift(hostile, *streams, contract_overlay=str(proposed))
     assert after.code == 0, after.out + after.err
     shows_none_of(before.out + proposed.read_text(), personal_values(hostile) | secrets_of(hostile))
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_is_asked(
+    plain: Dealership, tmp_path: Path
+) -> None:
+    before = reads(plain)
+    done = drift(plain, "--propose", tmp_path / "none" / "overlay.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert f"There is no folder {tmp_path / 'none'}." in done.err
+    assert reads(plain) == before
 
 
 def test_a_file_that_is_there_is_not_written_over_and_nothing_is_asked(

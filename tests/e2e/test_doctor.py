@@ -80,7 +80,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examined]:
 
 
 def test_it_ends_with_1_and_says_nothing_beside_its_report(hostile: Examined) -> None:
-    assert (hostile.done.code, hostile.done.err) == (1, "")
+    assert hostile.done.code == 1
+    said = f"The proposal is in {hostile.overlay}: look at it, then set `contract_overlay`."
+    assert hostile.done.err.splitlines() == [said]
     assert hostile.report["exit_code"] == 1
     assert hostile.report["proposal"]["resources"] == hostile.proposed
 
@@ -172,7 +174,8 @@ def test_with_its_overlay_doctor_finds_all_well(hostile: Examined, tmp_path: Pat
     config = hostile.dealer.config("well", contract_overlay=str(hostile.overlay))
     proposed = tmp_path / "again.yaml"
     done = doctor(config, "--json", "--propose", proposed)
-    assert (done.code, done.err) == (0, "")
+    said = f"There is nothing to propose; {proposed} is not written."
+    assert (done.code, done.err.splitlines()) == (0, [said])
     report = json.loads(done.out)
     assert report["proposal"] is None
     assert not proposed.exists()

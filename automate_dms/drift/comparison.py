@@ -1,45 +1,25 @@
-"""`automate-dms drift`: whether records are as the contract and the overlay have them.
-
-It looks at the first and the last page of each list. A run of the tap looks at every record, and
-says the same of them.
-"""
+"""The first and the last page of each list against the contract and the overlay."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
 import math
 import typing as t
-from pathlib import Path
 
-import click
-import msgspec
-from rich.text import Text
-
-from automate_api import settings, whole_files
-from automate_api.clock import SYSTEM_CLOCK
-from automate_api.config import ApiConfig
 from automate_api.differences import Difference, Kind
-from automate_api.errors import ConfigError, NotEntitledError, NotOfferedError, ProtocolError
-from automate_api.session import Session
-from automate_api.tables import console, table
+from automate_api.errors import NotEntitledError, NotOfferedError, ProtocolError
 from automate_api.tenant import proposal
 from automate_api.tenant.overlay import SAME_RESOURCE
-from automate_dms.doctor.subject import Subject, patient
 from tap_automate.streams import STREAMS
-from tap_automate.tap import TapAutomate
 
 if t.TYPE_CHECKING:
+    from collections.abc import Collection
+
     from automate_api.client import Page
     from automate_api.tenant.renames import Rename
-
-EXIT_DRIFT: t.Final = 1
-WIDTH: t.Final = 160
-"""Columns of the table where there is no terminal."""
+    from automate_dms.doctor.subject import Subject
 
 COLUMNS: t.Final = ("stream", "difference", "field", "records", "detail")
-HEAD: t.Final = "A proposal: look at every line before `contract_overlay` names this file."
 NO_LIST: t.Final = "no such list"
 NO_PAGE: t.Final = "no page"
 FURTHER: t.Final = {
@@ -90,11 +70,10 @@ class Compared:
 
     def as_json(self) -> dict[str, t.Any]:
         """Give what `--json` prints."""
-        keys = ("stream", "difference", "field", "records", "detail")
         return {
             "sampled": self.records,
             "skipped": self.skipped,
-            "differences": [dict(zip(keys, row, strict=True)) for row in self.rows()],
+            "differences": [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()],
             "renames": [
                 {"stream": name, "field": str(each.field), "theirs": ".".join(each.theirs)}
                 | {"why": each.why}
@@ -103,74 +82,25 @@ class Compared:
             "proposal": self.proposal,
         }
 
+    def reasons(self) -> list[str]:
+        """Say what renamed fields were recognised by, a sentence each."""
+        return [
+            f"{name}: {each.field} seems to be {'.'.join(each.theirs)} here: {each.why}."
+            for name, each in self.renames
+        ]
 
-@click.command()
-@click.option(
-    "--config",
-    "sources",
-    multiple=True,
-    metavar="FILE",
-    help="Configuration file (JSON) of tap-automate, or ENV for TAP_AUTOMATE_* variables. May be "
-    "repeated, the last wins. Default: ENV.",
-)
-@click.option(
-    "--stream",
-    "names",
-    multiple=True,
-    type=click.Choice([declaration.name for declaration in STREAMS]),
-    help="Only this stream, with its lines. May be repeated. Default: all.",
-)
-@click.option(
-    "--sample",
-    type=click.IntRange(1),
-    default=200,
-    show_default=True,
-    help="Records of a page; the first and the last page of each list are looked at.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--propose",
-    "target",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write an overlay that says all of it, the present one included, to a new file.",
-)
-def drift(
-    sources: tuple[str, ...],
-    names: tuple[str, ...],
-    sample: int,
-    *,
-    as_json: bool,
-    target: Path | None,
-) -> int | None:
-    """Compare a sample of the DMS's records with the contract and the overlay.
 
-    Reads two pages of each list, and writes nothing to the DMS. Ends with 0 when all is as the
-    contract and the overlay have it, and with 1 when something is not.
+def compare(subject: Subject, names: Collection[str], sample: int) -> Compared:
+    """Look at the first and the last page of each list.
+
+    Args:
+        subject: The tenant; its overlay grows by what is proposed.
+        names: Streams to look at; all when empty.
+        sample: Records of a page.
+
+    Raises:
+        AutomateError: When nothing can be asked any more.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    if target is not None and target.exists():
-        msg = f"{target} is there already. Name another file by --propose."
-        raise ConfigError(msg)
-    api = patient(_api(sources))
-    with (
-        contextlib.closing(Session(api)) as session,
-        contextlib.closing(Subject(api, session, SYSTEM_CLOCK)) as subject,
-    ):
-        before = subject.document
-        compared = _compare(subject, names, sample)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(compared.as_json())).decode())
-    else:
-        _print(compared)
-    if target is not None and compared.proposal == before:
-        click.echo(f"There is nothing to propose; {target} is not written.", err=True)
-    elif target is not None:
-        _write(target, compared)
-        click.echo(f"The overlay is in {target}: look at it before you set it.", err=True)
-    return EXIT_DRIFT if compared.found else None
-
-
-def _compare(subject: Subject, names: tuple[str, ...], sample: int) -> Compared:
     compared = Compared()
     entitlements = subject.session.entitlements
     for stream in STREAMS:
@@ -235,53 +165,3 @@ def _ends(subject: Subject, name: str, sample: int) -> Page:
         return first
     last = subject.page(name, pageSize=sample, page=pages)
     return dataclasses.replace(first, items=[*first.items, *last.items])
-
-
-def _api(sources: tuple[str, ...]) -> ApiConfig:
-    """Read the tap's settings, of which only those about the API count.
-
-    Raises:
-        ConfigError: When they cannot be used.
-    """
-    schema = TapAutomate.config_jsonschema
-    TapAutomate.append_builtin_config(schema)
-    given = settings.from_sources(
-        schema, sources or (settings.ENVIRONMENT,), TapAutomate.env_prefix
-    )
-    known = {name: value for name, value in given.items() if value not in (None, "")}
-    return ApiConfig.from_settings(known, program=TapAutomate.name)
-
-
-def _write(target: Path, compared: Compared) -> None:
-    """Write the proposal, with what renamed fields were recognised by above it."""
-    lines = [f"# {line}\n" for line in (HEAD, *_reasons(compared))]
-    text = "".join(lines) + proposal.written(compared.proposal)
-    try:
-        whole_files.write(target, text.encode())
-    except OSError as error:
-        msg = f"The overlay cannot be written to {target} ({error.strerror})."
-        raise ConfigError(msg) from None
-
-
-def _reasons(compared: Compared) -> list[str]:
-    return [
-        f"{name}: {each.field} seems to be {'.'.join(each.theirs)} here: {each.why}."
-        for name, each in compared.renames
-    ]
-
-
-def _print(compared: Compared) -> None:
-    out = console(width=WIDTH)
-    if compared.found:
-        out.print(table(COLUMNS, compared.rows()))
-    lines = _reasons(compared)
-    lines += [f"{name}: not compared, {why}" for name, why in compared.skipped.items()]
-    records, streams = sum(compared.records.values()), len(compared.records)
-    said = (
-        f"{len(compared.found):,} differences"
-        if compared.found
-        else "All are as the contract has them"
-    )
-    lines.append(f"{records:,} records of {streams} streams. {said}.")
-    for line in lines:
-        out.print(Text(line), soft_wrap=True)

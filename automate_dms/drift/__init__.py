@@ -1,0 +1,1 @@
+"""`automate-dms drift`: whether records are as the contract and the overlay have them."""
