@@ -206,7 +206,10 @@ def refusal(reply: Reply, call: str) -> AutomateError:
         msg = f"{said}: this login is not entitled to it; the dealer can change that."
         return NotEntitledError(msg, status=status, request_id=request_id)
     if status in NOT_OFFERED:
-        msg = f"{said}: this tenant does not offer it. Has it another path, name it in `endpoints`."
+        msg = (
+            f"{said}: this tenant does not offer it. Has it another path, name it in "
+            "`contract_overlay` or `endpoints`; `automate-dms doctor` looks for it."
+        )
         return NotOfferedError(msg, status=status, request_id=request_id)
     return RequestRefusedError(f"{said}.", status=status, request_id=request_id)
 

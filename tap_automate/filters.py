@@ -125,7 +125,7 @@ def check(
                     f"GET {path}: {wrong} of {len(records)} rows do not fit `{each.setting}`, "
                     f"which was sent as `{each.parameter}`. The server does not apply this filter "
                     "to this path. Take the setting out and choose among the rows afterwards, or "
-                    "correct the path in `endpoints`."
+                    "say path and parameter in a `contract_overlay`."
                 )
                 raise ProtocolError(msg, request_id=request_id)
 

@@ -52,8 +52,8 @@ def check_filter(total_of: TotalOf, path: str) -> None:
         msg = (
             f"GET {path}: the server says that {total} rows changed on a day in 1900, so it does "
             "not apply `updatedFrom` and `updatedTo` to this path, or reads them as other dates. "
-            "Changes cannot be read reliably. Deselect the stream, or correct its path in "
-            "`endpoints`."
+            "Changes cannot be read reliably. Deselect the stream, or say its path and parameters "
+            "in a `contract_overlay`; `automate-dms doctor` looks for them."
         )
         raise ProtocolError(msg)
 

@@ -81,7 +81,8 @@ class Reader:
                     f"GET {self._path}: {outside} of {len(rows)} rows lie outside the "
                     "`updatedFrom` and `updatedTo` that were asked for. The server does not apply "
                     "these filters to this path, so changes cannot be read reliably. Deselect the "
-                    "stream, or correct its path in `endpoints`."
+                    "stream, or say its path and parameters in a `contract_overlay`; "
+                    "`automate-dms doctor` looks for them."
                 )
                 raise ProtocolError(msg, request_id=request_id)
             return rows

@@ -96,6 +96,14 @@ def test_a_status_becomes_the_error_by_what_can_be_done(
     assert str(status) in str(error)
 
 
+@pytest.mark.parametrize("status", [404, 501])
+def test_what_is_not_offered_may_have_another_path_and_where_it_is_said_is_named(
+    status: int,
+) -> None:
+    said = str(replies.refusal(reply(status), "GET /deals"))
+    assert "name it in `contract_overlay` or `endpoints`; `automate-dms doctor` looks for" in said
+
+
 def test_a_403_that_is_no_json_is_a_proxy_and_not_a_missing_entitlement() -> None:
     page = reply(403, b"<html>blocked", **{"content-type": "text/html"})
     error = replies.refusal(page, "GET /deals")

@@ -52,7 +52,9 @@ def test_a_filter_that_is_applied_has_nothing_in_1900() -> None:
 
 
 def test_a_filter_that_is_ignored_is_refused_with_what_to_do() -> None:
-    with pytest.raises(ProtocolError, match=r"GET /deals: .*Deselect the stream, or correct"):
+    with pytest.raises(
+        ProtocolError, match=r"GET /deals: .*or say its path .*`automate-dms doctor`"
+    ):
         check_filter(lambda _: 7, "/deals")
 
 
