@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import re
 import time
@@ -65,6 +66,7 @@ KEPT: t.Final = {
 """Metrics that outlive their run, and their meaning."""
 
 _LABEL: t.Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_UNWRITTEN: t.Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 
 _logger: t.Final = logging.getLogger(__name__)
 
@@ -134,15 +136,19 @@ def problems(values: Mapping[str, t.Any]) -> list[str]:
     Returns:
         A sentence for each problem, without the value.
     """
-    names = values.get("metrics_labels", {})
-    if all(_LABEL.fullmatch(name) and name not in OWN_LABELS for name in names):
-        return []
-    taken = ", ".join(sorted(OWN_LABELS))
-    problem = (
-        "`metrics_labels` must have names of letters, digits and _, without a digit or two _ at "
-        f"the beginning, and other than {taken}, which the figures have themselves"
+    labels = values.get("metrics_labels", {})
+    names = [name for name in labels if not _LABEL.fullmatch(name) or name in OWN_LABELS]
+    unwritten = [name for name, value in labels.items() if _UNWRITTEN.search(value)]
+    of_names = (
+        "must have names of letters, digits and _, without a digit or two _ at the beginning, and "
+        f"other than {', '.join(sorted(OWN_LABELS))}, which the figures have themselves"
     )
-    return [problem]
+    of_values = "must have values in UTF-8, without control characters"
+    return [
+        f"`metrics_labels` {rule}; not so: {', '.join(map(json.dumps, wrong))}"
+        for rule, wrong in ((of_names, names), (of_values, unwritten))
+        if wrong
+    ]
 
 
 class MetricsFile:

@@ -233,6 +233,26 @@ def test_labels_that_prometheus_or_the_figures_do_not_allow_are_refused(
         Measured(config={"place": "here", "metrics_labels": labels})
 
 
+def test_all_labels_that_are_wrong_are_named_together() -> None:
+    labels = {"1st": "x", "site": "a\nb", "stream": "x", "shop": "\udc80", "group": "n\u00f6rd"}
+    with pytest.raises(ConfigError) as caught:
+        Measured(config={"place": "here", "metrics_labels": labels})
+    said = str(caught.value)
+    assert 'have themselves; not so: "1st", "stream"' in said
+    assert 'without control characters; not so: "site", "shop"' in said
+    said.encode()
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\nb", "\0", "\x7f"])
+def test_values_of_labels_that_no_file_can_have_are_refused_and_begin_none(
+    value: str, path: Path
+) -> None:
+    config = {"place": "here", "metrics_file": str(path), "metrics_labels": {"site": value}}
+    with pytest.raises(ConfigError, match="`metrics_labels` must have values"), recorded(config):
+        Measured(config=config)
+    assert not path.exists()
+
+
 def test_settings_that_cannot_be_used_are_in_the_exit_code(path: Path) -> None:
     config = {"metrics_file": str(path), "rows": "many"}
     with pytest.raises(ConfigError), recorded(config):
