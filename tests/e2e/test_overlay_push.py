@@ -154,6 +154,8 @@ def test_a_run_says_that_records_wait_where_the_list_of_what_they_name_is_not_th
     (line,) = [each for each in done.err.splitlines() if "cannot be looked up" in each]
     assert "vehicle_prices wait, since their vehicle cannot be looked up: GET /vehicles: " in line
     assert "the DMS answered 404" in line
+    assert "`contract_overlay`" in line
+    assert "`automate-dms doctor`" in line
     assert pushing.states("vehicle_prices") == ["WAITING_PARENT"]
     mended = push(pushing, OVERLAY, tmp_path)
     assert mended.code == 0, mended.err

@@ -54,6 +54,8 @@ def test_what_a_login_may_not_write_ends_a_check_with_1_unless_it_is_not_pushed(
         assert "customers: may be written" in done.out
         assert "deals: needs sales" in done.out
         assert "service_appointments: may be written" in done.out
+        unread = "list of deals: cannot be read, and attachments may need it. GET /deals: the DMS"
+        assert f"{unread} answered 403" in done.out
         assert done.code == 1
         selling = "deals, deal_statuses, deal_terms, vehicle_prices, vehicle_photos"
         assert f"may not write {selling}." in done.err
