@@ -19,6 +19,7 @@ from automate_singer.metrics_file import KEPT, MetricsFile
 from tap_automate.reporting import measures as of_tap
 from tap_automate.reporting.progress import Progress
 from target_automate import measures as of_target
+from target_automate.journal.intents import State
 from target_automate.running.tally import Tally
 from target_warehouse import measures as of_warehouse
 from target_warehouse.freshness import Freshness
@@ -92,10 +93,20 @@ def test_the_rules_ask_for_metrics_labels_and_states_that_there_are(
     [text] = re.findall(r"```yaml\n(.*?)```", readme_section("What to alert on", PAPER), re.DOTALL)
     [group] = yaml.safe_load(text)["groups"]
     assert len(group["rules"]) > 10
+    states, counts = set(), set()
     for rule in group["rules"]:
         asked = re.findall(r"(automate_\w+)(?:\{(\w+)=\"(\w+)\"\})?", rule["expr"])
         assert asked
+        # Without a run that has succeeded there is no such metric, and nothing to compare.
+        for name in re.findall(r"\w+_last_success_\w+", rule["expr"]):
+            assert f"or absent({name})" in rule["expr"], rule["alert"]
+        by = set(re.findall(r"by \((\w+)\)", rule["expr"]))
         for name, label, value in asked:
             assert name in known, rule["alert"]
             assert not label or label in known[name]
+            assert by <= set(known[name])
             assert label != "state" or value.upper() in of_target.STANDING
+            states |= {value.upper()} if label == "state" else set()
+            counts.add(name)
+    assert states == of_target.STANDING - {State.PLANNED, State.SENT}
+    assert "automate_target_rejected" in counts
