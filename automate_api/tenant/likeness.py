@@ -82,7 +82,10 @@ _LAST: t.Final = re.compile(r"last_?(?=(modifi|updat|chang))", re.IGNORECASE)
 
 _STEM: t.Final = 5
 _ALIKE: t.Final = 0.8
-"""Letters that two words begin with alike, and what that is worth beside being the same word."""
+"""Letters that two words begin with alike, and what that is worth beside being the same word; so
+much are initials worth."""
+
+_LEAST_INITIALS: t.Final = 2
 
 _MEANINGS: t.Final[Mapping[str, frozenset[str]]] = {
     word: frozenset(group[0] for group in _SYNONYMS if word in group)
@@ -96,6 +99,7 @@ def likeness(mine: Path, theirs: Path) -> float:
     """Tell how alike the names of two fields are, from 0 to 1.
 
     Words are compared, in whatever order, wherever a path has them: `gross.total` is `totalGross`.
+    Initials are like the name that they are of: `dob` is `dateOfBirth`.
 
     Args:
         mine: Path of the one; what holds both of them alike counts for nothing.
@@ -104,6 +108,8 @@ def likeness(mine: Path, theirs: Path) -> float:
     shared = 0
     while min(len(mine), len(theirs)) > shared + 1 and mine[shared] == theirs[shared]:
         shared += 1
+    if _is_initials(mine[-1], theirs[-1]):
+        return _ALIKE
     left, right = _weighed(mine[shared:]), _weighed(theirs[shared:])
     alike = both = 0.0
     for word, weight in left:
@@ -132,6 +138,13 @@ def _weighed(path: Path) -> list[tuple[str, float]]:
     *holders, name = path
     held = [(word, _HOLDER * _weight(word)) for word in words(tuple(holders))]
     return held + [(word, _weight(word)) for word in words((name,))]
+
+
+def _is_initials(name: str, short: str) -> bool:
+    """Tell whether a name is the initials of another, and no word of its own."""
+    initials = "".join(word[0] for word in words((name,)))
+    is_other = short.lower() in _MEANINGS
+    return len(initials) >= _LEAST_INITIALS and short.lower() == initials and not is_other
 
 
 def _rank(word: str, other: str) -> tuple[float, bool]:

@@ -16,7 +16,7 @@ from automate_api import differences
 from automate_api.differences import Kind
 from automate_api.tenant.likeness import words
 from automate_api.tenant.moves import tenant_paths
-from automate_api.tenant.places import Place, find
+from automate_api.tenant.places import Place, find, leaf
 from automate_api.tenant.renames import renames
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,7 @@ Document: t.TypeAlias = dict[str, t.Any]
 
 _PERSONAL: t.Final = frozenset(
     {"email", "mail", "phone", "telephone", "mobile", "fax", "address", "street", "zip", "postal"}
-    | {"birth", "birthday", "birthdate", "dob", "ssn", "license", "licence", "passport"}
+    | {"birth", "birthday", "birthdate", "dob", "dl", "ssn", "license", "licence", "passport"}
     | {"firstname", "lastname", "surname", "fullname", "person", "contact", "spouse", "employer"}
 )
 """Words in the names of fields that hold personal data, as far as names tell."""
@@ -79,6 +79,19 @@ def proposed(sample: Sample, said: ResourceOverlay) -> Proposal:
             said_here[each.detail] = None if is_taken else mine
     parts = {"fields": fields, "add": add, "values": values}
     return Proposal({key: part for key, part in parts.items() if part}, found)
+
+
+def personal_names(add: Document) -> Iterator[str]:
+    """Name the fields that an overlay would add as personal data, as the setting `pii` has them.
+
+    Args:
+        add: Name or place to the field, as `add` of a file has them.
+    """
+    for name, schema in add.items():
+        if schema.get("pii"):
+            yield leaf(name)
+        for holder in (schema, schema.get("items", {})):
+            yield from personal_names(holder.get("properties", {}))
 
 
 def with_part(document: Document, name: str, part: Mapping[str, t.Any]) -> Document:
@@ -135,6 +148,8 @@ def _schema(path: Path, node: Node, taken: set[Path]) -> Document | None:
         item = _schema((*path, "item"), node.item, set())
         if item is None:
             return None
+        # Settings and logs treat personal data by the field's name, which items have none of.
+        schema |= {"pii": True} if item.pop("pii", False) else {}
         schema["items"] = item
     elif kind == "string" and len(node.formats) == 1:
         form = next(iter(node.formats))

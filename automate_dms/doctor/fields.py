@@ -117,6 +117,15 @@ def _said(listed: Listed, made: Proposal, seen: set[str], keys: Sequence[str]) -
         what = f"Beyond the contract: {named(unknown)}."
         advice = f"Nothing is lost: they are loaded as they come. {where}.add` gives them a type."
         yield Finding(CHECK, Status.NOTE, what, advice)
+    personal = sorted({*proposal.personal_names(made.part.get("add", {}))})
+    if personal:
+        what = f"Beyond the contract, and personal by name or value: {named(personal)}."
+        treatment = ", ".join(f'"{name}": "drop"' for name in personal)
+        advice = (
+            f"Set {where}.add` in the overlay as proposed (`pii: true`), and `pii` to "
+            f"`{{{treatment}}}` where they are not to be loaded."
+        )
+        yield Finding(CHECK, Status.WARN, what, advice)
     yield from _values(where, found)
 
 

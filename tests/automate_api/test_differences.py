@@ -146,6 +146,8 @@ def test_a_key_counts_as_missing_when_one_record_lacks_it() -> None:
         ("msrp", "stickerPrice"),
         ("customerId", "buyerId"),
         ("exteriorColor", "extColor"),
+        ("dateOfBirth", "dob"),
+        ("driversLicense", "person.DL"),
     ],
 )
 def test_names_of_the_same_thing_are_alike(mine: str, theirs: str) -> None:
@@ -160,6 +162,8 @@ def test_names_of_the_same_thing_are_alike(mine: str, theirs: str) -> None:
         ("stockNumber", "tagNumber"),
         ("dealNumber", "desk.round"),
         ("make", "model"),
+        ("repairOrder", "ro_number"),
+        ("invoiceDate", "id"),
     ],
 )
 def test_names_of_other_things_are_not(mine: str, theirs: str) -> None:
@@ -227,6 +231,7 @@ def test_further_fields_are_described_and_what_may_be_personal_is_marked() -> No
             contactVia="jane@example.com",
             desk={"manager": "North", "round": 1},
             rows=[{"at": "2026-01-20T13:45:00Z"}],
+            spouseMails=["x", "jane@example.com"],
             mixed="1",
             nothing=None,
         ),
@@ -239,6 +244,7 @@ def test_further_fields_are_described_and_what_may_be_personal_is_marked() -> No
             "ratio": {"type": "number"},
             "spouseName": {"type": "string", "pii": True},
             "contactVia": {"type": "string", "pii": True},
+            "spouseMails": {"type": "array", "items": {"type": "string"}, "pii": True},
             "desk": {
                 "type": "object",
                 "properties": {"manager": {"type": "string"}, "round": {"type": "integer"}},
@@ -252,6 +258,23 @@ def test_further_fields_are_described_and_what_may_be_personal_is_marked() -> No
             },
         }
     }
+
+
+def test_personal_data_is_named_as_settings_name_it() -> None:
+    part = made(
+        record(
+            dob="1961-02-03",
+            desk={"email": "x", "round": 1},
+            spouses=[{"spouseName": "J"}],
+            lines=[{"lineId": "1", "laborSale": 1, "payType": None, "homePhone": "x"}],
+        )
+    ).part
+    assert sorted(proposal.personal_names(part["add"])) == [
+        "dob",
+        "email",
+        "homePhone",
+        "spouseName",
+    ]
 
 
 def test_words_that_look_like_codes_are_proposed_and_others_are_not() -> None:
