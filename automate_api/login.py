@@ -13,6 +13,7 @@ import decimal
 import logging
 import re
 import typing as t
+import urllib.parse
 from http import HTTPStatus
 
 import msgspec
@@ -255,6 +256,8 @@ class Authenticator:
                 f"{LOGIN}: there is no such integration at {self._config.host} ({reply.status}). "
                 "Check `integration_id` and `api_url`."
             )
+            if urllib.parse.urlsplit(self._config.api_url).path:
+                msg += " That has a path behind its host, which belongs there for a gateway alone."
             raise ConfigError(msg, request_id=reply.request_id)
         if reply.status != HTTPStatus.UNAUTHORIZED:
             error = replies.refusal(reply, LOGIN)

@@ -53,6 +53,8 @@ def doctor(
     with for it.
     """
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    # A person who waits for a one-time code is told of it.
+    logging.getLogger("automate_api.login").setLevel(logging.INFO)
     if propose is not None:
         proposals.check(propose)
     report = examine(sources or (settings.ENVIRONMENT,), consents if write_tests else None)

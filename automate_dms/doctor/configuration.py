@@ -26,7 +26,7 @@ class Read(t.NamedTuple):
 
     Attributes:
         api: Those about the API.
-        values: All that were given.
+        values: All that were given, brought to their types.
     """
 
     api: ApiConfig
@@ -78,13 +78,17 @@ def read(report: Report, sources: Sequence[str]) -> Read | None:
             len(api.overlay.resources) + len(api.overlay.calls), "list or call", "lists and calls"
         )
     report.add(Finding(CHECK, Status.OK, f"{said}: they fit."))
-    return Read(api, values)
+    return Read(api, settings.coerce(schema, values))
 
 
 def _problems(schema: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> Iterator[str]:
     resolved = settings.resolve(schema, values)
     yield from settings.problems(schema, resolved)
-    yield from TapAutomate.check_settings(settings.fitting(schema, resolved))
+    fitting = settings.fitting(schema, resolved)
+    yield from TapAutomate.check_settings(fitting)
+    metrics = fitting.get("metrics_file")
+    if metrics and not settings.path("metrics_file", metrics).parent.is_dir():
+        yield "`metrics_file` must be a file in a folder that is there"
 
 
 def _fail(what: str, advice: str) -> Finding:

@@ -17,6 +17,7 @@ from automate_dms.doctor import (
     lists,
     network,
     paging,
+    rooftops,
     windows,
 )
 from automate_dms.doctor.findings import Finding, Report, Status, counted, told
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
     """Asks a person whether a test customer may be written."""
 
 HEADER: t.Final = "idempotency_header"
+LEAST_RATE: t.Final = 0.1
 
 
 def examine(
@@ -90,6 +92,7 @@ def _ask(
     account.entitled(report, subject.known, entitlements)
     lists.look(report, subject, entitlements)
     fields.compare(report, subject)
+    rooftops.look(report, subject, values.get("rooftop_ids", ()))
     paging.look(report, subject)
     windows.look(report, subject)
     filters.look(report, subject)
@@ -108,7 +111,7 @@ def _rates(report: Report, subject: Subject) -> Finding:
     told = f" Its answers name a limit: {named}." if named else ""
     if subject.throttled:
         what = f"{counted(subject.throttled, 'answer')} 429 in {asked}.{told}"
-        rate = f"{subject.api.requests_per_second / 2:g}"
+        rate = f"{max(LEAST_RATE, round(subject.pace / 2, 1)):g}"
         advice = f"Set `requests_per_second` to {rate} or less; the tap also slows down by itself."
         return Finding("rate limits", Status.NOTE, what, advice)
     what = f"No limit was met in {asked}.{told}"

@@ -57,7 +57,8 @@ class Report:
         requests: Requests that were sent, logins among them.
         proposal: What an overlay for the tenant says, as a file holds it; None where there is
             nothing to say beside what `contract_overlay` says already.
-        reasons: What the proposal's renamed fields were recognised by, a sentence each.
+        reasons: What speaks for a proposed name of a field, or for a list that is not offered, a
+            sentence each.
         is_whole: Whether all checks were made that could be.
         exit_code: What the command ends with.
     """

@@ -11,7 +11,7 @@ import typing as t
 from http import HTTPStatus
 
 from automate_api.replies import Reply
-from automate_dms.doctor.findings import Finding, Status
+from automate_dms.doctor.findings import Finding, Status, named
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,14 @@ def look(report: Report, subject: Subject, entitlements: frozenset[str], header:
     if not isinstance(first, Reply) or not first.is_success:
         status = first.status if isinstance(first, Reply) else first.reason
         what = f"The customer was not taken ({status}), so that nothing can be told."
-        report.add(Finding(CHECK, Status.WARN, what, "Check whether this login may write."))
+        advice = "Check whether this login may write."
+        if isinstance(first, Reply) and first.error_fields:
+            what = f"The customer was not taken ({status}), for {named(first.error_fields)}."
+            advice = (
+                "Find out what the tenant calls the field and its words, and set `resources."
+                "customers` or `calls.upsertCustomer` in the overlay."
+            )
+        report.add(Finding(CHECK, Status.WARN, what, advice))
         return
     second = subject.client.attempt("POST", PATH, body=CUSTOMER, headers=headers)
     if isinstance(second, Reply) and second.replayed:

@@ -34,6 +34,9 @@ _REFUSALS: t.Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE
 MOST_TRIES: t.Final = 30
 """Requests that may go to likely paths, of all lists together."""
 
+CORE: t.Final = frozenset({"vehicles", "customers", "deals", "repair_orders", "gl_entries"})
+"""Lists that every DMS has: where one is not found, it is elsewhere."""
+
 ALIKE: t.Final = 0.5
 """Share of a list's own fields that records elsewhere must have to be taken for its records."""
 
@@ -44,7 +47,7 @@ def look(report: Report, subject: Subject, entitlements: frozenset[str]) -> None
     Args:
         report: Is told of each.
         subject: Keeps them.
-        entitlements: Of the login; what it may not read is not asked for.
+        entitlements: Of the login; what it may not read is not asked for, and was named with them.
 
     Raises:
         AutomateError: When nothing can be asked any more.
@@ -56,10 +59,7 @@ def look(report: Report, subject: Subject, entitlements: frozenset[str]) -> None
         if overlay is not None and not overlay.offers(name):
             what = "The overlay says that this tenant does not offer it."
             survey.say(name, Status.SKIPPED, what)
-        elif needed and not needed & entitlements:
-            what = f"The login lacks the entitlement {' or '.join(sorted(needed))}."
-            survey.say(name, Status.SKIPPED, what)
-        else:
+        elif not needed or needed & entitlements:
             survey.visit(name)
 
 
@@ -228,17 +228,19 @@ class _Survey:
         if asked:
             what += f", nor is it at {counted(asked, 'other likely path')}"
         known = subject.known.resource(subject.calls[name].path)
-        is_elsewhere = at != known.path
-        if known.origin == "documented" or (is_elsewhere and status == HTTPStatus.NOT_FOUND):
+        is_set = at != known.path and status == HTTPStatus.NOT_FOUND
+        if known.origin == "documented" or is_set or name in CORE:
             advice = (
                 f"Ask the vendor for its path, and set `resources.{name}.path` in the overlay; "
                 "where there is none, `offered: false`."
             )
-            self.say(name, Status.FAIL, f"{what}.", advice)
+            is_certain = known.origin == "documented" or is_set
+            self.say(name, Status.FAIL if is_certain else Status.WARN, f"{what}.", advice)
             return
         advice = f"Nothing: its streams are skipped. `resources.{name}.offered: false` says so."
         self.say(name, Status.NOTE, f"{what}: this tenant does not offer it.", advice)
-        subject.propose(name, {"offered": False})
+        if subject.propose(name, {"offered": False}) is None:
+            self._report.reasons.append(f"{name}: {what}, so taken for not offered.")
 
 
 def _records(page: Page) -> str:

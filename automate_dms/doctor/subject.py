@@ -82,6 +82,8 @@ class Subject:
         self.document: dict[str, t.Any] = api.overlay.as_document() if api.overlay else {}
         self.rates: dict[str, str] = {}
         self.page_size = PAGE_SIZE
+        self._clock = clock
+        self._started = clock.monotonic()
         self.client = Client(self.api, session, clock=clock, watch=self._watch)
 
     @contextlib.contextmanager
@@ -107,6 +109,14 @@ class Subject:
     def requests(self) -> int:
         """Requests that were sent, logins among them."""
         return self.client.stats.requests + self.session.stats.requests
+
+    @property
+    def pace(self) -> float:
+        """Requests that were really sent in a second, but for pauses that the DMS asked for."""
+        stats = self.client.stats
+        paused = stats.waited_seconds - stats.paced_seconds
+        busy = self._clock.monotonic() - self._started - paused
+        return min(self.api.requests_per_second, stats.requests / max(busy, 1e-3))
 
     @property
     def throttled(self) -> int:

@@ -69,6 +69,8 @@ def drift(
     contract and the overlay have it, and with 1 when something is not.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # A person who waits for a one-time code is told of it.
+    logging.getLogger("automate_api.login").setLevel(logging.INFO)
     if propose is not None:
         proposals.check(propose)
     api = ApiConfig.from_settings(tap_settings.given(sources), program=TapAutomate.name)

@@ -97,6 +97,7 @@ def test_a_list_elsewhere_is_found(hostile: Examined, name: str) -> None:
 def test_a_module_that_was_not_bought_is_named(hostile: Examined, name: str) -> None:
     assert hostile.proposed[name] == {"offered": False}
     assert "this tenant does not offer it" in hostile.said("path", name)
+    assert f"\n# {name}: GET " in hostile.overlay.read_text()
 
 
 @pytest.mark.parametrize("name", HOSTILE["parameters"])
@@ -318,7 +319,8 @@ def test_what_cannot_be_guessed_fails_with_what_to_ask_for(own: Examined) -> Non
     assert failures == {("path", "vehicles"), ("change filter", "customers")}
     assert "`resources.vehicles.path`" in own.said("path", "vehicles")
     assert "`resources.customers.parameters`" in own.said("change filter", "customers")
-    assert "not offer" in own.said("path", "deals")
+    assert "`resources.deals.path`" in own.said("path", "deals")
+    assert "deals" not in own.proposed
 
 
 def test_half_a_filter_a_filter_of_another_name_and_spelled_words_are_told(own: Examined) -> None:

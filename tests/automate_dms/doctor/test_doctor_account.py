@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import logging
 import typing as t
 
 import pytest
@@ -11,10 +13,14 @@ from support.dms import PASSWORD, USERNAME, Canned, FakeDms
 from support.examination import HTML, Examine, failed
 
 from automate_api.config import ApiConfig
+from automate_dms import main
 from automate_dms.doctor import command
+from automate_dms.doctor.examination import examine
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+    from support.clock import FakeClock
 
 
 ACCOUNTS: t.Final = {
@@ -116,8 +122,11 @@ def test_a_login_that_is_locked_is_not_tried_again(
 def test_doctor_uses_the_session_that_is_there(
     dms: FakeDms, doctor: Examine, tmp_path: Path
 ) -> None:
-    for _ in range(3):
-        doctor(dms.settings(tmp_path))
+    said = [
+        [each.what for each in doctor(dms.settings(tmp_path)).findings if each.check == "login"]
+        for _ in range(3)
+    ]
+    assert said == [["Logged in."], *[["The session that is kept holds good."]] * 2]
     assert len(dms.calls("POST", "/sessions")) == 1
 
 
@@ -162,6 +171,55 @@ def test_what_the_login_is_not_entitled_to_is_named_and_not_asked_for(
         "`deposits`, `accounting_periods` are skipped or refused."
     )
     assert not [seen for seen in dms.seen if seen.path.startswith("/accounting")]
+    assert not [each for each in report.findings if each.list == "gl_entries"]
+
+
+def test_a_login_that_is_not_there_below_a_path_of_the_address_is_told_of_that_path(
+    dms: FakeDms, doctor: Examine, tmp_path: Path
+) -> None:
+    settings = dms.settings(tmp_path)
+    address = f"{settings['api_url']}/integrations/int_1"
+    _, _, told, code = failed(doctor({**settings, "api_url": address}))
+    assert code == 2
+    assert "has a path behind its host" in told
+
+
+def test_a_rooftop_that_is_not_there_is_named(
+    dms: FakeDms, doctor: Examine, tmp_path: Path
+) -> None:
+    records = [{"rooftopId": name, "updatedAt": None} for name in ("r_1", "r_2")]
+    body = {"items": records, "page": 1, "pageSize": 200, "total": 2}
+    dms.answer("GET /rooftops", *[Canned(body=body)] * 3)
+    report = doctor(dms.settings(tmp_path, rooftop_ids=["r_2", "r_3"]))
+    (found,) = [each for each in report.findings if each.check == "rooftops"]
+    assert found.what == ("`rooftop_ids` has `r_3`, and no rooftop of this tenant is called so.")
+    assert report.exit_code == 1
+
+
+def test_a_test_customer_that_is_not_taken_is_told_by_the_fields_that_the_dms_names(
+    dms: FakeDms, tmp_path: Path, clock: FakeClock
+) -> None:
+    details = [{"field": "customerType", "message": "lead is none"}]
+    refusal = {"error": {"code": "validation_failed", "details": details}}
+    dms.answer("POST /customers", Canned(422, refusal))
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(dms.settings(tmp_path)))
+    report = examine([str(config)], lambda _: True, clock=clock)
+    (found,) = [each for each in report.findings if each.check == "idempotency keys"]
+    assert found.what == "The customer was not taken (422), for `customerType`."
+    assert "`calls.upsertCustomer`" in found.set
+
+
+@pytest.mark.parametrize("name", ["doctor", "drift"])
+def test_who_waits_for_a_one_time_code_is_told(
+    dms: FakeDms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(dms.settings(tmp_path, end_date="none", api_url="none")))
+    logger = logging.getLogger("automate_api.login")
+    monkeypatch.setattr(logger, "level", logging.ERROR)
+    CliRunner().invoke(main.automate_dms, [name, "--config", str(config)])
+    assert logger.isEnabledFor(logging.INFO)
 
 
 def test_nothing_but_logins_is_posted(dms: FakeDms, doctor: Examine, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
@@ -10,12 +11,17 @@ from click.testing import CliRunner
 from support.dms import Canned, FakeDms, Seen
 from support.examination import HTML, Examine, failed, only_failure
 
+from automate_api import contract
+from automate_api.tenant.operations import operations_of
 from automate_dms.doctor import command
+from automate_dms.doctor.candidates import PATHS
 from automate_dms.doctor.findings import Status
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from support.clock import FakeClock
 
     from automate_dms.doctor.findings import Report
 
@@ -108,7 +114,25 @@ def test_rates_that_the_api_names_and_429_are_told(
     assert found.status is Status.NOTE
     assert found.what.startswith("1 answer 429 in ")
     assert found.what.endswith("Its answers name a limit: X-RateLimit-Limit: 100.")
-    assert "`requests_per_second` to 4 or less" in found.set
+    assert re.search(r"`requests_per_second` to ([1-3]\.\d|[1-4]) or less", found.set)
+
+
+def test_after_429_half_of_what_was_sent_is_advised_however_much_is_allowed(
+    dms: FakeDms, doctor: Examine, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = dms.handle
+
+    def handle(seen: Seen) -> Canned:
+        clock.pass_by(0.25)
+        return plain(seen)
+
+    monkeypatch.setattr(dms, "handle", handle)
+    dms.answer("GET /lots", Canned(429, headers={"Retry-After": "1"}))
+    report = doctor(dms.settings(tmp_path, requests_per_second=50))
+    (found,) = [each for each in report.findings if each.check == "rate limits"]
+    rate = re.search(r"`requests_per_second` to ([0-9.]+) or less", found.set)
+    assert rate is not None
+    assert 1 <= float(rate[1]) <= 2
 
 
 def page(*keys: str, total: int = 3) -> Canned:
@@ -376,6 +400,46 @@ def test_another_list_at_a_likely_path_is_not_taken_for_it(
     dms.answer("GET /vehicles/lots", Canned(body=page_of(lots({}))))
     proposed = asked().proposal or {}
     assert proposed["resources"]["lots"]["path"] == "/vehicles/lots"
+
+
+@pytest.mark.parametrize("name", ["customers", "deals", "repair_orders", "gl_entries"])
+def test_a_list_that_every_dms_has_is_not_taken_for_one_that_is_not_offered(
+    dms: FakeDms, asked: Callable[[], Report], name: str
+) -> None:
+    dms.entitlements = ["sales", "service", "accounting"]
+    path = operations_of(contract.plain()).lists[name].path
+    for each in (path, *PATHS[name]):
+        dms.answer(f"GET {each}", Canned(404))
+    report = asked()
+    (found,) = [each for each in report.of(Status.WARN) if each.list == name]
+    assert found.what == f"GET {path}: 404, nor is it at 3 other likely paths."
+    assert found.set.startswith("Ask the vendor for its path")
+    assert report.proposal is None
+    assert report.exit_code == 1
+
+
+def test_what_is_taken_for_not_offered_is_proposed_with_where_it_was_looked_for(
+    dms: FakeDms, asked: Callable[[], Report]
+) -> None:
+    dms.entitlements = ["service"]
+    for path in ("/parts", *PATHS["parts"]):
+        dms.answer(f"GET {path}", Canned(404))
+    report = asked()
+    assert report.proposal == {"resources": {"parts": {"offered": False}}}
+    said = "GET /parts: 404, nor is it at 3 other likely paths, so taken for not offered."
+    assert report.reasons == [f"parts: {said}"]
+
+
+def test_further_fields_that_look_personal_are_named_with_what_to_set(
+    dms: FakeDms, asked: Callable[[], Report]
+) -> None:
+    lot = {"lotId": "lot_1", "keeperEmail": "", "keeperDob": "1961-02-03", "updatedAt": None}
+    dms.answer("GET /lots", *[Canned(body=page_of([lot]))] * 2)
+    (found,) = [each for each in asked().of(Status.WARN) if each.check == "fields"]
+    assert found.what == (
+        "Beyond the contract, and personal by name or value: `keeperDob`, `keeperEmail`."
+    )
+    assert '`{"keeperDob": "drop", "keeperEmail": "drop"}`' in found.set
 
 
 def test_a_filter_that_is_refused_is_told_by_the_status(

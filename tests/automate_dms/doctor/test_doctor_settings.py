@@ -46,6 +46,11 @@ SETTINGS: t.Final[dict[str, tuple[Settings, str, str]]] = {
         "`api_url` must be an address such as `https://api.supergood.ai`",
         "Correct it in ",
     ),
+    "a file of metrics in no folder": (
+        {"metrics_file": "/dev/null/tap.prom"},
+        "`metrics_file` must be a file in a folder that is there",
+        "Correct it in ",
+    ),
     "an integration that is none": (
         {"integration_id": "a/b"},
         "`integration_id` must be letters, digits and any of `-_.~`",
