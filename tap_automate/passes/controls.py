@@ -56,6 +56,9 @@ LINE_FIELDS: t.Final = (
 
 NUMBERS: t.Final = frozenset({int, Decimal})
 
+MOST_DIGITS: t.Final = 4
+"""Of a year, or of a period's number, that comes as text."""
+
 MODULUS: t.Final = 2**64
 NOTHING: t.Final = Decimal("0.00")
 
@@ -69,8 +72,9 @@ class Facts(t.NamedTuple):
     Attributes:
         key: Its id.
         books: The company, or where it has none the rooftop, whose entry it is.
-        year: Fiscal; None where the entry has none.
-        number: Of the period, 1 to 13; None where the entry has none.
+        year: Fiscal; None where the entry has none that can be read.
+        number: Of the period, 1 to 13; None where the entry has none that can be read.
+        is_unclear: Whether it has a year or number that cannot be read.
         date: Its accounting date; empty where it has none.
         status: In lower case; empty where it has none.
         born: Microseconds since 1970 when it came into the books: made, or posted later.
@@ -84,6 +88,7 @@ class Facts(t.NamedTuple):
     books: str
     year: int | None
     number: int | None
+    is_unclear: bool
     date: str
     status: str
     born: int
@@ -202,8 +207,9 @@ def facts_of(entry: t.Any, updated: int) -> Facts:  # noqa: ANN401 - a struct or
     return Facts(
         key=str(key),
         books=str(company or rooftop or ""),
-        year=year if type(year) is int else None,
-        number=number if type(number) is int else None,
+        year=_whole(year),
+        number=_whole(number),
+        is_unclear=any(each is not None and _whole(each) is None for each in (year, number)),
         date=date if isinstance(date, str) else "",
         status=status.casefold() if isinstance(status, str) else "",
         born=_born(created, posted, updated),
@@ -252,6 +258,13 @@ def _line(line: t.Any) -> tuple[t.Any, ...]:  # noqa: ANN401 - a struct or a dic
 
 def _identity(line: tuple[t.Any, ...]) -> str:
     return str(line[0])
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number, also where it came as text; None for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= MOST_DIGITS:
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _amount(value: object) -> Decimal:

@@ -79,6 +79,7 @@ class Tally:
         self._kept = kept
         self._voided: dict[str, Control] = {}
         self._unsure: dict[str, Control] = {}
+        self._unclear: set[tuple[str, str]] = set()
         self._start, self._end = span.start * MICROSECONDS, span.end * MICROSECONDS
         self._until = 0 if kept.until is None else kept.until
         for period in choice.periods:
@@ -97,6 +98,8 @@ class Tally:
             is_late: Whether the run before could not see it as it is.
         """
         found = self.choice.find(facts)
+        if found is None and facts.is_unclear:
+            self._unclear.add((facts.books, facts.date[:10]))
         if found is None or facts.born >= self._end or facts.status == UNPOSTED:
             return
         name, period = found
@@ -117,13 +120,29 @@ class Tally:
         found = self.choice.find(facts_of(row.record, row.updated))
         return found[0] if found else None
 
+    def unclear(self) -> set[str]:
+        """Name the periods of which nobody can say what they come to: an entry may be in them."""
+        return {
+            name
+            for name, period in self.periods.items()
+            for books, day in self._unclear
+            if name.rpartition("/")[0] == books
+            and period.first.isoformat() <= day <= period.last.isoformat()
+        }
+
     def restated(self) -> list[str]:
         """Name the periods whose entries come to something else than they should."""
+        known = self.now.keys() - self.unclear()
         return [
             name
             for name, before in self._kept.rows.items()
-            if name in self.now and self.now[name] not in self._possible(name, before)
+            if name in known and self.now[name] not in self._possible(name, before)
         ]
+
+    def rows(self) -> dict[str, Control]:
+        """Name to what the next run is to compare with."""
+        unclear = self.unclear()
+        return {name: control for name, control in self.now.items() if name not in unclear}
 
     def _possible(self, name: str, before: Control) -> list[Control]:
         """Say what a period may come to.
@@ -197,7 +216,7 @@ class Restatement:
                     wanted = [row for row in rows if tally.name_of(row) in restated]
                     fresh = dict.fromkeys(partition.members, wanted)
                     yield Step(partition.blocks(wanted, fresh), lambda: None)
-            yield Step((), functools.partial(self._settle, tally.now, span.end))
+            yield Step((), functools.partial(self._settle, tally.rows(), span.end))
 
     def _choose(self) -> Choice:
         """Ask for the periods of the partition; choose months where there are none."""
@@ -252,7 +271,17 @@ class Restatement:
 
     def _tell(self, tally: Tally, restated: Collection[str]) -> None:
         stream = self._partition.stream
+        unclear = tally.unclear()
+        if unclear:
+            stream.logger.warning(
+                "Stream '%s': %s cannot be compared, as entries of their days name no fiscal year "
+                "and period by number.",
+                stream.name,
+                ", ".join(map(tally.choice.described, sorted(unclear))),
+            )
         for name, period in tally.periods.items():
+            if name in unclear:
+                continue
             made, shown = tally.made.get(name, Control()), tally.choice.described(name)
             if name in restated:
                 stream.logger.warning(

@@ -201,6 +201,20 @@ def test_an_entry_imported_with_an_old_date_is_found_by_its_period(tap: Tap) -> 
     warned(done, f"{named(entry)} was restated")
 
 
+def test_periods_that_a_vendor_makes_text_are_passed_over_with_one_line(tap: Tap) -> None:
+    entry = of_period(tap.dealer, closed=True)[0]
+    entries_of_gl = {"path": "/accounting/gl-entries*"}
+    tap.dealer.faults({"kind": "text_field", "field": "fiscalPeriod", "match": entries_of_gl})
+    done = tap.run()
+    assert "was restated" not in done.err
+    [said] = [each for each in entries(done.err, "WARNING") if "cannot be compared" in each]
+    assert named(entry) in said
+    tap.dealer.control("reset-faults", {})
+    back = tap.run()
+    assert back.messages("RECORD") == []
+    assert entries(back.err, "WARNING") == []
+
+
 def test_an_entry_that_is_gone_is_a_restatement(tap: Tap) -> None:
     entry = of_period(tap.dealer, closed=False)[0]
     tap.dealer.control("delete", {"stream": "gl_entries", "keys": [entry["journalEntryId"]]})
@@ -215,6 +229,7 @@ def test_reversals_and_postings_of_a_day_are_no_restatement(tap: Tap) -> None:
         done = tap.run()
         assert entries(done.err, "WARNING") == []
     tap.dealer.live(0)
+    tap.dealer.pass_time(LATER)
 
 
 def test_journals_that_were_restated_land_in_the_warehouse_as_they_are(

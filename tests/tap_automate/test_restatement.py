@@ -351,6 +351,51 @@ def test_entries_that_are_gone_are_a_restatement_also_when_they_were_all_of_a_pe
     assert books.run() == set()
 
 
+def compared(state: dict[str, t.Any], *entries: dict[str, t.Any]) -> Tally:
+    """Count entries of October as a run after the one that has left the state does."""
+    kept = Kept.from_state(state, name="gl_entries")
+    choice = choose([period(2026, 9), period(2026, 10)], TODAY)
+    end = second("2026-11-20T00:00:00Z")
+    tally = Tally(choice, kept, Span(0, -1, end - 60, end, end, is_first=False))
+    for entry in entries:
+        tally.add(facts_of(entry, 0), 0)
+    return tally
+
+
+def as_state(tally: Tally) -> dict[str, t.Any]:
+    rows = {name: each.to_state() for name, each in tally.rows().items()}
+    return {STATE_KEY: {"until": "2026-11-20T00:00:00Z", "rows": rows}}
+
+
+@pytest.mark.parametrize("odd", [{"fiscalPeriod": "P10"}, {"fiscalYear": ["2026"]}])
+def test_a_period_whose_entries_name_none_by_number_is_passed_over_until_they_do(
+    odd: dict[str, object],
+) -> None:
+    first = compared({}, ENTRY)
+    assert first.rows()["co_1/2026-10"].count == 1
+    unclear = compared(as_state(first), {**ENTRY, **odd})
+    assert unclear.unclear() == {"co_1/2026-10"}
+    assert unclear.restated() == []
+    assert unclear.rows().keys() == {"co_1/2026-09"}
+    again = compared(as_state(unclear), ENTRY)
+    assert (again.unclear(), again.restated()) == (set(), [])
+    changed = {**ENTRY, "lines": []}
+    assert compared(as_state(again), changed).restated() == ["co_1/2026-10"]
+
+
+def test_an_entry_without_a_period_leaves_the_others_compared() -> None:
+    none = {**ENTRY, "fiscalPeriod": None}
+    tally = compared(as_state(compared({}, ENTRY)), none)
+    assert (tally.unclear(), tally.restated()) == (set(), ["co_1/2026-10"])
+
+
+def test_a_period_by_number_may_come_as_text() -> None:
+    text = {**ENTRY, "fiscalYear": "2026", "fiscalPeriod": "10"}
+    tally = compared(as_state(compared({}, ENTRY)), text)
+    assert (tally.unclear(), tally.restated()) == (set(), [])
+    assert facts_of({**ENTRY, "fiscalYear": "9" * 5_000}, 0).year is None
+
+
 def test_an_entry_that_became_visible_late_is_no_restatement() -> None:
     books = Books()
     books.post(10)
