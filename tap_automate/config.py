@@ -134,7 +134,7 @@ TAP_SETTINGS: t.Final[dict[str, t.Any]] = {
         "description": (
             "What comes of records that are not as the contract and its overlay have them: `warn` "
             "says so, a line a stream; `fail` also ends the run with an error once everything is "
-            "written, unless a run with another setting said the same before; `ignore` only counts."
+            "written, unless a run with another setting has accepted it; `ignore` only counts."
         ),
     },
     "unknown_fields": {
