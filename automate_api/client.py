@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from automate_api import replies
 from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.connections import NoAuth, Request
 from automate_api.errors import (
     AuthenticationError,
     ConfigError,
@@ -20,7 +21,7 @@ from automate_api.errors import (
 )
 from automate_api.login import Bearer
 from automate_api.tenant.wire import Wire
-from automate_api.transport import NoAuth, Request, Stats, Transport
+from automate_api.transport import Stats, Transport
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping

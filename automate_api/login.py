@@ -22,6 +22,7 @@ import requests.auth
 
 from automate_api import cookies, redaction, replies
 from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.connections import NoAuth, Request
 from automate_api.errors import (
     AuthenticationError,
     ConfigError,
@@ -32,7 +33,7 @@ from automate_api.errors import (
 )
 from automate_api.mfa import Totp, usable_step
 from automate_api.retry import Trouble
-from automate_api.transport import NoAuth, Request, Transport, trouble_of
+from automate_api.transport import Transport, trouble_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

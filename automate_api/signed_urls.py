@@ -21,7 +21,7 @@ import requests.adapters
 import urllib3.exceptions
 
 from automate_api.config import is_loopback
-from automate_api.transport import POOL_SIZE
+from automate_api.connections import POOL_SIZE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

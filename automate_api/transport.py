@@ -1,30 +1,17 @@
-"""Sends requests: one connection pool, pacing, retries, the server's clock; nothing of logins.
-
-Redirects are not followed, and TLS certificates are always verified. Proxies of the environment are
-used, except for loopback addresses: a plain request to those must not leave the machine.
-"""
+"""Sends requests at their turn: pacing, retries, counters, the server's clock; no logins."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib.metadata
 import logging
 import random
 import threading
 import typing as t
-import urllib.parse
-from pathlib import Path
 
-import requests
-import requests.adapters
-import requests.auth
-import urllib3.exceptions
-from requests.cookies import extract_cookies_to_jar
-
-from automate_api import exact_json, network_errors, replies, retry
+from automate_api import replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
-from automate_api.errors import ConfigError, TryLaterError
+from automate_api.connections import Connections
+from automate_api.errors import TryLaterError
 from automate_api.pacing import Pacer, Place
 from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
@@ -36,50 +23,12 @@ if t.TYPE_CHECKING:
     from requests.cookies import RequestsCookieJar
 
     from automate_api.config import ApiConfig
+    from automate_api.connections import Request
 
-CONNECT_TIMEOUT_SECONDS: t.Final = 10.0
-POOL_SIZE: t.Final = 32
 DATE_RESOLUTION_SECONDS: t.Final = 1.0
 """A `Date` header leaves the fraction of its second out."""
 
-
 _logger: t.Final = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """One call of the API.
-
-    Attributes:
-        method: HTTP method.
-        path: As the contract names it, from the slash on.
-        auth: Sets the Authorization header. Always given, even to set none: without it, requests
-            would take one from a `.netrc` file.
-        params: The query.
-        body: Sent as JSON, decimals as their digits.
-        headers: Beside those that every request has.
-        decode: Decodes the body of a success; raises `ValueError` when it is no JSON.
-    """
-
-    method: str
-    path: str
-    auth: requests.auth.AuthBase = dataclasses.field(repr=False)
-    params: Mapping[str, str | int] = dataclasses.field(default_factory=dict, repr=False)
-    body: Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
-    decode: Callable[[bytes], t.Any] | None = dataclasses.field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        """Method and path, for messages."""
-        return f"{self.method} {self.path or '/'}"
-
-
-class NoAuth(requests.auth.AuthBase):
-    """Sends no Authorization header."""
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Leave the request as it is."""
-        return r
 
 
 @dataclasses.dataclass(slots=True)
@@ -130,28 +79,15 @@ class Transport:
     ) -> None:
         self._config = config
         self.cookies = cookies
+        self._connections = Connections(config, cookies, watch)
         self._stop = stop
         self._clock = clock
         self._chance = chance
-        self._watch = watch
         self._pacer = Pacer(config.requests_per_second, clock)
         self._lock = threading.Lock()
         self._stats = Stats()
         self._heard: tuple[dt.datetime, float] | None = None
         self._skew: float | None = None
-        self._timeout = (
-            min(CONNECT_TIMEOUT_SECONDS, config.request_timeout_seconds),
-            config.request_timeout_seconds,
-        )
-        self._verify: str | bool = str(config.ca_bundle) if config.ca_bundle else True
-        self._http = requests.Session()
-        self._http.trust_env = not config.is_loopback
-        self._http.headers["Accept"] = "application/json"
-        version = importlib.metadata.version("automate-dms")
-        self._http.headers["User-Agent"] = f"automate-dms/{version}"
-        self._connections = requests.adapters.HTTPAdapter(
-            pool_connections=1, pool_maxsize=POOL_SIZE
-        )
 
     @property
     def stats(self) -> Stats:
@@ -243,21 +179,7 @@ class Transport:
             StoppedError: When `stop` is set.
         """
         place = self._take_turn(request)
-        try:
-            prepared = self._prepared(request)
-            # `Session.send` would look for the target of a redirect, which nobody follows.
-            response = self._connections.send(prepared, timeout=self._timeout, **self._environment)
-            extract_cookies_to_jar(  # type: ignore[no-untyped-call]  # its stub has no types
-                self.cookies, prepared, response.raw
-            )
-            # `content` reads pieces of 10 KB, and after each of them threads wait for one another.
-            content: bytes = response.raw.read(decode_content=True)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            outcome: Reply | Failure = network_errors.failure(error, self._config.host)
-        else:
-            outcome = replies.read(response.status_code, response.headers, content, request.decode)
-            if self._watch is not None:
-                self._watch(response.headers)
+        outcome = self._connections.exchange(request)
         self._note(outcome, place)
         return outcome
 
@@ -275,38 +197,6 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
-
-    @functools.cached_property
-    def _environment(self) -> Mapping[str, t.Any]:
-        """What the environment says of proxies and certificates; asking it takes long."""
-        found = self._http.merge_environment_settings(
-            self._config.base_url, {}, stream=True, verify=self._verify, cert=None
-        )
-        trusted = found["verify"]
-        if isinstance(trusted, str) and not Path(trusted).exists():
-            msg = (
-                "The certificate authorities that the environment names are not there. Correct "
-                "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or set `ca_bundle`, which wins."
-            )
-            raise ConfigError(msg)
-        return found
-
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
-        """Make the message; `Session.request` would merge settings that never change, each time."""
-        prepared = requests.PreparedRequest()
-        prepared.prepare_method(request.method)
-        prepared.url = _address(self._config.base_url + request.path)
-        if request.params:
-            prepared.url += f"?{urllib.parse.urlencode(request.params)}"
-        prepared.prepare_headers(
-            {**self._http.headers, **_content_type(request), **request.headers}
-        )
-        prepared.prepare_cookies(self.cookies)
-        prepared.prepare_body(
-            None if request.body is None else exact_json.encode(request.body), None
-        )
-        prepared.prepare_auth(request.auth, prepared.url)
-        return prepared
 
     def _take_turn(self, request: Request) -> Place:
         """Wait until this request may leave: nobody sends while the server wants a pause."""
@@ -348,18 +238,6 @@ class Transport:
             self._pacer.throttled(place)
         elif trouble is None:
             self._pacer.succeeded(place)
-
-
-@functools.lru_cache(maxsize=64)
-def _address(url: str) -> str:
-    """Encode an address; most requests go to a few."""
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(url, None)
-    return t.cast("str", prepared.url)
-
-
-def _content_type(request: Request) -> Mapping[str, str]:
-    return {} if request.body is None else {"Content-Type": "application/json"}
 
 
 def trouble_of(outcome: Reply | Failure) -> Trouble | None:

@@ -15,9 +15,10 @@ import requests
 import requests.utils
 from requests.cookies import RequestsCookieJar
 
+from automate_api.connections import NoAuth, Request
 from automate_api.errors import EXIT_TRY_LATER, EXIT_USAGE, AutomateError
 from automate_api.replies import Reply
-from automate_api.transport import NoAuth, Request, Transport
+from automate_api.transport import Transport
 from automate_dms.doctor.findings import Finding, Status, counted, told
 
 if t.TYPE_CHECKING:

@@ -18,11 +18,11 @@ import urllib3.exceptions
 
 from automate_api import network_errors, replies, retry
 from automate_api.clock import SYSTEM_CLOCK, Clock
+from automate_api.connections import CONNECT_TIMEOUT_SECONDS
 from automate_api.errors import ConfigError, StoppedError
 from automate_api.replies import Failure
 from automate_api.retry import Trouble
 from automate_api.signed_urls import AddressError, SignedUrls
-from automate_api.transport import CONNECT_TIMEOUT_SECONDS
 from tap_automate.downloads.errors import (
     HOST_GIVEN_UP,
     NOT_HTTPS,

@@ -23,7 +23,7 @@ from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
 from automate_api.session import Session
 from automate_api.session_store import SessionState
-from automate_api.transport import Request, Transport
+from automate_api.transport import Transport
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from support.clock import FakeClock
 
     from automate_api.client import Client
+    from automate_api.connections import Request
 
     Connect = t.Callable[..., tuple[Session, Client]]
 

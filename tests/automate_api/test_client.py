@@ -304,7 +304,9 @@ def test_an_answer_without_date_cannot_be_used(dms: FakeDms, client: Client) -> 
 
 def test_an_unreachable_host_is_named(client: Client, dms: FakeDms, clock: FakeClock) -> None:
     client.get("/lots")
-    client._transport._config = FakeConfig(free_port())  # type: ignore[assignment]  # noqa: SLF001 - the host goes away
+    client._transport._connections._config = FakeConfig(  # type: ignore[assignment]  # noqa: SLF001 - the host goes away
+        free_port()
+    )
     before = clock.time()
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1 .*connection refused.*5 times"):
         client.get("/lots")
@@ -313,10 +315,9 @@ def test_an_unreachable_host_is_named(client: Client, dms: FakeDms, clock: FakeC
 
 
 class FakeConfig:
-    """What the transport looks at, with nobody at home."""
+    """What connections look at, with nobody at home."""
 
     host = "127.0.0.1"
-    max_wait_seconds = 900.0
 
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}"
