@@ -7,6 +7,8 @@ objects that lack a field which others have, while null never comes.
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 import typing as t
 
 import msgspec
@@ -80,9 +82,9 @@ class Presence:
         """
         if self.is_complete:
             return
-        for kind in dict.fromkeys(map(type, objects)):
+        for kind, of_kind in _by_type(objects).items():
             if issubclass(kind, dict | msgspec.Struct):
-                self._look(kind, [each for each in objects if type(each) is kind])
+                self._look(kind, of_kind)
 
     def missing(self, at: str = "") -> Iterator[tuple[str, int]]:
         """List the fields that no object has had, the outermost of each.
@@ -109,10 +111,10 @@ class Presence:
                 break
             self._look_for_null(each)
         for name in list(self._missing):
-            if any(value is not UNSET for value in _values(kind, objects, name)):
+            if not all(map(operator.is_, _values(kind, objects, name), itertools.repeat(UNSET))):
                 del self._missing[name]
         for name, part in list(self._incomplete.items()):
-            part.look(list(_within(_values(kind, objects, name))))
+            part.look(_within(_values(kind, objects, name)))
             if part.is_complete:
                 del self._incomplete[name]
 
@@ -130,11 +132,18 @@ def _object_of(field: Mapping[str, t.Any]) -> Mapping[str, t.Any] | None:
     return holder if holder.get("properties") else None
 
 
+def _by_type(objects: Sequence[t.Any]) -> Mapping[type, Sequence[t.Any]]:
+    kinds = set(map(type, objects))
+    if len(kinds) == 1:
+        return dict.fromkeys(kinds, objects)
+    return {kind: [each for each in objects if type(each) is kind] for kind in kinds}
+
+
 def _values(kind: type, objects: Sequence[t.Any], name: str) -> Iterator[t.Any]:
     if issubclass(kind, dict):
         return (each.get(name, UNSET) for each in objects)
     attribute = _attributes(t.cast("type[msgspec.Struct]", kind)).get(name)
-    return iter(()) if attribute is None else (getattr(each, attribute) for each in objects)
+    return iter(()) if attribute is None else map(operator.attrgetter(attribute), objects)
 
 
 def _fields(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct or a dict
@@ -145,12 +154,14 @@ def _fields(value: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - a struct or a d
     return {name: part for name, part in named if part is not UNSET}
 
 
-def _within(values: Iterator[t.Any]) -> Iterator[t.Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from value
-        elif value is not None and value is not UNSET:
-            yield value
+def _within(values: Iterator[t.Any]) -> list[t.Any]:
+    """List the objects among values, and those in arrays."""
+    found = [value for value in values if value is not None and value is not UNSET]
+    kinds = set(map(type, found))
+    if list not in kinds:
+        return found
+    lists = found if len(kinds) == 1 else (each if type(each) is list else [each] for each in found)
+    return list(itertools.chain.from_iterable(lists))
 
 
 @functools.lru_cache(maxsize=256)

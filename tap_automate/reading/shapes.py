@@ -225,12 +225,10 @@ def _look(
 
 
 def _may_be_no_dates(values: Iterable[t.Any]) -> bool:
-    every = list(values)
-    texts = list(filter(None, every))
-    is_usual = not texts or (
+    texts = set(values) - {None, UNSET}
+    return bool(texts) and not (
         min(texts) >= BEHIND_SENTINELS and max(texts) < END_OF_YEARS and are_dates(texts)
     )
-    return not is_usual or "" in every
 
 
 def _has_other_types(values: Iterable[t.Any]) -> bool:
