@@ -253,7 +253,8 @@ class Settlement:
         msg = (
             f"{attempt.sink.method} {self.paths[name]}: the DMS takes no {name} from this login "
             f"({verdict.reason}). "
-            "They stay planned; have the dealer grant it, or name the tenant's path in `endpoints`."
+            "They stay planned; have the dealer grant it, or say in `contract_overlay` where the "
+            "tenant has it."
         )
         self.breaker.close(
             name,
