@@ -105,6 +105,8 @@ class ResourceStream(FamilyStream):
         except (NotEntitledError, NotOfferedError) as error:
             if self.resource.origin == "documented" and not self.is_elsewhere:
                 raise
+            if isinstance(error, NotOfferedError) and naming.has_rows(self._state):
+                codec.drift.moved_paths.add(self.path)
             self._skip(error)
         except StoppedError:
             raise self.tap.stopped() from None
@@ -128,6 +130,7 @@ class ResourceStream(FamilyStream):
                 unknown_values=drift.unknown_values.total(),
                 other_types=drift.other_types.total(),
                 missing_fields=sum(each.kind is Kind.MISSING_FIELDS for each in findings),
+                moved_paths=len(drift.moved_paths),
                 drift=len(findings),
                 drift_new=sum(not self._known.has(each) for each in findings),
             )

@@ -34,12 +34,13 @@ MOST_COUNTED: t.Final = 5_000
 
 
 class Kind(enum.StrEnum):
-    """In which way a record is not as the contract has it."""
+    """In which way records, or their list, are not as the contract has them."""
 
     UNKNOWN_FIELDS = "unknown_fields"
     UNKNOWN_VALUES = "unknown_values"
     OTHER_TYPES = "other_types"
     MISSING_FIELDS = "missing_fields"
+    MOVED_PATHS = "moved_paths"
 
 
 class Finding(t.NamedTuple):
@@ -47,8 +48,9 @@ class Finding(t.NamedTuple):
 
     Attributes:
         kind: In which way.
-        name: Dotted path of the field; `path=value` for a value of a closed list.
-        rows: How many had it so; of a missing field, how many could have had it.
+        name: Dotted path of the field; `path=value` for a value of a closed list; the path of a
+            list.
+        rows: How many had it so; of a missing field, how many could have had it; of a list, none.
         detail: The types that came, or where a missing field may be now; else empty.
     """
 
@@ -68,6 +70,7 @@ class Drift:
         other_types: Rows by dotted path of a field whose value is not of the contract's type.
         types: The JSON types of these values, or `NO_DATE`, by path, in the order in which they
             came.
+        moved_paths: Paths of lists that earlier runs have read, and that are not there any more.
         sentinels: Rows by dotted path of a date set to null.
     """
 
@@ -82,6 +85,7 @@ class Drift:
         self.unknown_values: collections.Counter[str] = collections.Counter()
         self.other_types: collections.Counter[str] = collections.Counter()
         self.types: dict[str, dict[str, None]] = {}
+        self.moved_paths: set[str] = set()
         self.sentinels: collections.Counter[str] = collections.Counter()
         self._within: set[str] = set()
 
@@ -127,6 +131,8 @@ class Drift:
                 yield Finding(kind, name, rows, detail)
         for name, rows in self.presence.missing():
             yield Finding(Kind.MISSING_FIELDS, name, rows, self._moved_to(name))
+        for path in sorted(self.moved_paths):
+            yield Finding(Kind.MOVED_PATHS, path, 0)
 
     def _moved_to(self, path: str) -> str:
         """Name the one unknown field that is called as a missing one; empty unless there is one."""

@@ -35,6 +35,7 @@ LABELS: t.Final[Mapping[Kind, str]] = {
     Kind.UNKNOWN_VALUES: "values its closed lists do not have, passed through",
     Kind.OTHER_TYPES: "values of another type than the contract's, passed through",
     Kind.MISSING_FIELDS: "fields of the contract that no row has",
+    Kind.MOVED_PATHS: "lists that earlier runs have read, and that are not there any more",
 }
 
 COMPARE: t.Final = (
@@ -165,6 +166,8 @@ def _said(finding: Finding, known: Known) -> str:
             facts = [f"perhaps now {finding.detail}"] if finding.detail else []
         case Kind.OTHER_TYPES:
             facts = [f"{finding.rows} rows", finding.detail]
+        case Kind.MOVED_PATHS:
+            facts = []
         case _:
             facts = [f"{finding.rows} rows"]
     if not known.has(finding):

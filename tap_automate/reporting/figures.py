@@ -47,7 +47,8 @@ class Oddities:
         unknown_values: Values that its closed lists do not have, the same.
         other_types: Values of another type than the contract's, the same.
         missing_fields: Fields of the contract that no row has.
-        drift: How many fields and values differ from the contract, each counted once.
+        moved_paths: Lists that earlier runs have read, and that are not there any more.
+        drift: How many fields, values and lists differ from the contract, each counted once.
         drift_new: Those of them that no run before has told of.
     """
 
@@ -57,6 +58,7 @@ class Oddities:
     unknown_values: int = 0
     other_types: int = 0
     missing_fields: int = 0
+    moved_paths: int = 0
     drift: int = 0
     drift_new: int = 0
 
@@ -69,6 +71,7 @@ class Oddities:
             self.unknown_values + other.unknown_values,
             self.other_types + other.other_types,
             self.missing_fields + other.missing_fields,
+            self.moved_paths + other.moved_paths,
             self.drift + other.drift,
             self.drift_new + other.drift_new,
         )

@@ -61,6 +61,10 @@ OF_A_STREAM_WITH_REQUESTS: t.Final[dict[str, tuple[str, Callable[[Figures], floa
         "Fields of the contract that no row has.",
         lambda of: of.oddities.missing_fields,
     ),
+    "moved_paths": (
+        "Lists that earlier runs have read, and that are not there any more.",
+        lambda of: of.oddities.moved_paths,
+    ),
     "drift_new": (
         "Fields and values unlike the contract that no run before has told of, each counted once.",
         lambda of: of.oddities.drift_new,

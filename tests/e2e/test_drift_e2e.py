@@ -192,6 +192,42 @@ def test_drift_ends_a_run_only_when_asked_and_after_everything_is_written(
     assert figures(metrics)["automate_tap_unknown_fields", "vehicles"] > 0
 
 
+def test_a_list_that_was_there_and_is_gone_is_drift_and_one_that_never_was_is_not(
+    dealer: Dealership, tmp_path: Path
+) -> None:
+    metrics, warehouse, state = (
+        tmp_path / "tap.prom",
+        tmp_path / "w.duckdb",
+        tmp_path / "state.json",
+    )
+    gone = [
+        {"kind": "status", "status": 404, "match": {"method": "GET", "path": path}}
+        for path in ("/parts*", "/service/repair-orders*")
+    ]
+    config = dealer.config(on_drift="fail", metrics_file=str(metrics))
+    dealer.faults(gone[0])
+    first = pipe(config, warehouse, state)
+    assert first.code == 0, first.err
+    warned(first, "Skipping 'parts'", "404")
+
+    dealer.faults(gone[1])
+    failed = pipe(config, warehouse, state)
+    refused(failed, 1, "`on_drift: fail`", "'repair_orders'")
+    said = "Stream 'repair_orders': lists that earlier runs have read, and that are not there any"
+    warned(failed, said, "/service/repair-orders (new)")
+    assert "Stream 'parts'" not in failed.err
+    assert figures(metrics)["automate_tap_moved_paths", "repair_orders"] == 1
+
+    accepted = pipe(dealer.config("accepting"), warehouse, state)
+    assert accepted.code == 0, accepted.err
+    assert pipe(config, warehouse, state).code == 0
+
+    dealer.control("reset-faults", {})
+    back = pipe(config, warehouse, state)
+    assert back.code == 0, back.err
+    assert "repair_orders" not in "".join(entries(back.err, "WARNING"))
+
+
 def test_drift_is_said_once_whatever_the_number_of_pages_and_rooftops_or_not_at_all(
     dealer: Dealership,
 ) -> None:

@@ -49,7 +49,7 @@ def test_a_stream_tells_rows_windows_and_what_was_not_as_assumed() -> None:
         deals.advanced(10_000)
         deals.met(Oddities(late_rows=1, late_seconds=90, unknown_fields=4))
         deals.met(Oddities(late_rows=2, late_seconds=60, unknown_values=5, other_types=6))
-        deals.met(Oddities(missing_fields=7, drift=9, drift_new=8))
+        deals.met(Oddities(missing_fields=7, moved_paths=1, drift=9, drift_new=8))
     lines.emitted(3)
     found = told(progress)
     assert found["rows"] == {("deals",): 1, ("deal_fees",): 3}
@@ -66,6 +66,7 @@ def test_a_stream_tells_rows_windows_and_what_was_not_as_assumed() -> None:
         "unknown_values": 5,
         "other_types": 6,
         "missing_fields": 7,
+        "moved_paths": 1,
         "drift_new": 8,
         "files_fetched": 0,
         "files_failed": 0,
