@@ -261,7 +261,10 @@ def test_a_repaired_row_has_what_the_contract_does_not_know_as_a_run_would_load_
     warehouse = audited.warehouse(f"receipts-{setting}")
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("ALTER TABLE receipts ADD COLUMN fieldOfTomorrow VARCHAR")
-        connection.execute("DELETE FROM receipts WHERE rowid = (SELECT max(rowid) FROM receipts)")
+        connection.execute(
+            "DELETE FROM receipts WHERE receiptId = "
+            "(SELECT receiptId FROM receipts ORDER BY updatedAt LIMIT 1 OFFSET 20)"
+        )
     audited.dealer.faults({"kind": "unknown_field", "match": {"path": "/accounting/receipts*"}})
     try:
         done = audited.audit(

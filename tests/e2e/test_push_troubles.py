@@ -143,7 +143,7 @@ def test_an_object_that_this_login_may_not_write_stops_alone(pushing: Pushing) -
 def test_an_object_that_the_tenant_does_not_take_stops_alone(pushing: Pushing, status: int) -> None:
     pushing.dealer.faults({"kind": "status", "status": status, "match": DEALS})
     done = pushing.push(pushing.customer(), pushing.deal(), END)
-    refused(done, 1, "POST /deals", f"status {status}", "`endpoints`")
+    refused(done, 1, "POST /deals", f"status {status}", "`contract_overlay`")
     assert done.out == ""
     assert pushing.states("customers") == ["ACKED"]
 
