@@ -31,7 +31,7 @@ from automate_api.errors import (
     RequestRefusedError,
     TryLaterError,
 )
-from automate_api.mfa import Totp, usable_step
+from automate_api.mfa import EDGE_SECONDS, Totp, usable_step
 from automate_api.retry import Trouble
 from automate_api.transport import Transport, trouble_of
 
@@ -198,7 +198,9 @@ class Authenticator:
             )
             raise TryLaterError(msg)
         if wait > 0:
-            logger.info("Waiting %.0f s for a one-time code that was not used yet", wait)
+            # Nobody need hear of the moments between two steps, which any login may meet.
+            level = logging.INFO if wait > EDGE_SECONDS else logging.DEBUG
+            logger.log(level, "Waiting %.0f s for the next one-time code", wait)
             self._transport.wait(wait)
         code = self._totp.code(step)
         redaction.register(code)

@@ -19,6 +19,8 @@ TAIL_SECONDS: t.Final = 3
 """A code sent in the last seconds of its step may arrive in the next one."""
 HEAD_SECONDS: t.Final = 1
 """`Date` has whole seconds, so the server's step may begin up to a second later than it seems."""
+EDGE_SECONDS: t.Final = TAIL_SECONDS + HEAD_SECONDS
+"""The longest wait between two steps when the last code was not used."""
 _KEY_BYTES: t.Final = 20
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 import typing as t
 
@@ -18,7 +19,7 @@ from automate_api.errors import (
     TryLaterError,
     UnreachableError,
 )
-from automate_api.mfa import STEP_SECONDS
+from automate_api.mfa import EDGE_SECONDS, STEP_SECONDS, TAIL_SECONDS
 from automate_api.replies import Failure, Reply
 from automate_api.retry import Trouble
 from automate_api.session import Session
@@ -72,6 +73,18 @@ def test_no_code_is_sent_twice_however_often_one_logs_in(
     assert len(set(codes(dms))) == 4
     assert (dms.logins, dms.refusals) == (4, 0)
     assert sum(clock.waits) == pytest.approx(20 + 1 + 2 * 30, abs=2)
+
+
+def test_a_wait_for_a_code_is_said_when_the_last_one_was_used_and_not_between_two_steps(
+    clock: FakeClock, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock.pass_by(STEP_SECONDS - TAIL_SECONDS - START % STEP_SECONDS + 1)
+    with caplog.at_level(logging.INFO, "automate_api.login"):
+        connect()[0].log_in()
+        assert clock.waits == [pytest.approx(EDGE_SECONDS - 1, abs=1)]
+        assert caplog.messages == []
+        connect()[0].log_in()
+    assert caplog.messages == ["Waiting 30 s for the next one-time code"]
 
 
 @pytest.mark.parametrize("ahead", [-45.0, 45.0, -3600.0, 3600.0])
